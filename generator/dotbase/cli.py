@@ -1,0 +1,61 @@
+"""The command line: global options, lazily loaded subcommands, one sentence per failure."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import click
+
+from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
+
+# command name -> module under dotbase.commands that defines a click command called `command`
+COMMANDS = {
+    "db": "db",
+    "render": "render",
+    "plan": "plan",
+    "migrate": "migrate",
+    "rollback": "rollback",
+    "status": "status",
+    "lint": "lint",
+    "new": "new",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand's module only when it is called, to keep start-up short."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"dotbase.commands.{COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--project", type=click.Path(path_type=Path), help="Folder that holds apps.yaml.")
+@click.option("--database-url", envvar="DATABASE_URL", help="A server of yours instead of the local cluster.")
+@click.option("--cluster", envvar="DOTBASE_CLUSTER", default="dev", help="Name of this checkout's local cluster.")
+@click.pass_context
+def group(ctx: click.Context, project: Path | None, database_url: str | None, cluster: str) -> None:
+    """A Postgres-native backend: render, migrate and check what lives in the database."""
+    ctx.obj = GlobalOptions(project=project, database_url=database_url or None, cluster=cluster)
+
+
+def main() -> None:
+    """Run the command line; a foreseeable failure is one sentence on stderr and exit code 1."""
+    try:
+        group.main(prog_name="dotbase")
+    except DotbaseError as error:
+        click.echo(f"dotbase: {error.sentence}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""A step: one piece of rendered SQL that is applied, booked and compared as a whole."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["bootstrap", "versioned", "repeatable"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rendered piece of the database.
+
+    key:             unique and stable, e.g. `schema/luckywalk/0001_rounds.sql.j2`
+                     or `policies/luckywalk.yaml#doors`.
+    source, line:    the file and line the step comes from, for messages.
+    source_sha:      SHA-256 of the source file's bytes; an applied versioned file is
+                     refused when this has changed.
+    version:         `<app>.NNNN_name`, of versioned steps only.
+    transactional:   False for statements that cannot run in a transaction.
+    boundary:        name of the commit point in front of this step, if it has one.
+    always_with_app: re-applied whenever a routine file of its app was (grants and
+                     doors are lost when a routine is dropped and made again).
+    """
+
+    key: str
+    app: str
+    kind: Kind
+    source: Path
+    line: int
+    sql: str
+    source_sha: str
+    version: str | None = None
+    rollback_sql: str | None = None
+    transactional: bool = True
+    boundary: str | None = None
+    always_with_app: bool = False
+
+    @property
+    def sha(self) -> str:
+        """SHA-256 of the rendered SQL: a repeatable is re-applied when it changes."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
