@@ -1,0 +1,73 @@
+"""Fixtures of all tests: the server, the template, and a database for each test."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.harness import server as servers
+from tests.harness import templates
+from tests.harness.databases import Clones, Database
+from tests.harness.plugin import FINDINGS
+from tests.harness.server import Server
+
+pytest_plugins = ["tests.harness.plugin"]
+
+
+@pytest.fixture(scope="session")
+def server() -> Server:
+    """The cluster that tests share."""
+    return servers.start()
+
+
+@pytest.fixture(scope="session")
+def maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's connection outside of all test databases."""
+    with server.connect("postgres") as connection:
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, maintenance: psycopg.Connection[Any]) -> str:
+    """The name of the template database, which nobody may connect to."""
+    return templates.ensure(server, maintenance, templates.steps())
+
+
+@pytest.fixture(scope="session")
+def clones(
+    server: Server, maintenance: psycopg.Connection[Any], template: str, request: pytest.FixtureRequest
+) -> Iterator[Clones]:
+    """Makes and drops this worker's databases."""
+    clones = Clones(server, maintenance, template)
+    yield clones
+    findings = request.config.stash[FINDINGS]
+    findings.coverage.merge(templates.covered_by_building(maintenance, template))
+    findings.coverage.merge(clones.covered)
+    findings.statements |= clones.statements
+    findings.clones += clones.seconds
+
+
+@pytest.fixture
+def db(clones: Clones) -> Iterator[Database]:
+    """A database of this test's own."""
+    yield from _clone(clones)
+
+
+@pytest.fixture(scope="module")
+def module_db(clones: Clones) -> Iterator[Database]:
+    """A database that the tests of a module share: for tests that only look."""
+    yield from _clone(clones)
+
+
+def _clone(clones: Clones) -> Iterator[Database]:
+    started = time.perf_counter()
+    database = clones.make()
+    spent = time.perf_counter() - started
+    yield database
+    started = time.perf_counter()
+    clones.drop(database)
+    clones.seconds.append(spent + time.perf_counter() - started)

@@ -1,0 +1,117 @@
+"""What the harness adds to pytest: the coverage option, and two lines in the summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.harness.coverage import Coverage, Statement, share, uncovered_lines
+from tests.harness.responses import own_answers
+
+WORKER_KEY = "dotbase_harness"
+
+
+class Findings:
+    """What this process, and under xdist its workers, saw."""
+
+    def __init__(self) -> None:
+        self.coverage = Coverage()
+        self.statements: set[Statement] = set()
+        self.own_answers: Counter[str] = Counter()
+        self.clones: list[float] = []
+
+    def as_json(self) -> dict[str, Any]:
+        """For the wire from a worker to its controller."""
+        return {
+            "coverage": self.coverage.as_json(),
+            "statements": [s.as_json() for s in self.statements],
+            "own_answers": dict(self.own_answers),
+            "clones": self.clones,
+        }
+
+    def merge(self, value: dict[str, Any]) -> None:
+        """Add a worker's findings."""
+        self.coverage.merge(Coverage.from_json(value["coverage"]))
+        self.statements.update(Statement.from_json(s) for s in value["statements"])
+        self.own_answers.update(value["own_answers"])
+        self.clones += value["clones"]
+
+
+FINDINGS = pytest.StashKey[Findings]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The threshold, which only a run of all tests can be held to."""
+    parser.addoption(
+        "--plpgsql-coverage",
+        type=float,
+        metavar="PERCENT",
+        help="Fail below this share of executed PL/pgSQL statements, and list those not executed.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A place for the findings."""
+    config.stash[FINDINGS] = Findings()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker of xdist ended: take its findings."""
+    if WORKER_KEY in getattr(node, "workeroutput", {}):
+        node.config.stash[FINDINGS].merge(node.workeroutput[WORKER_KEY])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the findings up, or judge them."""
+    findings = session.config.stash[FINDINGS]
+    findings.own_answers.update(own_answers)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput[WORKER_KEY] = findings.as_json()
+        return
+    threshold = session.config.getoption("--plpgsql-coverage")
+    if threshold is not None and _percent(findings) < threshold and session.exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """How often the fixture answered itself, what clones cost, what of PL/pgSQL was executed."""
+    findings = config.stash[FINDINGS]
+    lines: list[str] = []
+    if findings.own_answers:
+        answers = ", ".join(f"{code} {count}" for code, count in sorted(findings.own_answers.items()))
+        lines.append(f"Answered by the fixture itself, not by the database: {answers}.")
+    if findings.clones:
+        mean = 1000 * sum(findings.clones) / len(findings.clones)
+        lines.append(f"{len(findings.clones)} databases cloned and dropped, {mean:.0f} ms each.")
+    if findings.statements:
+        lines += _coverage_lines(findings, config.getoption("--plpgsql-coverage"))
+    if lines:
+        terminalreporter.section("dotbase")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+def _percent(findings: Findings) -> float:
+    executed, total = share(findings.statements, findings.coverage)
+    return 100 * executed / total if total else 100.0
+
+
+def _coverage_lines(findings: Findings, threshold: float | None) -> list[str]:
+    executed, total = share(findings.statements, findings.coverage)
+    functions = len({s.function for s in findings.statements})
+    lines = [
+        f"PL/pgSQL statements executed: {_percent(findings):.1f} % "
+        f"({executed} of {total}, in {functions} functions)."
+    ]
+    if threshold is not None:
+        lines += [
+            f"  {signature}: not executed: line {', '.join(map(str, numbers))}"
+            for signature, numbers in uncovered_lines(findings.statements, findings.coverage)
+        ]
+        verdict = "at least" if _percent(findings) >= threshold else "BELOW"
+        lines.append(f"That is {verdict} the {threshold:g} % asked for.")
+    return lines

@@ -1,0 +1,55 @@
+"""The server that tests run on: this checkout's cluster `test`, or one named by DOTBASE_TEST_SERVER."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Server:
+    """Where a cluster is, and a connection to it for each login role."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+
+    def conninfo(self, database: str, user: str | None = None) -> str:
+        """The libpq string for a database, as a superuser or as this role."""
+        return make_conninfo(self._conninfo, dbname=database, user=user)
+
+    def connect(
+        self, database: str = "postgres", user: str | None = None, application: str = "dotbase tests"
+    ) -> psycopg.Connection[Any]:
+        """A connection in autocommit."""
+        conninfo = make_conninfo(self.conninfo(database, user), application_name=application)
+        return psycopg.connect(conninfo, autocommit=True)
+
+
+@contextmanager
+def one_process(name: str) -> Iterator[None]:
+    """Holds a file lock of this checkout, which a killed process loses."""
+    path = ROOT / ".dotbase" / f"tests-{name}.lock"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def start(name: str = "test") -> Server:
+    """The cluster of this name, started if it was not running; parallel workers start it once."""
+    given = os.environ.get("DOTBASE_TEST_SERVER")
+    if given and name == "test":
+        return Server(given)
+    from dotbase import cluster
+
+    with one_process(f"cluster-{name}"):
+        cluster.start(name)
+    return Server(cluster.local_url(name, database="postgres"))

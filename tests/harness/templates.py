@@ -1,0 +1,108 @@
+"""The template database: everything migrated once, with a movable clock, for tests to clone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dotbase.steps import Step
+from tests.harness import coverage
+from tests.harness.server import ROOT, Server
+
+PREFIX = "dotbase_template_"
+FORMAT = "1"  # part of the fingerprint: raise it when this file makes templates differently
+
+
+def steps() -> list[Step]:
+    """The rendered SQL of the checkout for a plain Postgres with a movable clock."""
+    from dotbase.project import Project
+    from dotbase.render import Variables, render_steps
+
+    variables = Variables(target="postgres", clock="movable", master_key_file=None)
+    return render_steps(Project(ROOT), variables)
+
+
+def fingerprint(rendered: Sequence[Step]) -> str:
+    """Changes with any rendered text."""
+    digest = hashlib.sha256(FORMAT.encode())
+    for step in rendered:
+        digest.update(f"{step.key} {step.sha}\n".encode())
+    return digest.hexdigest()[:12]
+
+
+def ensure(server: Server, maintenance: psycopg.Connection[Any], rendered: Sequence[Step]) -> str:
+    """The name of the template for these steps, built now if it is not there.
+
+    A session-wide advisory lock lets one worker build; each worker then keeps a shared lock on
+    the template's name, so that nobody drops what somebody clones.
+    """
+    name = PREFIX + fingerprint(rendered)
+    maintenance.execute("select pg_advisory_lock(hashtext('dotbase templates'))")
+    try:
+        _drop_leftovers(maintenance, name)
+        if not maintenance.execute("select from pg_database where datname = %s", [name]).rowcount:
+            _build(server, maintenance, name, rendered)
+        maintenance.execute("select pg_advisory_lock_shared(hashtext(%s))", [name])
+    finally:
+        maintenance.execute("select pg_advisory_unlock(hashtext('dotbase templates'))")
+    return name
+
+
+def _drop_leftovers(maintenance: psycopg.Connection[Any], wanted: str) -> None:
+    """Templates of other texts that nobody uses, and what was being built when its builder died."""
+    names = maintenance.execute(
+        "select datname from pg_database where starts_with(datname, %s) and datname <> %s", [PREFIX, wanted]
+    ).fetchall()
+    for (name,) in names:
+        taken = maintenance.execute("select pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
+        if taken == (True,):
+            maintenance.execute(
+                sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name))
+            )
+            maintenance.execute("select pg_advisory_unlock(hashtext(%s))", [name])
+
+
+def _build(server: Server, maintenance: psycopg.Connection[Any], name: str, rendered: Sequence[Step]) -> None:
+    building = sql.Identifier(f"{name}_building")
+    maintenance.execute(sql.SQL("create database {}").format(building))
+    with server.connect(f"{name}_building") as connection:
+        coverage.install(connection)
+    with server.connect(f"{name}_building") as connection:
+        apply(connection, rendered)
+        seen = coverage.collect(connection)
+    maintenance.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(name)))
+    # What migrating itself covered travels with the template, for the runs that find it ready.
+    maintenance.execute(
+        sql.SQL("comment on database {} is {}").format(
+            sql.Identifier(name), sql.Literal(json.dumps(seen.as_json()))
+        )
+    )
+
+
+def covered_by_building(maintenance: psycopg.Connection[Any], name: str) -> coverage.Coverage:
+    """The statements that building the template executed."""
+    row = maintenance.execute(
+        "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", [name]
+    ).fetchone()
+    assert row is not None
+    return coverage.Coverage.from_json(json.loads(row[0]))
+
+
+def apply(connection: psycopg.Connection[Any], rendered: Sequence[Step]) -> None:
+    """Apply rendered steps in order, as `migrate` does on an empty database."""
+    connection.execute("set check_function_bodies = off")
+    for step in rendered:
+        role = "none" if step.kind == "bootstrap" else "dotbase_owner"
+        if step.transactional:
+            with connection.transaction():
+                connection.execute(f"set local role {role}")
+                connection.execute(step.sql)
+        else:
+            connection.execute(f"set role {role}")
+            connection.execute(step.sql)
+            connection.execute("reset role")
