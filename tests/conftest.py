@@ -12,7 +12,7 @@ import pytest
 from tests.harness import server as servers
 from tests.harness import templates
 from tests.harness.databases import Clones, Database
-from tests.harness.plugin import FINDINGS
+from tests.harness.findings import FINDINGS
 from tests.harness.server import Server
 
 pytest_plugins = ["tests.harness.plugin"]

@@ -1,0 +1,39 @@
+"""What a process of pytest saw: coverage, the fixture's own answers, what clones cost."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from tests.harness.coverage import Coverage, Statement
+
+
+class Findings:
+    """What this process, and under xdist its workers, saw."""
+
+    def __init__(self) -> None:
+        self.coverage = Coverage()
+        self.statements: set[Statement] = set()
+        self.own_answers: Counter[str] = Counter()
+        self.clones: list[float] = []
+
+    def as_json(self) -> dict[str, Any]:
+        """For the wire from a worker to its controller."""
+        return {
+            "coverage": self.coverage.as_json(),
+            "statements": [s.as_json() for s in self.statements],
+            "own_answers": dict(self.own_answers),
+            "clones": self.clones,
+        }
+
+    def merge(self, value: dict[str, Any]) -> None:
+        """Add a worker's findings."""
+        self.coverage.merge(Coverage.from_json(value["coverage"]))
+        self.statements.update(Statement.from_json(s) for s in value["statements"])
+        self.own_answers.update(value["own_answers"])
+        self.clones += value["clones"]
+
+
+FINDINGS = pytest.StashKey[Findings]()

@@ -1,0 +1,289 @@
+"""The fixture behaves as PostgREST 14 does: transaction, typing, statuses, errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.harness.databases import PREFIX, Database
+from tests.harness.people import admin, anon, service, walker
+from tests.harness.postgrest import RetriedWithoutEnd
+from tests.harness.responses import own_answers
+from tests.harness.server import Server
+
+SCRATCH = (Path(__file__).parent / "scratch.sql").read_text()
+
+
+@pytest.fixture(scope="module")
+def scratch(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Database]:
+    """A database with a small exposed schema, apart from the project's own."""
+    name = f"{PREFIX}{maintenance.info.backend_pid}_scratch"
+    maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    database = Database(server, name)
+    maintenance.execute("select pg_advisory_lock(hashtext('dotbase templates'))")  # roles: the cluster's
+    database.owner.execute(SCRATCH.encode())
+    maintenance.execute("select pg_advisory_unlock(hashtext('dotbase templates'))")
+    counted = own_answers.copy()
+    yield database
+    own_answers.clear()  # those provoked here say nothing about the project
+    own_answers.update(counted)
+    database.close()
+    maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(autouse=True)
+def _empty(scratch: Database) -> None:
+    scratch.owner.execute("truncate api.notes, api.traces")
+
+
+def test_role_claims_and_request_are_set_for_the_transaction(scratch: Database) -> None:
+    person = walker(7).sending(User_Agent="pytest")
+    seen = scratch.call(person, "settings_seen").body
+    assert seen == {
+        "role": "authenticated",
+        "session": "authenticator",
+        "claims": dict(person.claims),
+        "method": "POST",
+        "path": "/rpc/settings_seen",
+        "headers": {"user-agent": "pytest"},
+        "cookies": {},
+        "search_path": '"api", "public"',
+        "isolation": "read committed",
+        "read_only": "on",
+    }
+
+
+@pytest.mark.parametrize(
+    ("person", "role"), [(anon, "anon"), (admin, "authenticated"), (service, "service_role")]
+)
+def test_each_person_has_their_role(scratch: Database, person: Any, role: str) -> None:
+    seen = scratch.call(person, "settings_seen").body
+    assert (seen["role"], seen["claims"]["role"]) == (role, role)
+
+
+def test_nothing_of_a_request_is_left_for_the_next(scratch: Database) -> None:
+    scratch.call(walker(1), "settings_seen")
+    row = scratch.connection.execute(
+        "select current_user, current_setting('request.jwt.claims', true)"
+    ).fetchone()
+    assert row == ("authenticator", "")
+
+
+def test_get_is_read_only_and_so_is_post_to_a_stable_function(scratch: Database) -> None:
+    assert scratch.get(walker(1), "settings_seen").body["read_only"] == "on"
+    for refused in (
+        scratch.get(service, "bump", trace=1),
+        scratch.call(service, "bump_declared_stable", trace=1),
+    ):
+        assert (refused.status, refused.code) == (405, "25006")
+
+
+def test_arguments_are_typed_by_the_signature(scratch: Database) -> None:
+    answer = scratch.call(anon, "typed", a="3", b="2024-02-29", c={"x": [1]}, d=["p", "q"])
+    assert answer.body == {"a": 3, "b": "2024-02-29", "c": {"x": [1]}, "d": ["p", "q"]}
+    assert scratch.call(anon, "typed", a=None).body == {"a": None, "b": "2000-01-01", "c": None, "d": []}
+    assert scratch.get(anon, "typed", a=5, d="{z}").body == {"a": 5, "b": "2000-01-01", "c": None, "d": ["z"]}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ('{"a": "x"}', "22P02"),
+        ('{"a": 99999999999}', "22003"),
+        ('{"a": 1.5}', "22P02"),
+        ('{"a": 1, "b": "2024-13-01"}', "22008"),
+        ('{"a": 1, "b": "soon"}', "22007"),
+        ('{"a": 1, "c": "\\u0000"}', "22P05"),
+    ],
+)
+def test_a_value_that_is_not_of_the_type_is_the_databases_to_refuse(
+    scratch: Database, body: str, code: str
+) -> None:
+    answer = scratch.raw_call(anon, "typed", body)
+    assert (answer.status, answer.code) == (400, code)
+
+
+@pytest.mark.parametrize("body", ["{", '{"a": NaN}', "nothing"])
+def test_a_body_that_is_not_json_never_reaches_the_database(scratch: Database, body: str) -> None:
+    answer = scratch.raw_call(anon, "typed", body)
+    assert (answer.status, answer.code) == (400, "PGRST102")
+
+
+def test_unknown_functions_and_arguments_are_not_found(scratch: Database) -> None:
+    assert scratch.call(anon, "no_such").code == "PGRST202"
+    missing = scratch.call(anon, "typed", b="2024-01-01")
+    assert (missing.status, missing.code) == (404, "PGRST202")
+    assert missing.body["message"] == "Could not find the function api.typed(b) in the schema cache"
+    assert scratch.call(anon, "typed", a=1, e=2).status == 404
+    assert scratch.call(anon, "settings_seen", e=2).status == 404
+
+
+def test_an_overload_is_ambiguous(scratch: Database) -> None:
+    answer = scratch.call(anon, "two", a=1)
+    assert (answer.status, answer.code) == (300, "PGRST203")
+
+
+def test_results_have_the_shape_of_the_return_type(scratch: Database) -> None:
+    void = scratch.call(service, "bump_declared_stable", trace=1)
+    assert void.status == 405
+    void = scratch.call(service, "bump", trace=1)
+    assert (void.status, void.body) == (204, None)
+    assert scratch.call(anon, "one_note").body == {"note_id": 1, "body": "one", "author": None}
+    assert scratch.call(anon, "numbers", upto=3).body == [1, 2, 3]
+    assert scratch.call(anon, "numbers", upto=0).body == []
+    assert scratch.raw_call(anon, "whole", '{"any": ["thing"]}').body == {"any": ["thing"]}
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("08006", 503),
+        ("09000", 500),
+        ("0L000", 403),
+        ("0P000", 403),
+        ("22P02", 400),
+        ("22023", 400),
+        ("21000", 500),
+        ("23503", 409),
+        ("23505", 409),
+        ("23514", 400),
+        ("25006", 405),
+        ("25P02", 500),
+        ("28000", 403),
+        ("2D000", 500),
+        ("38000", 500),
+        ("40P01", 500),
+        ("42501", 403),
+        ("42883", 404),
+        ("42P01", 404),
+        ("42P17", 500),
+        ("42601", 400),
+        ("53100", 503),
+        ("53400", 500),
+        ("54001", 500),
+        ("55P03", 500),
+        ("57014", 500),
+        ("57P01", 503),
+        ("58030", 500),
+        ("HV000", 500),
+        ("P0001", 400),
+        ("P0002", 500),
+        ("PT418", 418),
+        ("PTABC", 500),
+        ("XX000", 500),
+        ("ZW001", 400),
+    ],
+)
+def test_status_by_sqlstate(scratch: Database, state: str, status: int) -> None:
+    answer = scratch.call(service, "fail", state=state, detail="why", hint="do")
+    assert answer.status == status
+    assert answer.body == {"code": state, "message": "no", "details": "why", "hint": "do"}
+    assert scratch.value("select count(*) from api.traces") == 0
+
+
+def test_privilege_is_401_for_anonymous_and_403_for_others(scratch: Database) -> None:
+    refused = scratch.call(anon, "secret_number")
+    assert (refused.status, refused.code, refused.headers["www-authenticate"]) == (401, "42501", "Bearer")
+    assert scratch.call(walker(1), "secret_number").status == 403
+
+
+def pgrst(scratch: Database, message: object, detail: object) -> Any:
+    return scratch.call(
+        service,
+        "fail",
+        state="PGRST",
+        says=json.dumps(message),
+        detail=None if detail is None else json.dumps(detail),
+    )
+
+
+def test_raise_pgrst_says_status_body_and_headers(scratch: Database) -> None:
+    answer = pgrst(
+        scratch,
+        {"code": "too_late", "message": "Closed", "details": '{"message_ko": "마감"}', "hint": "Next week"},
+        {"status": 409, "headers": {"Retry-After": "60"}},
+    )
+    assert answer.status == 409
+    assert answer.code == "too_late"
+    assert answer.details == {"message_ko": "마감"}
+    assert answer.body["hint"] == "Next week"
+    assert answer.headers["retry-after"] == "60"
+
+
+@pytest.mark.parametrize(
+    ("message", "detail"),
+    [
+        ("plain", {"status": 400, "headers": {}}),
+        ({"code": "x"}, {"status": 400, "headers": {}}),
+        ({"code": "x", "message": "y", "details": {"an": "object"}}, {"status": 400, "headers": {}}),
+        ({"code": "x", "message": "y"}, {"status": 400}),
+        ({"code": "x", "message": "y"}, {"status": "400", "headers": {}}),
+        ({"code": "x", "message": "y"}, {"status": 400, "headers": {"a": 1}}),
+        ({"code": "x", "message": "y"}, None),
+    ],
+)
+def test_a_malformed_raise_pgrst_is_a_server_error(
+    scratch: Database, message: object, detail: object
+) -> None:
+    answer = pgrst(scratch, message, detail)
+    assert (answer.status, answer.code) == (500, "PGRST121")
+
+
+def test_response_settings_decide_status_and_headers_and_the_work_stays(scratch: Database) -> None:
+    answer = scratch.call(service, "answer", status="202", headers='[{"Location": "/notes"}]')
+    assert (answer.status, answer.body, answer.headers["location"]) == (202, "said", "/notes")
+    assert scratch.value("select count(*) from api.traces") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "code"), [("fine", None, "PGRST112"), ("200", '{"a": "b"}', "PGRST111")]
+)
+def test_bad_response_settings_fail_after_the_commit(
+    scratch: Database, status: str, headers: str | None, code: str
+) -> None:
+    answer = scratch.call(service, "answer", status=status, headers=headers)
+    assert (answer.status, answer.code) == (500, code)
+    assert scratch.value("select count(*) from api.traces") == 1
+
+
+def test_a_functions_statement_timeout_is_the_transactions(scratch: Database) -> None:
+    answer = scratch.call(anon, "slow")
+    assert (answer.status, answer.code) == (500, "57014")
+
+
+def test_40001_would_be_retried_without_end(scratch: Database) -> None:
+    with pytest.raises(RetriedWithoutEnd):
+        scratch.call(anon, "serialization_failure")
+
+
+def test_views_are_read_and_written_under_row_level_security(scratch: Database) -> None:
+    me, other = walker(1), walker(2)
+    rows = [{"note_id": n, "body": f"note {n}", "author": me.user_id} for n in (1, 2)]
+    assert scratch.insert(me, "notes", rows).status == 201
+    assert scratch.insert(me, "notes", {"note_id": 3, "body": "x", "author": other.user_id}).code == "42501"
+    assert scratch.insert(me, "notes", rows[0]).status == 409
+    assert scratch.insert(me, "notes", {"nope": 1}).code == "PGRST204"
+    assert scratch.select(other, "notes").body == []
+    assert scratch.select(anon, "notes").status == 401
+    assert scratch.select(me, "nowhere").code == "PGRST205"
+    read = scratch.select(me, "notes", ["note_id"], order="note_id.desc", filters={"body": "note 2"})
+    assert (read.status, read.body) == (200, [{"note_id": 2}])
+    assert scratch.select(me, "notes", ["no_column"]).code == "42703"
+    assert scratch.update(me, "notes", {"body": "new"}, {"note_id": 1}).row["body"] == "new"
+    assert scratch.update(other, "notes", {"body": "stolen"}, {"note_id": 1}).body == []
+    assert scratch.update(me, "notes", {"body": ""}, {"note_id": 1}).code == "23514"
+    assert scratch.delete(me, "notes", {"note_id": 1}, returning=False).status == 204
+    assert scratch.value("select count(*) from api.notes") == 1
+
+
+def test_racing_sessions_are_sessions_of_their_own(scratch: Database) -> None:
+    def act(session: Any, number: int) -> Any:
+        return session.call(walker(number), "settings_seen").body["claims"]["sub"]
+
+    assert scratch.race(10, act) == [str(walker(n).user_id) for n in range(10)]
