@@ -9,10 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.harness import kill, templates
 from tests.harness import server as servers
-from tests.harness import templates
 from tests.harness.databases import Clones, Database
 from tests.harness.findings import FINDINGS
+from tests.harness.kill import Torture
 from tests.harness.server import Server
 
 pytest_plugins = ["tests.harness.plugin"]
@@ -61,6 +62,14 @@ def db(clones: Clones) -> Iterator[Database]:
 def module_db(clones: Clones) -> Iterator[Database]:
     """A database that the tests of a module share: for tests that only look."""
     yield from _clone(clones)
+
+
+@pytest.fixture
+def torture(kill_seed: int, request: pytest.FixtureRequest) -> Iterator[Torture]:
+    """A clone in the cluster `torture`, to kill things in at the instants of this seed."""
+    request.config.stash[FINDINGS].kill_seeds.append(kill_seed)
+    with kill.torture(kill_seed) as torture:
+        yield torture
 
 
 def _clone(clones: Clones) -> Iterator[Database]:

@@ -177,7 +177,7 @@ class Clones:
         """Clones whose worker is gone: a clone's name has its worker's server process in it."""
         names = self._maintenance.execute(
             "select datname from pg_database where starts_with(datname, %s) and not exists ("
-            "select from pg_stat_activity as a where a.pid = split_part(datname, '_', 3)::integer)",
+            "select from pg_stat_activity as a where a.pid::text = split_part(datname, '_', 3))",
             [PREFIX],
         ).fetchall()
         for (name,) in names:

@@ -18,6 +18,7 @@ class Findings:
         self.statements: set[Statement] = set()
         self.own_answers: Counter[str] = Counter()
         self.clones: list[float] = []
+        self.kill_seeds: list[int] = []
 
     def as_json(self) -> dict[str, Any]:
         """For the wire from a worker to its controller."""
@@ -26,6 +27,7 @@ class Findings:
             "statements": [s.as_json() for s in self.statements],
             "own_answers": dict(self.own_answers),
             "clones": self.clones,
+            "kill_seeds": self.kill_seeds,
         }
 
     def merge(self, value: dict[str, Any]) -> None:
@@ -34,6 +36,7 @@ class Findings:
         self.statements.update(Statement.from_json(s) for s in value["statements"])
         self.own_answers.update(value["own_answers"])
         self.clones += value["clones"]
+        self.kill_seeds += value["kill_seeds"]
 
 
 FINDINGS = pytest.StashKey[Findings]()

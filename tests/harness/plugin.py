@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
 
 WORKER_KEY = "dotbase_harness"
+KILL_SEED = "DOTBASE_KILL_SEED"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -22,10 +25,29 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Fail below this share of executed PL/pgSQL statements, and list those not executed.",
     )
 
+    parser.addoption(
+        "--kills", type=int, default=5, metavar="N", help="Random instants that each kill test is run for."
+    )
+    parser.addoption(
+        "--kill-seed", type=int, metavar="SEED", help="Where the kill tests' seeds begin, to repeat a run."
+    )
+
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A place for the findings."""
+    """A place for the findings; seeds that the workers of xdist agree on."""
     config.stash[FINDINGS] = Findings()
+    seed = config.getoption("--kill-seed")
+    if seed is not None:
+        os.environ[KILL_SEED] = str(seed)
+    os.environ.setdefault(KILL_SEED, str(random.randrange(10**6)))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `kill_seed` runs once a seed; the seed is in its name."""
+    if "kill_seed" in metafunc.fixturenames:
+        first = int(os.environ[KILL_SEED])
+        seeds = range(first, first + metafunc.config.getoption("--kills"))
+        metafunc.parametrize("kill_seed", seeds, ids=lambda seed: f"seed-{seed}")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -55,6 +77,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if findings.own_answers:
         answers = ", ".join(f"{code} {count}" for code, count in sorted(findings.own_answers.items()))
         lines.append(f"Answered by the fixture itself, not by the database: {answers}.")
+    if findings.kill_seeds:
+        seeds = ", ".join(map(str, sorted(set(findings.kill_seeds))))
+        lines.append(f"{len(findings.kill_seeds)} kills at random instants; seeds {seeds}.")
     if findings.clones:
         mean = 1000 * sum(findings.clones) / len(findings.clones)
         lines.append(f"{len(findings.clones)} databases cloned and dropped, {mean:.0f} ms each.")
