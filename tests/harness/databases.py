@@ -176,8 +176,8 @@ class Clones:
     def drop_leftovers(self) -> None:
         """Clones whose worker is gone: a clone's name has its worker's server process in it."""
         names = self._maintenance.execute(
-            "select datname from pg_database where starts_with(datname, %s) and not exists ("
-            "select from pg_stat_activity as a where a.pid::text = split_part(datname, '_', 3))",
+            "select d.datname from pg_database as d where starts_with(d.datname, %s) and not exists ("
+            "select from pg_stat_activity as a where a.pid::text = split_part(d.datname, '_', 3))",
             [PREFIX],
         ).fetchall()
         for (name,) in names:
