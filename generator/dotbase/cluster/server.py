@@ -1,0 +1,162 @@
+"""Starting and stopping a cluster's server, from whatever state its last life left."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import psycopg
+
+from dotbase.cluster import binaries, creation, ports, processes, settings, state
+from dotbase.cluster.layout import Layout
+from dotbase.errors import DotbaseError
+
+LONGEST_START = 180  # seconds, recovery included
+LARGEST_LOG = 10_000_000  # bytes; then one older log is kept beside it
+RECOVERED = (
+    "Recovered: the server had not been shut down (kill -9, crash or power cut); "
+    "everything that was committed is there."
+)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a start did; notes are sentences for a person."""
+
+    layout: Layout
+    port: int
+    was_running: bool
+    notes: list[str] = field(default_factory=list)
+
+
+def socket_url(layout: Layout, port: int, database: str, user: str = "postgres") -> str:
+    """The libpq URL of a database over the socket."""
+    host = quote(str(layout.directory), safe="")
+    return f"postgresql://{quote(user, safe='')}@/{quote(database, safe='')}?host={host}&port={port}"
+
+
+def start(layout: Layout) -> Started:
+    """Start the server unless it runs; make the cluster first when there is none."""
+    with state.lock(layout):
+        found = state.read(layout)
+        if found is not None and found.ready and processes.postmaster(layout) is not None:
+            _ensure_database(layout, found.port)
+            return Started(layout, found.port, was_running=True)
+        notes: list[str] = []
+        addresses = ports.loopback_addresses()
+        port = _choose_port(layout, found, addresses, notes)
+        if note := creation.ensure(layout, port):
+            notes.append(note)
+        left_over = processes.clear_leftovers(layout)
+        if _was_killed(layout) or left_over:
+            notes.append(RECOVERED)
+        if not layout.master_key.exists():
+            notes.append(f"{layout.master_key} is gone: secrets cannot be read until it is back.")
+        port = _launch(layout, port, addresses, notes)
+        _ensure_database(layout, port)
+        return Started(layout, port, was_running=False, notes=notes)
+
+
+def stop(layout: Layout) -> bool:
+    """Stop the server; whether it ran."""
+    with state.lock(layout):
+        return stop_locked(layout)
+
+
+def stop_locked(layout: Layout) -> bool:
+    """Stop the server while the caller holds the lock; whether it ran."""
+    if processes.postmaster(layout) is None:
+        return False
+    pg_ctl = binaries.for_data(layout.data).program("pg_ctl")
+    stopped = layout.account.run(pg_ctl, "stop", "-D", layout.data, "-m", "fast", "-w", "-t", "60")
+    if stopped.returncode != 0 and processes.postmaster(layout) is not None:
+        raise DotbaseError(
+            f"the server of cluster {layout.name} does not stop: {stopped.stdout.strip()}",
+            f"look into {layout.log}",
+        )
+    return True
+
+
+def _choose_port(layout: Layout, found: state.State | None, addresses: list[str], notes: list[str]) -> int:
+    if found is None:
+        return ports.choose(layout, addresses)
+    if ports.is_free(found.port, addresses):
+        return found.port
+    port = ports.choose(layout, addresses, refused=found.port)
+    notes.append(f"Port {found.port} is taken by another program; the server now listens on {port}.")
+    return port
+
+
+def _was_killed(layout: Layout) -> bool:
+    controldata = binaries.for_data(layout.data).program("pg_controldata")
+    output = layout.account.run(controldata, layout.data).stdout
+    return "Database cluster state:" in output and "shut down\n" not in output
+
+
+def _launch(layout: Layout, port: int, addresses: list[str], notes: list[str]) -> int:
+    """Start on this port, or on another one if somebody takes it at this very moment."""
+    for _ in range(3):
+        settings.write(layout, port, addresses)
+        _run_pg_ctl(layout)
+        # The sixth line is the first address that the server could bind, or empty.
+        listening = [*processes.lock_file_lines(layout), *[""] * 6][5]
+        if listening == addresses[0]:
+            state.write(layout, port, ready=True)
+            return port
+        taken = port
+        stop_locked(layout)
+        port = ports.choose(layout, addresses, refused=taken)
+        notes.append(f"Port {taken} is taken by another program; the server now listens on {port}.")
+    raise DotbaseError("no loopback port stayed free for the server", f"look into {layout.log}")
+
+
+def _run_pg_ctl(layout: Layout) -> None:
+    log = layout.log
+    if log.exists() and log.stat().st_size > LARGEST_LOG:
+        log.rename(log.with_name("server.log.1"))
+    said_before = log.stat().st_size if log.exists() else 0
+    pg_ctl = binaries.for_data(layout.data).program("pg_ctl")
+    started = layout.account.run(
+        pg_ctl, "start", "-D", layout.data, "-l", log, "-w", "-t", str(LONGEST_START)
+    )
+    if started.returncode == 0:
+        return
+    if processes.postmaster(layout) is not None:
+        raise DotbaseError(
+            f"the server of cluster {layout.name} has been starting for {LONGEST_START} s",
+            f"wait, look at `{layout.command} status` and into {log}",
+        )
+    said = ""
+    if log.exists():
+        with log.open("rb") as file:
+            file.seek(said_before)
+            said = file.read().decode(errors="replace")
+    lines = [
+        line for line in said.splitlines() if any(w in line for w in ("FATAL", "PANIC", "ERROR", "HINT"))
+    ]
+    reason = " ".join(lines[-3:] or said.splitlines()[-3:] or started.stdout.splitlines()[-1:])
+    raise DotbaseError(f"the server of cluster {layout.name} cannot start: {reason}", f"read {log}")
+
+
+def _ensure_database(layout: Layout, port: int) -> None:
+    """Wait until the server answers; its first database may have been dropped meanwhile."""
+    deadline = time.monotonic() + LONGEST_START
+    while True:
+        try:
+            connection = psycopg.connect(
+                socket_url(layout, port, "postgres"), autocommit=True, connect_timeout=10
+            )
+            break
+        except psycopg.OperationalError as error:
+            if "starting up" not in str(error) or time.monotonic() > deadline:
+                reason = str(error).strip().splitlines()[-1]
+                raise DotbaseError(
+                    f"the server of cluster {layout.name} runs but does not let us in: {reason}",
+                    f"restart it with `{layout.command} stop` and `{layout.command} start`",
+                ) from error
+            time.sleep(0.1)
+    with connection:
+        row = connection.execute("select from pg_database where datname = %s", [settings.DATABASE]).fetchone()
+        if row is None:
+            connection.execute(f"create database {settings.DATABASE}")

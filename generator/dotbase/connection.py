@@ -1,0 +1,88 @@
+"""Connections: to a server of the user's, or to the checkout's local cluster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from dotbase import cluster
+from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
+
+OLDEST_SERVER = 150000
+
+
+def resolve_url(options: GlobalOptions, database: str | None = None) -> str:
+    """The libpq URL that a command uses: --database-url, DATABASE_URL, else the local cluster's."""
+    url = options.database_url or os.environ.get("DATABASE_URL")
+    if not url:
+        return cluster.local_url(options.cluster, database or "dotbase", root=options.project)
+    parsed = parse(url)
+    return make_conninfo(url, dbname=database) if database and parsed else url
+
+
+def connect(
+    url: str | None = None,
+    *,
+    autocommit: bool = True,
+    application_name: str = "dotbase",
+    timeout: int = 10,
+    project: Path | None = None,
+    cluster_name: str = "dev",
+) -> psycopg.Connection[Any]:
+    """Connect, or say in one sentence why not. Without a URL: as `resolve_url` without options."""
+    if not url:
+        url = resolve_url(GlobalOptions(project=project, database_url=None, cluster=cluster_name))
+    parts = parse(url)
+    parts.setdefault("application_name", application_name)
+    parts.setdefault("connect_timeout", timeout)
+    try:
+        connection: psycopg.Connection[Any] = psycopg.connect(make_conninfo(**parts), autocommit=autocommit)
+    except psycopg.OperationalError as error:
+        raise DotbaseError(
+            f"{describe(parts)} cannot be reached: {_reason(error, parts)}",
+            "check that the server runs and that the database URL is right",
+        ) from None
+    if connection.info.server_version < OLDEST_SERVER:
+        version = connection.info.parameter_status("server_version")
+        connection.close()
+        raise DotbaseError(
+            f"{describe(parts)} is PostgreSQL {version}", "dotbase needs PostgreSQL 15 or newer"
+        )
+    return connection
+
+
+def parse(url: str) -> dict[str, Any]:
+    """The parts of a libpq URL or connection string; an unreadable one is not repeated to anybody."""
+    _, _, rest = url.partition("://")
+    user_and_password = rest.rpartition("@")[0]
+    try:
+        if any(character in user_and_password for character in "/@?# "):
+            raise psycopg.ProgrammingError
+        return conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        raise DotbaseError(
+            "the database URL cannot be read",
+            "write postgresql://user:password@host:port/database, "
+            "with %40, %2F, %3A for @ / : inside of user or password",
+        ) from None
+
+
+def describe(parts: dict[str, Any]) -> str:
+    """Which database of which server, without its password."""
+    host = parts.get("host") or parts.get("hostaddr") or os.environ.get("PGHOST") or "the default socket"
+    port = f":{parts['port']}" if parts.get("port") else ""
+    database = parts.get("dbname") or os.environ.get("PGDATABASE") or "the default database"
+    return f"{database} on {host}{port}"
+
+
+def _reason(error: psycopg.OperationalError, parts: dict[str, Any]) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = next((line for line in lines if "FATAL:" in line), lines[-1] if lines else "no reason given")
+    reason = reason.split("FATAL:")[-1].strip()
+    password = str(parts.get("password") or "")
+    return reason.replace(password, "***") if password else reason
