@@ -1,0 +1,29 @@
+# What a newcomer types. Each target sets up what it needs first.
+.PHONY: help setup demo test lint bench torture lock
+
+PYTEST_ARGS ?= -n 2
+DOTBASE := .venv/bin/dotbase
+
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: ## Install what is missing: Debian packages, .venv with the locked versions
+	@scripts/setup
+
+demo: setup ## A lottery quarter on real data: twelve draws, 500 walkers, a report
+	@.venv/bin/python -m demo $(DEMO_ARGS)
+
+test: setup ## The tests, against a server of their own
+	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict
+	@DOTBASE_CLUSTER=test $(DOTBASE) lint
+
+bench: setup ## The measured claims of docs/, measured again
+	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
+
+torture: setup ## kill -9 at random instants, many times
+	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(TORTURE_ARGS)
+
+lock: ## Write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
+	@scripts/lock $(LOCK_ARGS)
