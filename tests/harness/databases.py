@@ -19,7 +19,7 @@ from psycopg.rows import dict_row
 from tests.harness import coverage
 from tests.harness.postgrest import Postgrest
 from tests.harness.schema_cache import SchemaCache
-from tests.harness.server import ROOT, Server
+from tests.harness.server import ROOT, Server, one_process
 
 PREFIX = "dotbase_clone_"
 ZONE = ZoneInfo("Asia/Seoul")
@@ -105,7 +105,8 @@ class Database(Postgrest):
             barrier.wait(timeout=30)
             return act(session, number)
 
-        with self.sessions(count) as sessions, ThreadPoolExecutor(count) as pool:
+        # One worker at a time: two races at once would find the server's connections taken.
+        with one_process("race"), self.sessions(count) as sessions, ThreadPoolExecutor(count) as pool:
             return list(pool.map(start, sessions, range(count)))
 
     def close(self) -> None:

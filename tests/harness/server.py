@@ -12,6 +12,8 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from dotbase import cluster
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -48,8 +50,5 @@ def start(name: str = "test") -> Server:
     given = os.environ.get("DOTBASE_TEST_SERVER")
     if given and name == "test":
         return Server(given)
-    from dotbase import cluster
-
-    with one_process(f"cluster-{name}"):
-        cluster.start(name)
-    return Server(cluster.local_url(name, database="postgres"))
+    cluster.start(name, ROOT)
+    return Server(cluster.local_url(name, "postgres", root=ROOT))
