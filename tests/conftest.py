@@ -35,7 +35,7 @@ def maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
 @pytest.fixture(scope="session")
 def template(server: Server, maintenance: psycopg.Connection[Any]) -> str:
     """The name of the template database, which nobody may connect to."""
-    return templates.ensure(server, maintenance, templates.steps())
+    return templates.ensure(server, maintenance, templates.steps(server))
 
 
 @pytest.fixture(scope="session")

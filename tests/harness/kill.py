@@ -129,7 +129,7 @@ def torture(seed: int) -> Iterator[Torture]:
     server = start("torture")
     with one_process("torture"):
         with server.connect("postgres") as maintenance:
-            template = templates.ensure(server, maintenance, templates.steps())
+            template = templates.ensure(server, maintenance, templates.steps(server))
             database = Clones(server, maintenance, template).make()
         try:
             yield Torture(server, database, seed)

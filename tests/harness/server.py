@@ -20,8 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class Server:
     """Where a cluster is, and a connection to it for each login role."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, master_key_file: Path | None = None) -> None:
         self._conninfo = conninfo
+        self.master_key_file = master_key_file
 
     def conninfo(self, database: str, user: str | None = None) -> str:
         """The libpq string for a database, as a superuser or as this role."""
@@ -51,4 +52,5 @@ def start(name: str = "test") -> Server:
     if given and name == "test":
         return Server(given)
     cluster.start(name, ROOT)
-    return Server(cluster.local_url(name, "postgres", root=ROOT))
+    url = cluster.local_url(name, "postgres", root=ROOT)
+    return Server(url, cluster.master_key_file(name, ROOT))

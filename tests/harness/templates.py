@@ -18,12 +18,12 @@ PREFIX = "dotbase_template_"
 FORMAT = "1"  # part of the fingerprint: raise it when this file makes templates differently
 
 
-def steps() -> list[Step]:
+def steps(server: Server) -> list[Step]:
     """The rendered SQL of the checkout for a plain Postgres with a movable clock."""
     from dotbase.project import Project
     from dotbase.render import Variables, render_steps
 
-    variables = Variables(target="postgres", clock="movable", master_key_file=None)
+    variables = Variables(target="postgres", clock="movable", master_key_file=server.master_key_file)
     return render_steps(Project(ROOT), variables)
 
 

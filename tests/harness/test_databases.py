@@ -12,6 +12,7 @@ from psycopg import sql
 from tests.harness import coverage, templates
 from tests.harness.databases import PREFIX, Clones, Database
 from tests.harness.people import walker
+from tests.harness.server import Server
 
 
 def test_the_clock_moves_for_every_session(db: Database) -> None:
@@ -77,7 +78,7 @@ def test_a_dead_workers_clones_are_dropped_and_living_ones_kept(
     assert names == [(db.name,)]
 
 
-def test_the_templates_name_follows_the_rendered_text() -> None:
-    steps = templates.steps()
-    assert templates.fingerprint(steps) == templates.fingerprint(templates.steps())
+def test_the_templates_name_follows_the_rendered_text(server: Server) -> None:
+    steps = templates.steps(server)
+    assert templates.fingerprint(steps) == templates.fingerprint(templates.steps(server))
     assert templates.fingerprint(steps) != templates.fingerprint(steps[:-1])
