@@ -41,6 +41,9 @@ class Postgrest:
             self._connection = self._connect()
             self._connection.autocommit = True
             self._connection.prepare_threshold = 0  # PostgREST prepares every statement
+            # What the server logs, a failing test shows: pytest captures it.
+            self._connection.execute("set client_min_messages = log")
+            self._connection.add_notice_handler(_show_log)
         return self._connection
 
     @property
@@ -264,3 +267,8 @@ class Postgrest:
             return from_database_error(error, anonymous=person.role == "anon")
         assert row is not None
         return response_of(row, success)
+
+
+def _show_log(notice: psycopg.errors.Diagnostic) -> None:
+    if notice.severity_nonlocalized == "LOG":
+        print("server log:", notice.message_primary)
