@@ -10,6 +10,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from dotbase import cluster
+from dotbase.cluster import reasons
 from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
 
@@ -81,8 +82,6 @@ def describe(parts: dict[str, Any]) -> str:
 
 
 def _reason(error: psycopg.OperationalError, parts: dict[str, Any]) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = next((line for line in lines if "FATAL:" in line), lines[-1] if lines else "no reason given")
-    reason = reason.split("FATAL:")[-1].strip()
+    reason = reasons.of_refused_connection(error)
     password = str(parts.get("password") or "")
     return reason.replace(password, "***") if password else reason

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import socket
+import time
 
 from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
@@ -19,6 +20,16 @@ def loopback_addresses() -> list[str]:
 def is_free(port: int, addresses: list[str]) -> bool:
     """Whether a server could listen on the port."""
     return all(_can_bind(address, port) for address in addresses)
+
+
+def becomes_free(port: int, addresses: list[str], seconds: float) -> bool:
+    """The same, with patience for a dying server that still holds it."""
+    deadline = time.monotonic() + seconds
+    while not is_free(port, addresses):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def choose(layout: Layout, addresses: list[str], refused: int | None = None) -> int:

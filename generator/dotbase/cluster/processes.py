@@ -21,6 +21,16 @@ def postmaster(layout: Layout) -> int | None:
     return pid if _works_in(pid, layout.data) else None
 
 
+def ends_within(layout: Layout, seconds: float) -> bool:
+    """Whether the server is gone, or goes in this time."""
+    deadline = time.monotonic() + seconds
+    while postmaster(layout) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def lock_file_lines(layout: Layout) -> list[str]:
     """postmaster.pid: process, data, start time, port, socket directory, address, memory, status."""
     try:
@@ -37,13 +47,13 @@ def clear_leftovers(layout: Layout) -> bool:
     """
     socket_files = list(layout.directory.glob(".s.PGSQL.*"))
     lock_file = layout.data / "postmaster.pid"
+    _end_orphans(layout.data)
     for path in socket_files:
-        if not path.name.endswith(".lock") and _answers(path):
+        if not path.name.endswith(".lock") and _goes_on_answering(path):
             raise DotbaseError(
                 f"a server that is not on this machine's process list answers at {path}",
                 "stop it where it runs: two servers on one data directory destroy it",
             )
-    _end_orphans(layout.data)
     found = lock_file.exists() or bool(socket_files)
     for path in (*socket_files, lock_file):
         path.unlink(missing_ok=True)
@@ -85,6 +95,16 @@ def _signal(pid: int, number: signal.Signals) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         return
+
+
+def _goes_on_answering(path: Path) -> bool:
+    """Whether somebody listens; a dying process does for a moment after it has left the list."""
+    deadline = time.monotonic() + 2
+    while _answers(path):
+        if time.monotonic() > deadline:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _answers(path: Path) -> bool:

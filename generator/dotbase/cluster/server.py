@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from dotbase.cluster import binaries, creation, ports, processes, settings, state
+from dotbase.cluster import binaries, creation, ports, processes, reasons, settings, state
 from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
 
@@ -40,22 +40,36 @@ def start(layout: Layout) -> Started:
     """Start the server unless it runs; make the cluster first when there is none."""
     with state.lock(layout):
         found = state.read(layout)
-        if found is not None and found.ready and processes.postmaster(layout) is not None:
-            _ensure_database(layout, found.port)
+        if found is not None and found.ready and _runs_on(layout, found.port):
             return Started(layout, found.port, was_running=True)
         notes: list[str] = []
         addresses = ports.loopback_addresses()
-        port = _choose_port(layout, found, addresses, notes)
+        port = found.port if found is not None else ports.choose(layout, addresses)
         if note := creation.ensure(layout, port):
             notes.append(note)
         left_over = processes.clear_leftovers(layout)
         if _was_killed(layout) or left_over:
             notes.append(RECOVERED)
+        if not ports.becomes_free(port, addresses, seconds=2 if left_over else 0):
+            port = _another_port(layout, port, addresses, notes)
         if not layout.master_key.exists():
             notes.append(f"{layout.master_key} is gone: secrets cannot be read until it is back.")
         port = _launch(layout, port, addresses, notes)
         _ensure_database(layout, port)
         return Started(layout, port, was_running=False, notes=notes)
+
+
+def _runs_on(layout: Layout, port: int) -> bool:
+    """Whether the server runs, and goes on running: one that was just killed is there for a moment."""
+    if processes.postmaster(layout) is None:
+        return False
+    try:
+        _ensure_database(layout, port)
+    except DotbaseError:
+        if processes.ends_within(layout, seconds=2):
+            return False
+        raise
+    return True
 
 
 def stop(layout: Layout) -> bool:
@@ -78,13 +92,9 @@ def stop_locked(layout: Layout) -> bool:
     return True
 
 
-def _choose_port(layout: Layout, found: state.State | None, addresses: list[str], notes: list[str]) -> int:
-    if found is None:
-        return ports.choose(layout, addresses)
-    if ports.is_free(found.port, addresses):
-        return found.port
-    port = ports.choose(layout, addresses, refused=found.port)
-    notes.append(f"Port {found.port} is taken by another program; the server now listens on {port}.")
+def _another_port(layout: Layout, taken: int, addresses: list[str], notes: list[str]) -> int:
+    port = ports.choose(layout, addresses, refused=taken)
+    notes.append(f"Port {taken} is taken by another program; the server now listens on {port}.")
     return port
 
 
@@ -104,10 +114,8 @@ def _launch(layout: Layout, port: int, addresses: list[str], notes: list[str]) -
         if listening == addresses[0]:
             state.write(layout, port, ready=True)
             return port
-        taken = port
         stop_locked(layout)
-        port = ports.choose(layout, addresses, refused=taken)
-        notes.append(f"Port {taken} is taken by another program; the server now listens on {port}.")
+        port = _another_port(layout, port, addresses, notes)
     raise DotbaseError("no loopback port stayed free for the server", f"look into {layout.log}")
 
 
@@ -132,10 +140,7 @@ def _run_pg_ctl(layout: Layout) -> None:
         with log.open("rb") as file:
             file.seek(said_before)
             said = file.read().decode(errors="replace")
-    lines = [
-        line for line in said.splitlines() if any(w in line for w in ("FATAL", "PANIC", "ERROR", "HINT"))
-    ]
-    reason = " ".join(lines[-3:] or said.splitlines()[-3:] or started.stdout.splitlines()[-1:])
+    reason = reasons.of_failed_start(said or started.stdout)
     raise DotbaseError(f"the server of cluster {layout.name} cannot start: {reason}", f"read {log}")
 
 
@@ -150,7 +155,7 @@ def _ensure_database(layout: Layout, port: int) -> None:
             break
         except psycopg.OperationalError as error:
             if "starting up" not in str(error) or time.monotonic() > deadline:
-                reason = str(error).strip().splitlines()[-1]
+                reason = reasons.of_refused_connection(error)
                 raise DotbaseError(
                     f"the server of cluster {layout.name} runs but does not let us in: {reason}",
                     f"restart it with `{layout.command} stop` and `{layout.command} start`",
