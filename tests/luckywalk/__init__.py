@@ -1,0 +1,1 @@
+"""LuckyWalk as its walkers, administrators, jobs and owner meet it."""
