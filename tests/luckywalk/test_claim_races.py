@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import walker
 from tests.harness.postgrest import Postgrest
-from tests.harness.server import one_process
 from tests.luckywalk.weeks import WEEK, claim, open_week, walk
 
 
-@pytest.fixture(autouse=True)
-def _many_sessions() -> Iterator[None]:
-    """A server has room for the sessions of one such test at a time."""
-    with one_process("sessions"):
-        yield
+pytestmark = pytest.mark.usefixtures("many_sessions")
 
 
 def test_fifty_sessions_on_one_threshold_give_one_ticket(db: Database) -> None:
@@ -45,8 +38,7 @@ def test_fifty_sessions_on_ten_thresholds_with_their_own_numbers_give_ten_ticket
 
 def test_fifty_first_walkers_of_a_month_share_its_new_partitions(db: Database) -> None:
     db.clock("2025-02-01 00:00:00")
-    numbers = db.race(50, lambda session, number: (walk(session, walker(number)), number)[1])
-    assert numbers == list(range(50))
+    db.race(50, lambda session, number: walk(session, walker(number)))
     claims = db.race(50, lambda session, number: claim(session, walker(number)))
     assert len({c["ticket_id"] for c in claims}) == 50
     assert db.value("select count(*) from luckywalk.tickets") == 50

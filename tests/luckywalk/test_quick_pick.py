@@ -59,7 +59,9 @@ end;
 def picks(db: Database, count: int) -> list[int]:
     # Without the profiler: it counts statements of thousands of calls that one shows as well.
     db.owner.execute("set plpgsql_check.profiler = off")
-    return [r["mask"] for r in db.rows("select luckywalk.quick_pick() as mask from generate_series(1, %s)", count)]
+    return [
+        r["mask"] for r in db.rows("select luckywalk.quick_pick() as mask from generate_series(1, %s)", count)
+    ]
 
 
 def numbers_of(mask: int) -> list[int]:

@@ -1,0 +1,41 @@
+"""A database in its open week that tests share, and people whom no other test has met."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.harness.databases import Database
+from tests.harness.people import Person, walker
+from tests.harness.server import one_process
+from tests.luckywalk.weeks import open_week
+
+_numbers = itertools.count(1_000_000)
+
+
+@pytest.fixture
+def person() -> Person:
+    """A walker of this test's own."""
+    return walker(next(_numbers))
+
+
+@pytest.fixture
+def people() -> Callable[[int], list[Person]]:
+    """Makes walkers of this test's own."""
+    return lambda count: [walker(next(_numbers)) for _ in range(count)]
+
+
+@pytest.fixture(scope="module")
+def week_db(module_db: Database) -> Database:
+    """A database of the module, its round open: for tests that leave clock and round alone."""
+    open_week(module_db)
+    return module_db
+
+
+@pytest.fixture
+def many_sessions() -> Iterator[None]:
+    """A server has room for the sessions of one such test at a time."""
+    with one_process("sessions"):
+        yield
