@@ -1,0 +1,229 @@
+"""Doors: made from the catalog for what the policies list, closed to everybody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.harness.databases import Database
+from tests.harness.people import anon, service, walker
+from tests.harness.refusals import assert_says
+
+ME = walker(1)
+SIGNATURE = """
+select
+    pg_get_function_arguments(p.oid) as arguments,
+    pg_get_function_result(p.oid) as result,
+    p.provolatile as volatility,
+    p.proretset as returns_set,
+    p.prosecdef as definer,
+    p.proconfig as settings,
+    obj_description(p.oid, 'pg_proc') as comment
+from pg_proc as p
+where p.oid = %s::regproc
+"""
+ROLES = ["anon", "authenticated", "service_role", "authenticator", "dotbase_cron"]
+APPS = ["core", "jobs", "ledger", "luckywalk"]
+
+
+def as_owner(db: Database, statement: str, *parameters: object) -> None:
+    with db.owner.transaction():
+        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(statement.encode(), parameters or None)
+
+
+def build(db: Database, doors: Mapping[str, Sequence[str]], app: str = "shop") -> None:
+    as_owner(db, "select core.close_routines(%s)", app)
+    as_owner(db, "select core.build_doors(%s, %s)", app, json.dumps(doors))
+    db.reload()
+
+
+def signature(db: Database, name: str) -> dict[str, Any]:
+    [row] = db.rows(SIGNATURE, name)
+    return row
+
+
+def doors_of(db: Database, name: str) -> int:
+    return int(
+        db.value(
+            "select count(*) from pg_proc where pronamespace = 'api'::regnamespace and proname = %s", name
+        )
+    )
+
+
+def test_every_door_has_the_arguments_result_volatility_and_comment_of_its_function(
+    module_db: Database,
+) -> None:
+    doors = module_db.rows("select name, app from core.doors")
+    assert len(doors) > 10
+    for door in doors:
+        inner = signature(module_db, f"{door['app']}.{door['name']}")
+        outer = signature(module_db, f"api.{door['name']}")
+        assert inner["comment"], door
+        assert outer["definer"] is False, door
+        assert outer["settings"] == ['search_path=""'], door
+        for part in ("arguments", "result", "volatility", "returns_set", "comment"):
+            assert outer[part] == inner[part], (door, part)
+
+
+def test_schema_api_holds_doors_and_nothing_else_that_can_be_called(module_db: Database) -> None:
+    routines = module_db.rows("select proname from pg_proc where pronamespace = 'api'::regnamespace")
+    doors = module_db.rows("select name as proname from core.doors")
+    assert sorted(r["proname"] for r in routines) == sorted(d["proname"] for d in doors)
+
+
+def test_public_may_execute_nothing_of_the_apps(module_db: Database) -> None:
+    open_to_all = module_db.rows(
+        "select p.oid::regprocedure::text from pg_proc as p "
+        "cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a "
+        "where a.grantee = 0 and p.pronamespace = any (%s::regnamespace[])",
+        [*APPS, "api", "auth", "master_key"],
+    )
+    assert open_to_all == []
+
+
+def test_public_and_clients_may_create_nothing_in_the_schemas(module_db: Database) -> None:
+    for schema in [*APPS, "api", "auth", "extensions", "master_key", "test_clock"]:
+        for role in ["public", *ROLES]:
+            assert not module_db.value("select has_schema_privilege(%s, %s, 'create')", role, schema)
+
+
+def test_each_door_opens_for_the_listed_roles_alone(module_db: Database) -> None:
+    for door in module_db.rows("select name, app, roles from core.doors"):
+        for schema in ("api", door["app"]):
+            able = module_db.rows(
+                "select r.rolname from pg_roles as r where r.rolname = any (%s) "
+                "and has_function_privilege(r.oid, %s::regproc, 'execute') order by 1",
+                ROLES,
+                f"{schema}.{door['name']}",
+            )
+            assert [row["rolname"] for row in able] == sorted(door["roles"]), (schema, door)
+
+
+def test_defaults_and_names_of_arguments_work_through_the_door(own_shop: Database) -> None:
+    as_owner(
+        own_shop,
+        "create function shop.add(a integer, b integer default 2, c integer[] default '{}') "
+        "returns integer language sql immutable return a + b + cardinality(c)",
+    )
+    build(own_shop, {"add": ["anon"]})
+    assert own_shop.call(anon, "add", a=1).body == 3
+    assert own_shop.call(anon, "add", b=5, a=1).body == 6
+    assert own_shop.call(anon, "add", c=[7, 8], a=1).body == 5
+    assert own_shop.get(anon, "add", a=1).body == 3
+
+
+def test_a_door_may_return_rows_one_row_or_nothing(own_shop: Database) -> None:
+    as_owner(own_shop, "create type api.goods as (good_id bigint, name text)")
+    row = "row(1, 'pen')::api.goods"
+    as_owner(own_shop, f"create function shop.one() returns api.goods language sql stable return {row}")
+    as_owner(
+        own_shop,
+        "create function shop.all_goods() returns setof api.goods language sql stable "
+        "as $$ select g, 'good ' || g from generate_series(1, 3) as g $$",
+    )
+    build(own_shop, {"one": ["anon"], "all_goods": ["anon"], "sleep": ["authenticated"]})
+    assert own_shop.call(anon, "one").body == {"good_id": 1, "name": "pen"}
+    assert [row["good_id"] for row in own_shop.call(anon, "all_goods").rows] == [1, 2, 3]
+    assert own_shop.call(ME, "sleep", seconds=0).status == 204
+
+
+def test_a_changed_signature_replaces_the_old_door(own_shop: Database) -> None:
+    as_owner(own_shop, "drop function shop.divide(integer)")
+    as_owner(
+        own_shop,
+        "create function shop.divide(num numeric, by numeric) returns numeric language sql return num / by",
+    )
+    build(own_shop, {"divide": ["authenticated"]})
+    assert doors_of(own_shop, "divide") == 1
+    assert float(own_shop.call(ME, "divide", num=1, by=4).body) == 0.25
+
+
+def test_a_changed_result_or_volatility_changes_the_door(own_shop: Database) -> None:
+    for result, volatility in (("bigint", "volatile"), ("text", "stable"), ("text", "volatile")):
+        as_owner(own_shop, "drop function shop.divide(integer)")
+        as_owner(
+            own_shop,
+            f"create function shop.divide(by integer) returns {result} language sql {volatility} "
+            f"return (1 / by)::{result}",
+        )
+        build(own_shop, {"divide": ["authenticated"]})
+        door = signature(own_shop, "api.divide")
+        assert (door["result"], door["volatility"]) == (result, volatility[0])
+
+
+def test_a_door_that_is_no_longer_listed_is_gone_and_other_apps_keep_theirs(own_shop: Database) -> None:
+    build(own_shop, {"who": ["authenticated"]})
+    left = [row["name"] for row in own_shop.rows("select name from core.doors where app = 'shop'")]
+    assert left == ["who"]
+    assert doors_of(own_shop, "divide") == 0
+    assert own_shop.call(ME, "divide", by=1).code == "PGRST202"
+    assert own_shop.call(ME, "my_balances").ok
+
+
+def test_a_role_that_is_no_longer_listed_stays_outside(own_shop: Database) -> None:
+    assert_says(own_shop.call(anon, "who"), "not_signed_in")
+    build(own_shop, {"who": ["authenticated"]})
+    assert own_shop.call(anon, "who").status == 401
+    assert own_shop.call(service, "who").status == 403
+    assert own_shop.call(ME, "who").ok
+    assert not own_shop.value("select has_function_privilege('anon', 'shop.who()', 'execute')")
+
+
+def test_building_the_doors_again_changes_nothing(own_shop: Database) -> None:
+    catalog = (
+        "select array_agg((p.oid, p.prosrc, p.proacl::text)::text order by p.oid) "
+        "from pg_proc as p where pronamespace in ('api'::regnamespace, 'ledger'::regnamespace)"
+    )
+    before = own_shop.value(catalog)
+    build(own_shop, {"my_balances": ["authenticated"]}, app="ledger")
+    assert own_shop.value(catalog) == before
+
+
+@pytest.mark.parametrize(
+    ("doors", "error"),
+    [
+        ({"nothing": ["anon"]}, psycopg.errors.UndefinedFunction),
+        ({"divide": ["nobody_of_that_name"]}, psycopg.errors.UndefinedObject),
+        ({"my_balances": ["anon"]}, psycopg.errors.UndefinedFunction),
+    ],
+)
+def test_a_door_to_nothing_or_for_nobody_is_refused(
+    doors: dict[str, list[str]], error: type[psycopg.Error], shop: Database
+) -> None:
+    with pytest.raises(error):
+        build(shop, doors)
+    assert shop.call(ME, "who").ok
+
+
+def test_two_functions_of_one_name_are_ambiguous_and_refused(own_shop: Database) -> None:
+    as_owner(own_shop, "create function shop.who(other text) returns text language sql return other")
+    with pytest.raises(psycopg.errors.AmbiguousFunction):
+        build(own_shop, {"who": ["anon"]})
+
+
+def test_two_apps_cannot_have_a_door_of_the_same_name(own_shop: Database) -> None:
+    as_owner(own_shop, "create function shop.my_balances() returns text language sql return 'mine'")
+    with pytest.raises(psycopg.Error):
+        build(own_shop, {"my_balances": ["authenticated"]})
+    assert own_shop.call(ME, "my_balances").rows
+
+
+def test_a_new_routine_is_closed_before_anybody_can_call_it(own_shop: Database) -> None:
+    as_owner(own_shop, "create function shop.fresh() returns text language sql return 'x'")
+    as_owner(own_shop, "create procedure shop.fresh_procedure() language sql begin atomic select 1; end")
+    as_owner(own_shop, "select core.close_routines('shop')")
+    for routine in ("shop.fresh()", "shop.fresh_procedure()"):
+        assert not own_shop.value("select has_function_privilege('public', %s, 'execute')", routine)
+
+
+def test_policies_of_a_table_are_dropped_so_that_the_file_alone_says_which(own_shop: Database) -> None:
+    as_owner(own_shop, "create table shop.goods (name text)")
+    for name in ("one", '"Another policy"'):
+        as_owner(own_shop, f"create policy {name} on shop.goods for select to anon using (true)")
+    as_owner(own_shop, "select core.drop_policies('shop.goods')")
+    assert own_shop.value("select count(*) from pg_policies where schemaname = 'shop'") == 0
