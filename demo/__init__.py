@@ -1,0 +1,1 @@
+"""The demo: walkers live through the latest lottery weeks, then everything is counted again."""

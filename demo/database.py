@@ -1,0 +1,131 @@
+"""The demo's database: made anew, migrated with a clock that moves, driven as pg_cron drives it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from dotbase.connection import connect
+from dotbase.errors import DotbaseError
+
+MARK = "Made by `make demo`; the next demo drops it."
+
+# Tables that a migration fills itself; any row elsewhere is somebody's data.
+TABLES_OF_OTHERS = """
+select format('%I.%I', n.nspname, c.relname)
+from pg_class as c
+inner join pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p')
+    and not c.relispartition
+    and n.nspname not in (
+        'pg_catalog', 'information_schema', 'core', 'jobs', 'cron', 'dotbase', 'test_clock', 'master_key'
+    )
+    and format('%I.%I', n.nspname, c.relname) <> 'ledger.accounts'
+    and not exists (
+        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+    )
+order by 1
+"""
+
+LAST_RUN = """
+select r.status, r.result, a.message
+from jobs.runs as r
+inner join jobs.attempts as a on a.run_id = r.run_id
+where r.job_name = %s
+order by r.slot_at desc, a.attempt_no desc
+limit 1
+"""
+
+
+class Database:
+    """The demo's database, as its superuser, as the roles of its clients, and as pg_cron."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.name = str(conninfo_to_dict(url).get("dbname") or "")
+        self.owner = connect(url, application_name="dotbase demo")
+        self._cron = self.as_role("dotbase_cron")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._cron.close()
+        self.owner.close()
+
+    def as_role(self, role: str) -> psycopg.Connection[Any]:
+        """A session of a login role, as if it had logged in itself."""
+        connection = connect(self.url, application_name=f"dotbase demo as {role}")
+        connection.execute(sql.SQL("set session authorization {}").format(sql.Identifier(role)))
+        return connection
+
+    def as_authenticator(self) -> psycopg.Connection[Any]:
+        """A session of PostgREST's role."""
+        return self.as_role("authenticator")
+
+    def move_clock(self, at: datetime | None) -> None:
+        """Set the clock that business rules see; None: real time."""
+        self.owner.execute("update test_clock.moved_clock set moved_to = %s", [at])
+
+    def run_job(self, name: str) -> dict[str, Any]:
+        """Run a job as pg_cron does, for the slot that is due by the clock; what it returned."""
+        self._cron.execute("call jobs.run(%s)", [name])
+        row = self.owner.execute(LAST_RUN, [name]).fetchone()
+        if row is None or row[0] != "succeeded":
+            reason = "it did not run" if row is None else row[2] or row[0]
+            raise DotbaseError(f"the job {name} failed: {reason}", "look into jobs.attempts")
+        result: dict[str, Any] = row[1]
+        return result
+
+    def proofs(self) -> list[tuple[str, bool, str]]:
+        """`ledger.check()`: each rule of the books, whether it holds, and the figures."""
+        return self.owner.execute('select rule, ok, detail from ledger."check"()').fetchall()
+
+    def go_live(self) -> bool:
+        """Back to real time, schedules on pg_cron; False where pg_cron lives in another database."""
+        self.move_clock(None)
+        row = self.owner.execute("select jobs.set_live(true)").fetchone()
+        return bool(row and row[0])
+
+    def schedules(self) -> list[tuple[str, str, str, str | None]]:
+        """Each job that is on: name, local schedule, zone, and pg_cron's own line in GMT where it is live."""
+        has_cron = self.owner.execute("select to_regclass('cron.job') is not null").fetchone() == (True,)
+        lines = "select jobname, schedule from cron.job where active" if has_cron else "select null, null where false"
+        return self.owner.execute(
+            f"select j.job_name, j.schedule, j.zone, l.schedule from jobs.jobs as j "
+            f"left join ({lines}) as l (jobname, schedule) on l.jobname = j.job_name order by 1"
+        ).fetchall()
+
+
+def recreate(url: str, *, may_drop_data: bool) -> None:
+    """Drop the database of this URL and make it anew; data that no demo made is kept, unless told otherwise."""
+    name = str(conninfo_to_dict(url).get("dbname") or "")
+    if not name or name in ("postgres", "template0", "template1"):
+        raise DotbaseError(
+            f"the demo drops and makes its database, and will not do that to `{name}`",
+            "name a database of its own in the URL",
+        )
+    with connect(make_conninfo(url, dbname="postgres")) as server:
+        row = server.execute(
+            "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", [name]
+        ).fetchone()
+        if row is not None and row[0] != MARK and not may_drop_data and (table := _table_with_rows(url)):
+            raise DotbaseError(
+                f"the database {name} holds data that no demo made, in {table}",
+                "say --yes (make demo DEMO_ARGS=--yes) to drop it, or name another with --database-url",
+            )
+        server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+        server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        server.execute(
+            sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(MARK))
+        )
+
+
+def _table_with_rows(url: str) -> str | None:
+    with connect(url) as connection:
+        for (table,) in connection.execute(TABLES_OF_OTHERS).fetchall():
+            if connection.execute(f"select from {table} limit 1").rowcount:
+                return str(table)
+    return None
