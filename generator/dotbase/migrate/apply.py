@@ -1,0 +1,238 @@
+"""`dotbase migrate`: versioned files, then repeatable steps, then the checks; all or nothing."""
+
+from __future__ import annotations
+
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
+
+import psycopg
+
+from dotbase.errors import DotbaseError
+from dotbase.migrate import books, catalog, lock, plan, privileges, versioned
+from dotbase.migrate.books import Books, Header, Release, Writer
+from dotbase.migrate.failures import NO_SUCH_OBJECT, refused
+from dotbase.migrate.repeatables import Repeatables, as_steps
+from dotbase.migrate.session import Run
+from dotbase.migrate.versioned import Segment
+from dotbase.steps import Step
+
+
+@dataclass
+class Outcome:
+    """What a migration did."""
+
+    versions: list[str] = field(default_factory=list)
+    repeatables: int = 0
+    removed: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    changed: bool = False
+
+
+def look(run: Run) -> tuple[plan.Plan, Books, privileges.Standing]:
+    """What is to be done now, without writing anything."""
+    bootstrap = next((step for step in run.steps if step.kind == "bootstrap"), None)
+    with run.transaction():
+        run.connection.execute("set transaction read only")
+        release = _release(run)
+        standing = privileges.examine(run.connection, bootstrap, run.target, run.owner, release)
+        if release is not None and release.target != run.target:
+            raise DotbaseError(
+                f"the database was migrated for target {release.target}, not {run.target}",
+                f"run with --target {release.target}",
+            )
+        booked = read_books(run)
+        made = plan.make(
+            run.steps,
+            booked,
+            catalog.present(run.connection).objects,
+            catalog.access(run.connection),
+            bootstrap=standing.bootstrap,
+        )
+    return made, booked, standing
+
+
+def read_books(run: Run) -> Books:
+    """The books, read as their owner."""
+    if not books.exist(run.connection):
+        return Books()
+    run.as_owner()
+    return books.read(run.connection)
+
+
+def _release(run: Run) -> Release | None:
+    if not books.exist(run.connection):
+        return None
+    try:
+        with run.connection.transaction():
+            run.as_owner()
+            found = books.last_release(run.connection)
+            run.connection.execute("set local role none")
+            return found
+    except psycopg.errors.InsufficientPrivilege:
+        return None  # privileges.examine says why
+
+
+def migrate(run: Run) -> Outcome:
+    """Bring the database to the rendered steps."""
+    return _Migration(run).run()
+
+
+class _Migration:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._connection = run.connection
+        self._report = run.report
+        self._release_id: int | None = None
+        self._boundary: str | None = None
+        self._bootstrap: Step | None = None
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        started = time.monotonic()
+        with lock.exclusive(self._connection, self._report):
+            todo, _, standing = look(self._run)
+            self.outcome.notes = standing.notes
+            if not todo.empty:
+                self._report.expect(
+                    len(todo.versioned) + len(todo.repeatables) + len(todo.removed) + bool(todo.bootstrap)
+                )
+                self._bootstrap = todo.bootstrap
+                cut = versioned.segments(todo.versioned)
+                for segment in cut:
+                    self._do(segment, last=segment is cut[-1])
+                self.outcome.changed = True
+        self.outcome.seconds = time.monotonic() - started
+        return self.outcome
+
+    def _do(self, segment: Segment, *, last: bool) -> None:
+        if segment.boundary is not None:
+            self._boundary = segment.boundary
+            self._report.say(f"Boundary: {segment.boundary}; what came before is committed.")
+        try:
+            lock.persistent(
+                self._connection,
+                partial(self._inside, segment, last=last)
+                if segment.transactional
+                else partial(self._outside, segment.steps[0]),
+                self._run.patience,
+                self._report,
+                raced=lock.RACED if self._bootstrap is not None else frozenset(),
+            )
+        except DotbaseError as error:
+            if self._boundary is None:
+                raise
+            raise DotbaseError(
+                f"{error.what}; the migration stands at boundary `{self._boundary}`, what came before it is"
+                " committed",
+                f"{error.remedy}: it resumes there",
+                error.where,
+            ) from None
+
+    def _inside(self, segment: Segment, *, last: bool) -> None:
+        outcome = Outcome(notes=self.outcome.notes)
+        bootstrap = self._bootstrap
+        with self._run.transaction():
+            if bootstrap is not None:
+                self._report.step(bootstrap.key)
+                self._execute(bootstrap)
+            privileges.require(self._connection, self._run.target, self._run.owner)
+            self._run.as_owner()
+            writer = self._open_books(bootstrap)
+            before = books.read(self._connection)
+            removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
+            dropped: frozenset[catalog.CatalogObject] = frozenset()
+            for step in segment.steps:
+                self._report.step(step.key)
+                self._undo_unfinished(step, before)
+                dropped |= versioned.execute(self._connection, step, step.sql, removable)
+                writer.version(step, "applied")
+                outcome.versions.append(str(step.version))
+            if last:
+                self._repeat(writer, before, outcome)
+                self._run.verify(self._connection)
+                self._connection.execute("notify pgrst, 'reload schema'")
+            elif dropped:
+                self._restore(writer, before)
+        self._release_id = writer.release_id
+        self._bootstrap = None
+        self.outcome.versions += outcome.versions
+        self.outcome.repeatables += outcome.repeatables
+        self.outcome.removed += outcome.removed
+
+    def _execute(self, step: Step) -> None:
+        try:
+            self._connection.execute(step.sql.encode(), prepare=False)
+        except psycopg.Error as error:
+            raise refused(step, error) from None
+
+    def _open_books(self, bootstrap: Step | None) -> Writer:
+        if not books.exist(self._connection):
+            books.make(self._connection)
+        newest = books.last_release(self._connection)
+        booked_sha = newest.bootstrap_sha if newest else None
+        header = Header(
+            "migrate",
+            self._run.target,
+            self._run.clock,
+            self._run.master_key_file,
+            bootstrap.sha if bootstrap is not None else booked_sha,
+            self._run.project_commit,
+        )
+        writer = Writer(self._connection, header, self._release_id)
+        writer.open_release()
+        return writer
+
+    def _undo_unfinished(self, step: Step, before: Books) -> None:
+        """A version that began outside of a transaction and became a transactional one since."""
+        booked = before.versions.get(str(step.version))
+        if booked is not None and booked.state == "started" and step.rollback_sql:
+            self._undo(step)
+
+    def _undo(self, step: Step) -> None:
+        try:
+            with self._connection.transaction() if step.transactional else nullcontext():
+                self._connection.execute((step.rollback_sql or "").encode(), prepare=False)
+        except psycopg.Error as error:
+            if error.sqlstate not in NO_SUCH_OBJECT:
+                raise refused(step, error, step.rollback_sql) from None
+
+    def _outside(self, step: Step) -> None:
+        with self._run.transaction():
+            self._run.as_owner()
+            booked = books.read(self._connection).versions.get(str(step.version))
+            writer = self._open_books(None)
+            writer.version(step, "started")
+        self._release_id = writer.release_id
+        with self._run.outside():
+            if booked is not None:
+                self._report.say(f"{step.key} was started before and did not end: undone first.")
+                self._undo(step)
+            self._report.step(step.key)
+            self._execute(step)
+        with self._run.transaction():
+            self._run.as_owner()
+            writer.version(step, "applied")
+        self.outcome.versions.append(str(step.version))
+
+    def _repeat(self, writer: Writer, before: Books, outcome: Outcome) -> None:
+        repeatables = Repeatables(
+            self._connection, self._run.steps, before.repeatables, writer, self._report, self._run.verify
+        )
+        gone = plan.removed(self._run.steps, before.repeatables)
+        repeatables.rename()
+        repeatables.take_away(gone)
+        repeatables.converge()
+        outcome.removed = len(gone)
+        outcome.repeatables = repeatables.applied
+
+    def _restore(self, writer: Writer, before: Books) -> None:
+        """What a boundary commits is whole where it can be: the older texts, put back."""
+        steps = as_steps(sorted(before.repeatables.values(), key=lambda booked: booked.position))
+        try:
+            with self._connection.transaction():
+                Repeatables(self._connection, steps, before.repeatables, writer, self._report).converge()
+        except DotbaseError as error:
+            self._report.say(f"Until the migration ends, views or policies are missing: {error.sentence}")

@@ -1,0 +1,295 @@
+"""What repeatable steps made, read from the catalog: objects, who depends on them, and how to drop them.
+
+Dependency rows (`pg_depend`) are written anew whenever an object is made or replaced, and not by grants,
+comments or changes of owner. Rows that this transaction wrote since the last look are therefore exactly
+what a file made. Rows of other sessions (a job that makes a partition meanwhile) are told apart by xmin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from dotbase.errors import DotbaseError
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, order=True)
+class CatalogObject:
+    """An object by type and qualified identity, as `drop` takes them."""
+
+    type: str
+    identity: str
+
+    @property
+    def drop_sql(self) -> str:
+        """The statement that drops it and the repeatable objects that depend on it."""
+        return f"drop {self.type} if exists {self.identity} cascade"
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.identity}"
+
+
+# Every object that a repeatable step can make, with an alias under which dependencies may name it.
+# Not partitions' triggers and policies: they come and go with the partition.
+PRESENT = """
+with spaces as (
+    select n.oid, n.xmin
+    from pg_catalog.pg_namespace as n
+    where n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'dotbase')
+),
+found (classid, objid, alias_classid, alias_objid, writer) as (
+    select 'pg_proc'::regclass, p.oid, null::oid, null::oid, null::xid
+    from pg_catalog.pg_proc as p inner join spaces on spaces.oid = p.pronamespace
+    union all
+    select 'pg_class'::regclass, c.oid, 'pg_rewrite'::regclass, r.oid, null
+    from pg_catalog.pg_class as c
+    inner join spaces on spaces.oid = c.relnamespace
+    inner join pg_catalog.pg_rewrite as r on r.ev_class = c.oid and r.rulename = '_RETURN'
+    where c.relkind in ('v', 'm')
+    union all
+    select 'pg_type'::regclass, t.oid, 'pg_class'::regclass, nullif(t.typrelid, 0), null
+    from pg_catalog.pg_type as t
+    inner join spaces on spaces.oid = t.typnamespace
+    left join pg_catalog.pg_class as c on c.oid = t.typrelid
+    where t.typtype in ('d', 'e', 'r') or (t.typtype = 'c' and c.relkind = 'c')
+    union all
+    select 'pg_trigger'::regclass, t.oid, null, null, null
+    from pg_catalog.pg_trigger as t
+    inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
+    inner join spaces on spaces.oid = c.relnamespace
+    where not t.tgisinternal and not c.relispartition
+    union all
+    select 'pg_policy'::regclass, p.oid, null, null, null
+    from pg_catalog.pg_policy as p
+    inner join pg_catalog.pg_class as c on c.oid = p.polrelid
+    inner join spaces on spaces.oid = c.relnamespace
+    where not c.relispartition
+    union all
+    select 'pg_rewrite'::regclass, r.oid, null, null, null
+    from pg_catalog.pg_rewrite as r
+    inner join pg_catalog.pg_class as c on c.oid = r.ev_class
+    inner join spaces on spaces.oid = c.relnamespace
+    where r.rulename <> '_RETURN'
+    union all
+    select 'pg_namespace'::regclass, spaces.oid, null, null, spaces.xmin from spaces
+)
+select
+    f.classid::oid, f.objid, f.alias_classid::oid, f.alias_objid, f.writer::text::bigint, i.type, i.identity
+from found as f
+cross join lateral pg_catalog.pg_identify_object(f.classid, f.objid, 0) as i
+where not exists (
+    select from pg_catalog.pg_depend as d
+    where d.classid = f.classid and d.objid = f.objid and d.deptype = 'e'
+)
+"""
+
+# Dependency rows written since this transaction began, whoever wrote them.
+WRITTEN = """
+select d.classid, d.objid, d.ctid::text, d.xmin::text::bigint
+from pg_catalog.pg_depend as d
+where d.xmin::text::bigint > 2
+    and (d.xmin::text::bigint - (pg_catalog.pg_current_xact_id()::text::bigint & 4294967295)) & 4294967295
+    < 2147483648
+"""
+
+# Which of these transaction ids are ours: visible and yet in progress.
+OURS = """
+select x
+from unnest(%s::bigint[]) as x
+cross join (select pg_catalog.pg_current_xact_id()::text::bigint as top) as t
+where pg_catalog.pg_xact_status((t.top + ((x - (t.top & 4294967295)) & 4294967295))::text::xid8)
+    = 'in progress'
+"""
+
+# What goes when these go: everything that depends on them, and what it is an internal part of.
+CLOSURE = """
+with recursive closure (classid, objid, objsubid) as (
+    select s.classid, s.objid, 0
+    from unnest(%(classids)s::oid[], %(objids)s::oid[]) as s (classid, objid)
+    union
+    select x.classid, x.objid, x.objsubid
+    from closure as c
+    cross join lateral (
+        select d.classid, d.objid, d.objsubid
+        from pg_catalog.pg_depend as d
+        where d.refclassid = c.classid
+            and d.refobjid = c.objid
+            and (c.objsubid = 0 or d.refobjsubid = c.objsubid)
+        union all
+        select d.refclassid, d.refobjid, d.refobjsubid
+        from pg_catalog.pg_depend as d
+        where d.classid = c.classid and d.objid = c.objid and d.deptype = 'i'
+    ) as x
+)
+"""
+
+# Data among them: whatever is neither code nor a rule about access.
+PRECIOUS = (
+    CLOSURE
+    + """
+select distinct pg_catalog.pg_describe_object(c.classid, c.objid, c.objsubid)
+from closure as c
+left join pg_catalog.pg_class as r on c.classid = 'pg_class'::regclass and r.oid = c.objid
+left join pg_catalog.pg_index as i on i.indexrelid = r.oid
+left join pg_catalog.pg_class as t on t.oid = i.indrelid
+left join pg_catalog.pg_constraint as k on c.classid = 'pg_constraint'::regclass and k.oid = c.objid
+where c.classid not in (
+        'pg_proc'::regclass, 'pg_type'::regclass, 'pg_rewrite'::regclass, 'pg_trigger'::regclass,
+        'pg_policy'::regclass, 'pg_operator'::regclass, 'pg_cast'::regclass, 'pg_default_acl'::regclass
+    )
+    and coalesce(t.relkind, r.relkind, 'x') not in ('v', 'm', 'c')
+    and not coalesce(k.contype = 't' or k.contypid <> 0, false)
+order by 1
+"""
+)
+
+# Which objects depend on the tables of a schema and could refuse a change to them.
+DEPENDENTS = (
+    CLOSURE
+    + """
+select distinct c.classid, c.objid
+from closure as c
+where c.classid <> 'pg_trigger'::regclass
+union
+select d.classid, d.objid
+from pg_catalog.pg_depend as d
+inner join closure as c on d.refclassid = c.classid and d.refobjid = c.objid
+where d.classid = 'pg_trigger'::regclass and d.refobjsubid > 0
+"""
+)
+
+TABLES = """
+select c.oid
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = %s and c.relkind in ('r', 'p')
+"""
+
+# Row security and grants of every table: what a table's step in policies/<app>.yaml sets.
+ACCESS = """
+select
+    n.nspname || '.' || c.relname,
+    pg_catalog.md5(pg_catalog.concat_ws(
+        ' ',
+        c.relrowsecurity,
+        c.relforcerowsecurity,
+        c.relacl,
+        (
+            select pg_catalog.string_agg(a.attname || ':' || a.attacl::text, ' ' order by a.attname)
+            from pg_catalog.pg_attribute as a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attacl is not null
+        )
+    ))
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p')
+    and not c.relispartition
+    and n.nspname not in ('pg_catalog', 'information_schema')
+"""
+
+Address = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Present:
+    """The objects that exist now, by the addresses under which dependencies name them."""
+
+    addresses: Mapping[Address, CatalogObject]
+    schema_writers: Mapping[Address, int]
+
+    @property
+    def objects(self) -> frozenset[CatalogObject]:
+        """All of them."""
+        return frozenset(self.addresses.values())
+
+    def addresses_of(self, objects: Collection[CatalogObject]) -> list[Address]:
+        """Where these are in the catalog; those that do not exist are left out."""
+        return [address for address, found in self.addresses.items() if found in objects]
+
+
+def present(connection: Connection) -> Present:
+    """Read the objects that exist now."""
+    addresses: dict[Address, CatalogObject] = {}
+    writers: dict[Address, int] = {}
+    for classid, objid, alias_classid, alias_objid, writer, kind, identity in connection.execute(PRESENT):
+        found = CatalogObject(kind, identity)
+        addresses[classid, objid] = found
+        if alias_objid is not None:
+            addresses[alias_classid, alias_objid] = found
+        if writer is not None:
+            writers[classid, objid] = writer
+    return Present(addresses, writers)
+
+
+class Watch:
+    """Tells what this transaction made between two looks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._written = self._look()
+        self._schemas = set(present(connection).schema_writers)
+
+    def _look(self) -> set[tuple[int, int, str, int]]:
+        return set(self._connection.execute(WRITTEN).fetchall())
+
+    def made(self) -> tuple[frozenset[CatalogObject], Present]:
+        """Objects made or replaced by us since the last look, and all that exist now."""
+        written = self._look()
+        now = present(self._connection)
+        rows = [(classid, objid, xmin) for classid, objid, _, xmin in written - self._written]
+        rows += [
+            (*address, xmin) for address, xmin in now.schema_writers.items() if address not in self._schemas
+        ]
+        xids = sorted({xmin for _, _, xmin in rows})
+        ours = {xid for (xid,) in self._connection.execute(OURS, [xids])} if xids else set()
+        self._written = written
+        self._schemas = set(now.schema_writers)
+        made = {
+            now.addresses[classid, objid]
+            for classid, objid, xmin in rows
+            if xmin in ours and (classid, objid) in now.addresses
+        }
+        return frozenset(made), now
+
+
+def drop(connection: Connection, objects: Iterable[CatalogObject], where: str) -> None:
+    """Drop objects with the repeatable ones that depend on them; refuse when data would go with them."""
+    doomed = set(objects)
+    now = present(connection)
+    schemas = {found for found in doomed if found.type == "schema"}
+    addresses = now.addresses_of(doomed - schemas)
+    if addresses:
+        precious = connection.execute(
+            PRECIOUS, {"classids": [a for a, _ in addresses], "objids": [o for _, o in addresses]}
+        ).fetchall()
+        inside = tuple(f"{found.identity}." for found in schemas)
+        lost = [name for (name,) in precious if not any(space in name for space in inside)]
+        if lost:
+            raise DotbaseError(
+                f"dropping {', '.join(map(str, sorted(doomed & now.objects)))} would drop {', '.join(lost)}",
+                "let a versioned file take away what depends on it first",
+                where,
+            )
+    for found in sorted(doomed & now.objects):
+        connection.execute(found.drop_sql.encode())
+
+
+def dependents(connection: Connection, app: str, among: Collection[CatalogObject]) -> set[CatalogObject]:
+    """Those of the given objects that depend on the tables of an app."""
+    tables = [oid for (oid,) in connection.execute(TABLES, [app])]
+    row = connection.execute("select 'pg_class'::regclass::oid").fetchone()
+    assert row is not None
+    addresses = present(connection).addresses
+    found = connection.execute(DEPENDENTS, {"classids": [row[0]] * len(tables), "objids": tables})
+    reached = {addresses[address] for address in found if address in addresses}
+    return reached & set(among)
+
+
+def access(connection: Connection) -> dict[str, str]:
+    """Fingerprint of each table's grants and row security, by `schema.table`."""
+    return dict(connection.execute(ACCESS).fetchall())

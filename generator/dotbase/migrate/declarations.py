@@ -1,0 +1,51 @@
+"""What a removed declaration leaves behind in tables: errors, settings, jobs, doors and grants of an app."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import psycopg
+
+from dotbase.migrate.plan import table_of
+
+Connection = psycopg.Connection[Any]
+
+# How the key of a declaration ends -> routine that takes it, and an empty declaration.
+EMPTY = (
+    (r"functions/[^/]+/errors\.yaml", "core.declare_errors(text,jsonb)", "[]"),
+    (r"functions/[^/]+/settings\.yaml", "core.declare_settings(text,jsonb)", "[]"),
+    (r"cron/[^/]+\.yaml", "jobs.declare(text,jsonb)", "[]"),
+    (r"policies/[^/]+\.yaml#doors", "core.build_doors(text,jsonb)", "{}"),
+)
+
+REVOKE = """
+select distinct pg_catalog.format('revoke all on table %%s from %%s', c.oid::regclass,
+    case when a.grantee = 0 then 'public' else a.grantee::regrole::text end)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+cross join lateral (
+    select x.grantee from pg_catalog.aclexplode(c.relacl) as x
+    union
+    select x.grantee
+    from pg_catalog.pg_attribute as t
+    cross join lateral pg_catalog.aclexplode(t.attacl) as x
+    where t.attrelid = c.oid
+) as a
+where n.nspname = %s and c.relname = %s and c.relkind in ('r', 'p') and a.grantee <> c.relowner
+"""
+
+
+def undeclare(connection: Connection, key: str, app: str, *, keep_settings: bool) -> None:
+    """Declare nothing in place of a removed declaration. Settings may stay: people chose their values."""
+    for pattern, routine, empty in EMPTY:
+        if not re.fullmatch(pattern, key) or (keep_settings and "settings" in routine):
+            continue
+        found = connection.execute("select pg_catalog.to_regprocedure(%s) is not null", [routine]).fetchone()
+        if found == (True,):
+            name = routine.partition("(")[0]
+            connection.execute(f"select {name}(%s, %s::jsonb)".encode(), [app, empty])
+    table = table_of(key)
+    if table is not None:
+        for (statement,) in connection.execute(REVOKE, table.split(".")).fetchall():
+            connection.execute(statement.encode())

@@ -1,0 +1,82 @@
+"""A step that the server refuses, as one sentence with the template's file and line."""
+
+from __future__ import annotations
+
+import contextlib
+
+import psycopg
+
+from dotbase.errors import DotbaseError
+from dotbase.steps import Step
+
+BUSY = frozenset({"55P03", "40P01"})
+# A repeatable text that cannot take the place of what its older text made.
+NOT_IN_PLACE = frozenset(
+    {
+        "42P13",  # other result, parameter names or defaults of a function
+        "42P16",  # other columns of a view
+        "42P07",  # the relation exists
+        "42710",  # the type, trigger or policy exists
+        "42723",  # the function exists
+        "42809",  # a procedure where a function was
+        "2BP01",  # others depend on it
+        "0A000",  # a column's type that a view or policy uses
+    }
+)
+# A versioned change that repeatable objects stand in the way of.
+IN_THE_WAY = frozenset({"2BP01", "0A000"})
+NO_SUCH_OBJECT = frozenset({"42704", "42P01", "42703", "42883", "3F000"})
+
+
+class StepError(DotbaseError):
+    """The server refused a step."""
+
+    def __init__(self, what: str, remedy: str, where: str | None, sqlstate: str | None) -> None:
+        super().__init__(what, remedy, where)
+        self.sqlstate = sqlstate
+
+
+def refused(step: Step, error: psycopg.Error, sql: str | None = None) -> StepError:
+    """The sentence for what the server said about a step's SQL."""
+    diagnostic = error.diag
+    said = diagnostic.message_primary or str(error).strip() or type(error).__name__
+    parts = [said]
+    if diagnostic.message_detail:
+        parts.append(diagnostic.message_detail)
+    if diagnostic.message_hint:
+        parts.append(diagnostic.message_hint)
+    what = " — ".join(part.strip().rstrip(".") for part in parts)
+    return StepError(what, _remedy(error.sqlstate), place(step, error, sql), error.sqlstate)
+
+
+def place(step: Step, error: psycopg.Error, sql: str | None = None) -> str:
+    """`file:line` of the template; the rendered line is looked up in the template's text."""
+    path, _, part = step.key.partition("#")
+    if part or not path.endswith(".j2") or sql is not None:
+        return f"{path}:{step.line}"
+    position = error.diag.statement_position
+    if position is None:
+        return f"{path}:{step.line}"
+    rendered = step.sql.splitlines()
+    number = step.sql[: int(position)].count("\n")
+    with contextlib.suppress(OSError):
+        template = step.source.read_text().splitlines()
+        text = rendered[number] if number < len(rendered) else ""
+        same = [line for line, found in enumerate(template) if found == text]
+        if same:
+            return f"{path}:{min(same, key=lambda line: abs(line - number)) + 1}"
+    return f"{path}:{number + 1}"
+
+
+def _remedy(sqlstate: str | None) -> str:
+    match sqlstate:
+        case "58P01":
+            return "install on the server what is missing and run migrate again"
+        case "42501":
+            return "run migrate as a role that may do this, or change the file"
+        case "55P03" | "40P01":
+            return "try again at a quieter time, or raise --lock-timeout"
+        case "57014":
+            return "run migrate again"
+        case _:
+            return "correct the file and run migrate again"

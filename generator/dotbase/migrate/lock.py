@@ -1,0 +1,121 @@
+"""One migration at a time, and none that makes the world queue behind it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import psycopg
+
+from dotbase.errors import DotbaseError
+from dotbase.migrate.failures import BUSY, StepError
+from dotbase.migrate.report import Report
+
+Connection = psycopg.Connection[Any]
+Result = TypeVar("Result")
+
+# The key of the session lock: 'dotb' 'ase' in ASCII, one for each database.
+LOCK = (0x646F7462, 0x617365)
+POLL = 0.2  # seconds
+# Roles belong to the cluster: the migration of another database may make the same ones meanwhile.
+RACED = frozenset({"23505", "42710", "XX000"})
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait for a lock (seconds), how often to try again, how long to pause at first."""
+
+    lock_timeout: float = 2.0
+    retries: int = 8
+    pause: float = 0.5
+
+
+@contextmanager
+def exclusive(connection: Connection, report: Report) -> Iterator[None]:
+    """Hold the migration lock of the database; waits for another migration, survives no crash.
+
+    Polls: a session that waits inside of a statement holds a snapshot, which the other migration's
+    `create index concurrently` would wait for in turn.
+    """
+    # The server notices within a second that the client was killed, also while it works (Linux only).
+    with suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute("set client_connection_check_interval = '1s'")
+    told = False
+    while not _try(connection):
+        if not told:
+            report.say(f"Waiting for another migration of this database{_holder(connection)} …")
+            told = True
+        time.sleep(POLL)
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_catalog.pg_advisory_unlock(%s, %s)", LOCK)
+
+
+def _try(connection: Connection) -> bool:
+    row = connection.execute("select pg_catalog.pg_try_advisory_lock(%s, %s)", LOCK).fetchone()
+    return row == (True,)
+
+
+def _holder(connection: Connection) -> str:
+    row = connection.execute(
+        "select l.pid, a.usename, a.backend_start from pg_catalog.pg_locks as l"
+        " left join pg_catalog.pg_stat_activity as a on a.pid = l.pid"
+        " where l.locktype = 'advisory' and l.granted and l.classid = %s and l.objid = %s"
+        " and l.database = (select oid from pg_catalog.pg_database where datname = current_database())",
+        LOCK,
+    ).fetchone()
+    return f" (process {row[0]} of {row[1]}, since {row[2]:%H:%M:%S})" if row and row[1] else ""
+
+
+def persistent(
+    connection: Connection,
+    run: Callable[[], Result],
+    patience: Patience,
+    report: Report,
+    *,
+    raced: frozenset[str] = frozenset(),
+) -> Result:
+    """Run a transaction again, after a growing pause, while it loses against other sessions' locks."""
+    attempt = 0
+    while True:
+        try:
+            return run()
+        except (StepError, psycopg.Error) as error:
+            if error.sqlstate not in BUSY | raced or connection.closed:
+                raise
+            if attempt >= patience.retries:
+                raise DotbaseError(
+                    f"{_reason(error)}, {attempt + 1} times in a row{_oldest(connection)}",
+                    "try again at a quieter time, or raise --lock-timeout or --retries",
+                    error.where if isinstance(error, StepError) else None,
+                ) from None
+            attempt += 1
+            pause = min(patience.pause * 2 ** (attempt - 1), 30.0) * random.uniform(0.5, 1.5)
+            report.say(
+                f"{_reason(error)}{_oldest(connection)}; "
+                f"attempt {attempt} of {patience.retries} again in {pause:.1f} s."
+            )
+            time.sleep(pause)
+
+
+def _reason(error: StepError | psycopg.Error) -> str:
+    if error.sqlstate == "55P03":
+        return "another session holds a lock that is needed"
+    if error.sqlstate == "40P01":
+        return "a deadlock with another session was broken"
+    return "another database of the cluster is being prepared"
+
+
+def _oldest(connection: Connection) -> str:
+    row = connection.execute(
+        "select pid, usename, extract(epoch from clock_timestamp() - xact_start)::integer"
+        " from pg_catalog.pg_stat_activity where datname = current_database() and xact_start is not null"
+        " and pid <> pg_catalog.pg_backend_pid() order by xact_start limit 1"
+    ).fetchone()
+    return f" (oldest transaction: process {row[0]} of {row[1]}, {row[2]} s)" if row else ""

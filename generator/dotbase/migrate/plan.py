@@ -1,0 +1,191 @@
+"""What a migration would do: pending versioned files, repeatable steps to apply, steps to take away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from dotbase.errors import DotbaseError
+from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
+from dotbase.migrate.catalog import CatalogObject
+from dotbase.steps import Step
+
+Reason = Literal["new", "changed", "absent", "grants changed", "with its app"]
+
+
+@dataclass(frozen=True)
+class Due:
+    """A repeatable step that is to be applied, and why."""
+
+    step: Step
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What there is to do, in order.
+
+    bootstrap:  the cluster-wide part, when it has to run.
+    unfinished: versions that were started outside of a transaction and never ended.
+    moved:      booked steps that only have another key now, and that key.
+    """
+
+    bootstrap: Step | None
+    unfinished: list[BookedVersion]
+    versioned: list[Step]
+    moved: list[tuple[BookedRepeatable, Step]]
+    removed: list[BookedRepeatable]
+    repeatables: list[Due]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.bootstrap or self.versioned or self.moved or self.removed or self.repeatables)
+
+
+def make(
+    steps: Sequence[Step],
+    books: Books,
+    existing: Collection[CatalogObject],
+    access: Mapping[str, str],
+    *,
+    bootstrap: bool,
+) -> Plan:
+    """Compare the rendered steps with the books and with what exists."""
+    check_versions(steps, books)
+    return Plan(
+        bootstrap=next((step for step in steps if step.kind == "bootstrap" and bootstrap), None),
+        unfinished=[booked for booked in books.applied if booked.state == "started"],
+        versioned=pending(steps, books),
+        moved=moved(steps, books.repeatables),
+        removed=removed(steps, books.repeatables),
+        repeatables=due(steps, renamed(steps, books.repeatables), existing, access),
+    )
+
+
+def check_versions(steps: Sequence[Step], books: Books) -> None:
+    """Refuse an applied file that was edited or is gone, and a new one that comes too late."""
+    versioned = {step.version: step for step in steps if step.kind == "versioned"}
+    for booked in books.applied:
+        step = versioned.get(booked.version)
+        if step is None:
+            raise DotbaseError(
+                f"version {booked.version} is applied, but its file is gone",
+                "bring the file back, or roll the version back first (`dotbase rollback`)",
+                f"schema/{booked.app}/{booked.version.partition('.')[2]}.sql.j2",
+            )
+        if booked.state == "applied" and step.source_sha != booked.source_sha:
+            raise DotbaseError(
+                f"version {booked.version} was edited after it was applied",
+                "bring its text back and make the change in a new version"
+                f" (`dotbase new migration {booked.app} NAME`)",
+                f"{step.key}:1",
+            )
+    for step in pending(steps, books):
+        later = [
+            booked.version
+            for booked in books.applied
+            if booked.app == step.app and number(booked.version) >= number(str(step.version))
+        ]
+        if later and str(step.version) not in books.versions:
+            raise DotbaseError(
+                f"version {step.version} is new, but {later[-1]} is already applied",
+                f"renumber it to come after {later[-1].partition('.')[2]}",
+                f"{step.key}:1",
+            )
+
+
+def number(version: str) -> int:
+    """The NNNN of `<app>.NNNN_name`."""
+    found = re.match(r"[^.]+\.(\d+)", version)
+    return int(found[1]) if found else 0
+
+
+def pending(steps: Sequence[Step], books: Books) -> list[Step]:
+    """Versioned steps that are not applied, in order; an unfinished one is pending."""
+    return [
+        step
+        for step in steps
+        if step.kind == "versioned"
+        and (step.version not in books.versions or books.versions[str(step.version)].state == "started")
+    ]
+
+
+def removed(steps: Sequence[Step], booked: Mapping[str, BookedRepeatable]) -> list[BookedRepeatable]:
+    """Booked steps that no longer exist and did not only move, last first."""
+    keys = {step.key for step in steps} | {gone.key for gone, _ in moved(steps, booked)}
+    gone = [found for found in booked.values() if found.key not in keys]
+    return sorted(gone, key=lambda found: found.position, reverse=True)
+
+
+def moved(
+    steps: Sequence[Step], booked: Mapping[str, BookedRepeatable]
+) -> list[tuple[BookedRepeatable, Step]]:
+    """Booked steps whose file only has another name now."""
+    keys = {step.key for step in steps}
+    gone = {(found.app, found.sha): found for found in booked.values() if found.key not in keys}
+    return [
+        (gone.pop((step.app, step.sha)), step)
+        for step in steps
+        if step.kind == "repeatable" and step.key not in booked and (step.app, step.sha) in gone
+    ]
+
+
+def renamed(steps: Sequence[Step], booked: Mapping[str, BookedRepeatable]) -> dict[str, BookedRepeatable]:
+    """The booked steps under the keys that they have now."""
+    names = {gone.key: step.key for gone, step in moved(steps, booked)}
+    return {names.get(key, key): found for key, found in booked.items()}
+
+
+def due(
+    steps: Sequence[Step],
+    booked: Mapping[str, BookedRepeatable],
+    existing: Collection[CatalogObject],
+    access: Mapping[str, str],
+) -> list[Due]:
+    """Repeatable steps to apply, in order; grants and doors go with the routines of their app."""
+    found: list[Due] = []
+    touched: set[str] = set()
+    for step in steps:
+        if step.kind != "repeatable":
+            continue
+        reason = _reason(step, booked.get(step.key), existing, access)
+        if reason is None and step.always_with_app and step.app in touched:
+            reason = "with its app"
+        if reason is None:
+            continue
+        found.append(Due(step, reason))
+        if makes_routines(step):
+            touched.add(step.app)
+    return found
+
+
+def makes_routines(step: Step) -> bool:
+    """Whether grants and doors have to follow this step."""
+    return step.key.startswith("functions/") and step.key.endswith(".sql.j2")
+
+
+def table_of(key: str) -> str | None:
+    """`app.table` of the step of a table in policies/<app>.yaml."""
+    found = re.fullmatch(r"policies/([^/]+)\.yaml#(\w+)", key)
+    return f"{found[1]}.{found[2]}" if found and found[2] not in ("grants", "doors") else None
+
+
+def _reason(
+    step: Step,
+    booked: BookedRepeatable | None,
+    existing: Collection[CatalogObject],
+    access: Mapping[str, str],
+) -> Reason | None:
+    if booked is None:
+        return "new"
+    if booked.sha != step.sha:
+        return "changed"
+    if not booked.objects <= frozenset(existing):
+        return "absent"
+    table = table_of(step.key)
+    if table is not None and booked.access is not None and booked.access != access.get(table):
+        return "grants changed"
+    return None

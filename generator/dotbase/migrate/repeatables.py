@@ -1,0 +1,184 @@
+"""Repeatable steps: applied when their text changed or what they made is gone, until all is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from dotbase.errors import DotbaseError
+from dotbase.migrate import catalog, plan
+from dotbase.migrate.books import BookedRepeatable, Writer, with_objects
+from dotbase.migrate.catalog import CatalogObject, Watch
+from dotbase.migrate.declarations import undeclare
+from dotbase.migrate.failures import NOT_IN_PLACE, refused
+from dotbase.migrate.report import Report
+from dotbase.steps import Step
+
+Connection = psycopg.Connection[Any]
+ROUNDS = 12
+
+
+class Repeatables:
+    """Brings the repeatable steps of a database to the given texts, inside the caller's transaction."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        steps: Sequence[Step],
+        booked: Mapping[str, BookedRepeatable],
+        writer: Writer,
+        report: Report,
+        explain: Callable[[Connection], None] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._steps = [step for step in steps if step.kind == "repeatable"]
+        self._booked = dict(booked)
+        self._writer = writer
+        self._report = report
+        self._explain = explain
+        self._watch = Watch(connection)
+        self._waiting: set[str] = set()
+        self.applied = 0
+
+    def take_away(
+        self, gone: Sequence[BookedRepeatable], *, keep_settings_of: frozenset[str] = frozenset()
+    ) -> None:
+        """Take removed steps away, in the given order: what they declared and what they made."""
+        for booked in gone:
+            self._report.step(f"remove {booked.key}")
+            undeclare(self._connection, booked.key, booked.app, keep_settings=booked.app in keep_settings_of)
+        for booked in gone:
+            catalog.drop(self._connection, booked.objects, booked.key)
+            self._writer.repeatable_gone(booked)
+            self._booked.pop(booked.key, None)
+
+    def rename(self) -> None:
+        """Follow files that only have another name now."""
+        position = {step.key: place for place, step in enumerate(self._steps)}
+        for gone, step in plan.moved(self._steps, self._booked):
+            del self._booked[gone.key]
+            self._writer.repeatable_gone(gone)
+            self._book(step, gone.objects, position[step.key], gone.access, new_text=True)
+
+    def converge(self) -> None:
+        """Apply what is due; what goes absent by that is due again."""
+        position = {step.key: place for place, step in enumerate(self._steps)}
+        # Grants are compared once: what this run does to them is booked at its end.
+        grants = catalog.access(self._connection)
+        for _ in range(ROUNDS):
+            existing = catalog.present(self._connection).objects
+            due = plan.due(self._steps, self._booked, existing, grants)
+            if not due:
+                self._book_what_changed_unapplied(position)
+                return
+            self._waiting = {found.step.key for found in due}
+            for found in due:
+                step = found.step
+                self._report.step(f"{step.key} ({found.reason})")
+                self._apply(step, position[step.key])
+                self._waiting.discard(step.key)
+                table = plan.table_of(step.key)
+                if table is not None:
+                    grants[table] = self._booked[step.key].access or ""
+        keys = ", ".join(sorted(found.step.key for found in due))
+        raise DotbaseError(
+            f"these steps take away each other's objects without end: {keys}",
+            "put what depends on each other into one file",
+        )
+
+    def _apply(self, step: Step, position: int) -> None:
+        old = self._booked.get(step.key)
+        mine = old.objects if old else frozenset()
+        others = frozenset(
+            found
+            for key in self._waiting - {step.key}
+            if key in self._booked
+            for found in self._booked[key].objects
+        )
+        self._run(step, mine, others)
+        made, now = self._watch.made()
+        stale = (mine & now.objects) - made
+        if stale:
+            catalog.drop(self._connection, stale, f"{step.key}:{step.line}")
+            self._watch.made()
+        self._take_over(step.key, made)
+        new_text = old is None or old.sha != step.sha
+        self._book(step, made, position, old.access if old else None, new_text=new_text)
+        self.applied += 1
+
+    def _run(self, step: Step, mine: frozenset[CatalogObject], others: frozenset[CatalogObject]) -> None:
+        """In place if possible; else after dropping what its older text made; else what others made, too."""
+        tries: list[frozenset[CatalogObject]] = list(dict.fromkeys([frozenset(), mine, mine | others]))
+        for doomed in tries:
+            try:
+                with self._connection.transaction():
+                    catalog.drop(self._connection, doomed, f"{step.key}:{step.line}")
+                    self._connection.execute(step.sql.encode(), prepare=False)
+                return
+            except psycopg.Error as error:
+                if error.sqlstate not in NOT_IN_PLACE or doomed == tries[-1]:
+                    self._say_why(step, error)
+
+    def _say_why(self, step: Step, error: psycopg.Error) -> None:
+        """The catalogue of policies may know better than the server what is wrong with a declaration."""
+        path = step.key.partition("#")[0]
+        if self._explain is not None and path.startswith("policies/") and not self._connection.broken:
+            try:
+                with self._connection.transaction():
+                    self._explain(self._connection)
+            except DotbaseError as better:
+                if (better.where or "").startswith(path):
+                    raise better from None
+            except psycopg.Error:
+                pass
+        raise refused(step, error) from None
+
+    def _take_over(self, key: str, made: frozenset[CatalogObject]) -> None:
+        """What one file made before and another makes now belongs to the latter."""
+        for other, booked in list(self._booked.items()):
+            if other != key and booked.objects & made:
+                self._booked[other] = with_objects(booked, booked.objects - made)
+                self._writer.objects(self._booked[other])
+
+    def _book(
+        self,
+        step: Step,
+        objects: frozenset[CatalogObject],
+        position: int,
+        access: str | None,
+        *,
+        new_text: bool,
+    ) -> None:
+        booked = BookedRepeatable(step.key, step.app, position, step.sha, step.sql, objects, access)
+        self._writer.repeatable(booked, new_text=new_text)
+        self._booked[step.key] = booked
+
+    def _book_what_changed_unapplied(self, position: Mapping[str, int]) -> None:
+        """Grants as they are at the end of all steps, and the places of steps that were not applied."""
+        now = catalog.access(self._connection)
+        for key, booked in self._booked.items():
+            table = plan.table_of(key)
+            if table is not None:
+                self._writer.access(key, now.get(table))
+            if booked.position != position[key]:
+                self._writer.position(key, position[key])
+
+
+def as_steps(booked: Iterable[BookedRepeatable]) -> list[Step]:
+    """Steps that put booked texts back."""
+    return [
+        Step(
+            key=found.key,
+            app=found.app,
+            kind="repeatable",
+            source=Path(found.key.partition("#")[0]),
+            line=1,
+            sql=found.sql,
+            source_sha="",
+            always_with_app=found.key.endswith(("#grants", "#doors")),
+        )
+        for found in booked
+    ]
