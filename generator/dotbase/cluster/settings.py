@@ -32,7 +32,7 @@ cron.host = '{directory}'
 cron.log_run = on
 cron.log_statement = off
 
-max_connections = 100
+max_connections = 200
 shared_buffers = 512MB
 max_wal_size = 4GB
 max_locks_per_transaction = 256
