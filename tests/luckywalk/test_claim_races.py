@@ -9,7 +9,6 @@ from tests.harness.people import walker
 from tests.harness.postgrest import Postgrest
 from tests.luckywalk.weeks import WEEK, claim, open_week, walk
 
-
 pytestmark = pytest.mark.usefixtures("many_sessions")
 
 

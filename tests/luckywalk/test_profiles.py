@@ -81,11 +81,12 @@ def test_no_character_that_unicode_calls_invisible_or_turning_passes(week_db: Da
         if unicodedata.category(chr(n)) in kinds and n not in shown and not any(n in r for r in ranges)
     ]
     condition = week_db.value(
-        "select pg_get_expr(conbin, conrelid) from pg_constraint where conname = 'profiles_nickname_is_printable'"
+        "select pg_get_expr(conbin, conrelid) from pg_constraint where conname = %s",
+        "profiles_nickname_is_printable",
     )
     passed = week_db.rows(
-        f"select nickname from unnest(%s::text[]) as c (hidden), lateral (select 'a' || hidden || 'b' as nickname) as n "
-        f"where {condition}".replace("%", "%%").replace("%%s", "%s"),
+        "select nickname from unnest(%s::text[]) as c (hidden), "
+        f"lateral (select 'a' || hidden || 'b' as nickname) as n where {condition}",
         hidden,
     )
     assert [ascii(row["nickname"]) for row in passed] == []

@@ -1,0 +1,104 @@
+"""Opening: Sunday 12:30, by the job or by the first claim after it, once a week by its number."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from tests.harness.databases import Database
+from tests.harness.people import anon, walker
+from tests.luckywalk.weeks import SECOND, WEEK, claim, close_week, job, open_week, walk
+
+
+def rounds(db: Database) -> list[tuple[int, str]]:
+    return [
+        (r["round_no"], r["status"])
+        for r in db.rows("select round_no, status from luckywalk.rounds order by round_no")
+    ]
+
+
+def test_the_job_opens_the_round_on_sunday_at_half_past_twelve_and_not_a_second_before(db: Database) -> None:
+    db.clock(WEEK.opens_at - SECOND)
+    assert job(db, "open_round") == {"processed": 0}
+    assert rounds(db) == []
+    db.clock(WEEK.opens_at)
+    assert job(db, "open_round") == {"processed": 1, "round_no": WEEK.round_no}
+    assert rounds(db) == [(WEEK.round_no, "open")]
+
+
+@pytest.mark.parametrize("late", [WEEK.at(6, "12:31"), WEEK.at(3, "04:00"), WEEK.closes_at - SECOND])
+def test_a_late_job_still_opens_the_round_until_closing(db: Database, late: datetime) -> None:
+    db.clock(late)
+    assert job(db, "open_round")["processed"] == 1
+    assert rounds(db) == [(WEEK.round_no, "open")]
+
+
+@pytest.mark.parametrize("too_late", [WEEK.closes_at, WEEK.draws_at, WEEK.next.opens_at - SECOND])
+def test_a_week_that_is_over_is_not_opened_any_more(db: Database, too_late: datetime) -> None:
+    db.clock(too_late)
+    assert job(db, "open_round") == {"processed": 0}
+    assert rounds(db) == []
+
+
+def test_a_round_is_opened_once_however_often_it_is_tried(db: Database) -> None:
+    open_week(db)
+    with db.as_cron() as connection:
+        for _ in range(3):
+            connection.execute("call jobs.run('open_round')")
+    assert db.value("select count(*) from jobs.runs") == 1
+    assert db.value("select luckywalk.open_round()") == {"processed": 0}
+    assert rounds(db) == [(WEEK.round_no, "open")]
+
+
+@pytest.mark.parametrize("moment", [WEEK.opens_at, WEEK.at(3, "04:00"), WEEK.closes_at - SECOND])
+def test_a_claim_opens_the_round_when_its_job_is_late(db: Database, moment: datetime) -> None:
+    db.clock(moment)
+    walk(db, walker(1))
+    first = claim(db, walker(1))
+    assert (first["round_no"], first["is_banked"]) == (WEEK.round_no, False)
+    assert rounds(db) == [(WEEK.round_no, "open")]
+    assert job(db, "open_round") == {"processed": 0}
+    assert rounds(db) == [(WEEK.round_no, "open")]
+
+
+def test_a_claim_before_opening_time_makes_no_round(db: Database) -> None:
+    db.clock(WEEK.opens_at - SECOND)
+    walk(db, walker(1))
+    assert claim(db, walker(1))["is_banked"]
+    assert rounds(db) == []
+
+
+def test_looking_makes_no_round(db: Database) -> None:
+    db.clock(WEEK.opens_at)
+    assert db.call(walker(1), "my_today").row["round_status"] is None
+    assert db.select(anon, "rounds").rows == []
+    assert rounds(db) == []
+
+
+def test_times_and_prizes_are_those_of_the_moment_the_round_was_made(db: Database) -> None:
+    open_week(db)
+    db.owner.execute("select core.set_setting('luckywalk.tier3_prize', '70')")
+    db.owner.execute("select core.set_setting('luckywalk.closes_at', '\"19:00\"')")
+    (shown,) = db.select(anon, "rounds").rows
+    assert shown["tier3_prize"] == 50
+    assert datetime.fromisoformat(shown["closes_at"]) == WEEK.closes_at
+
+    db.clock(WEEK.closes_at - SECOND)
+    walk(db, walker(1))
+    assert not claim(db, walker(1))["is_banked"]
+    close_week(db)
+    open_week(db, WEEK.next)
+    shown = db.select(anon, "rounds", filters={"round_no": WEEK.next.round_no}).row
+    assert shown["tier3_prize"] == 70
+    assert datetime.fromisoformat(shown["closes_at"]) == WEEK.next.at(0, "19:00")
+
+
+def test_everybody_sees_the_rounds(week_db: Database) -> None:
+    for person in (anon, walker(1)):
+        shown = week_db.select(person, "rounds").row
+        assert (shown["round_no"], shown["status"]) == (WEEK.round_no, "open")
+        assert (shown["tier1_pot"], shown["tier2_pot"]) == (1_000_000, 500_000)
+        assert (shown["tier3_prize"], shown["tier4_prize"], shown["tier5_prize"]) == (50, 10, 5)
+        assert shown["ticket_count"] is None
+        assert shown["seal_root"] is None
