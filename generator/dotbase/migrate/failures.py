@@ -18,6 +18,7 @@ NOT_IN_PLACE = frozenset(
         "42P07",  # the relation exists
         "42710",  # the type, trigger or policy exists
         "42723",  # the function exists
+        "42725",  # beside its older signature the name alone says nothing
         "42809",  # a procedure where a function was
         "2BP01",  # others depend on it
         "0A000",  # a column's type that a view or policy uses

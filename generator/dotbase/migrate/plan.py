@@ -144,15 +144,19 @@ def due(
     booked: Mapping[str, BookedRepeatable],
     existing: Collection[CatalogObject],
     access: Mapping[str, str],
+    owed: Collection[str] = (),
 ) -> list[Due]:
-    """Repeatable steps to apply, in order; grants and doors go with the routines of their app."""
+    """Repeatable steps to apply, in order; grants and doors go with the routines of their app.
+
+    owed: keys of grants and doors whose routines were applied after them.
+    """
     found: list[Due] = []
     touched: set[str] = set()
     for step in steps:
         if step.kind != "repeatable":
             continue
         reason = _reason(step, booked.get(step.key), existing, access)
-        if reason is None and step.always_with_app and step.app in touched:
+        if reason is None and step.always_with_app and (step.app in touched or step.key in owed):
             reason = "with its app"
         if reason is None:
             continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 
@@ -39,8 +39,9 @@ class Repeatables:
         self._writer = writer
         self._report = report
         self._explain = explain
-        self._watch = Watch(connection)
+        self._watch: Watch
         self._waiting: set[str] = set()
+        self._owed: set[str] = set()
         self.applied = 0
 
     def take_away(
@@ -64,32 +65,46 @@ class Repeatables:
             self._book(step, gone.objects, position[step.key], gone.access, new_text=True)
 
     def converge(self) -> None:
-        """Apply what is due; what goes absent by that is due again."""
+        """Apply what is due, in order. What goes absent by that is due again, before what comes after it."""
         position = {step.key: place for place, step in enumerate(self._steps)}
         # Grants are compared once: what this run does to them is booked at its end.
         grants = catalog.access(self._connection)
-        for _ in range(ROUNDS):
-            existing = catalog.present(self._connection).objects
-            due = plan.due(self._steps, self._booked, existing, grants)
-            if not due:
-                self._book_what_changed_unapplied(position)
-                return
+        allowed = ROUNDS * len(self._steps)
+        self._watch = Watch(self._connection)
+        while due := self._due(grants):
             self._waiting = {found.step.key for found in due}
             for found in due:
                 step = found.step
                 self._report.step(f"{step.key} ({found.reason})")
-                self._apply(step, position[step.key])
-                self._waiting.discard(step.key)
+                dropped = self._apply(step, position[step.key])
+                self._follow(step)
                 table = plan.table_of(step.key)
                 if table is not None:
                     grants[table] = self._booked[step.key].access or ""
-        keys = ", ".join(sorted(found.step.key for found in due))
-        raise DotbaseError(
-            f"these steps take away each other's objects without end: {keys}",
-            "put what depends on each other into one file",
-        )
+                if self.applied > allowed:
+                    raise DotbaseError(
+                        f"{step.key} and others take away each other's objects without end",
+                        "put what depends on each other into one file",
+                    )
+                if dropped:
+                    break
+        self._book_what_changed_unapplied(position)
 
-    def _apply(self, step: Step, position: int) -> None:
+    def _due(self, grants: Mapping[str, str]) -> list[plan.Due]:
+        existing = catalog.present(self._connection).objects
+        return plan.due(self._steps, self._booked, existing, grants, self._owed)
+
+    def _follow(self, step: Step) -> None:
+        """Grants and doors are owed to an app from each file of routines until they are applied."""
+        self._waiting.discard(step.key)
+        self._owed.discard(step.key)
+        if plan.makes_routines(step):
+            self._owed |= {
+                other.key for other in self._steps if other.always_with_app and other.app == step.app
+            }
+
+    def _apply(self, step: Step, position: int) -> bool:
+        """Apply one step and book what it made; whether anything was dropped for it."""
         old = self._booked.get(step.key)
         mine = old.objects if old else frozenset()
         others = frozenset(
@@ -98,7 +113,7 @@ class Repeatables:
             if key in self._booked
             for found in self._booked[key].objects
         )
-        self._run(step, mine, others)
+        dropped = self._run(step, mine, others)
         made, now = self._watch.made()
         stale = (mine & now.objects) - made
         if stale:
@@ -108,21 +123,26 @@ class Repeatables:
         new_text = old is None or old.sha != step.sha
         self._book(step, made, position, old.access if old else None, new_text=new_text)
         self.applied += 1
+        return dropped or bool(stale)
 
-    def _run(self, step: Step, mine: frozenset[CatalogObject], others: frozenset[CatalogObject]) -> None:
-        """In place if possible; else after dropping what its older text made; else what others made, too."""
+    def _run(self, step: Step, mine: frozenset[CatalogObject], others: frozenset[CatalogObject]) -> bool:
+        """In place if possible; else after dropping what its older text made; else what others made, too.
+
+        Returns whether anything was dropped.
+        """
         tries: list[frozenset[CatalogObject]] = list(dict.fromkeys([frozenset(), mine, mine | others]))
         for doomed in tries:
             try:
                 with self._connection.transaction():
                     catalog.drop(self._connection, doomed, f"{step.key}:{step.line}")
                     self._connection.execute(step.sql.encode(), prepare=False)
-                return
+                return bool(doomed)
             except psycopg.Error as error:
                 if error.sqlstate not in NOT_IN_PLACE or doomed == tries[-1]:
                     self._say_why(step, error)
+        raise AssertionError(step.key)
 
-    def _say_why(self, step: Step, error: psycopg.Error) -> None:
+    def _say_why(self, step: Step, error: psycopg.Error) -> NoReturn:
         """The catalogue of policies may know better than the server what is wrong with a declaration."""
         path = step.key.partition("#")[0]
         if self._explain is not None and path.startswith("policies/") and not self._connection.broken:

@@ -1,0 +1,40 @@
+"""An empty database for a test of the generator."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.generator.rig import Rig
+from tests.harness.server import Server
+
+
+@pytest.fixture(scope="session")
+def emptied(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
+    """A database that this worker's tests use one after the other: making one costs a checkpoint."""
+    yield from _new(server, maintenance)
+
+
+@pytest.fixture
+def rig(emptied: Rig) -> Rig:
+    """A database without schemas; roles and extensions are there when a test before has made them."""
+    emptied.empty()
+    return emptied
+
+
+@pytest.fixture
+def new_rig(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
+    """A database that nobody has touched."""
+    yield from _new(server, maintenance)
+
+
+def _new(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
+    name = f"dotbase_empty_{secrets.token_hex(6)}"
+    maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    yield Rig(server, name)
+    maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
