@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import Any
 
+import psycopg
 import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import Person, walker
 from tests.harness.server import one_process
+from tests.luckywalk.by_hand import make_rounds
 from tests.luckywalk.weeks import open_week
 
 _numbers = itertools.count(1_000_000)
@@ -32,6 +35,21 @@ def week_db(module_db: Database) -> Database:
     """A database of the module, its round open: for tests that leave clock and round alone."""
     open_week(module_db)
     return module_db
+
+
+@pytest.fixture(scope="module")
+def every_state(module_db: Database) -> Database:
+    """A database of the module with a round in every state, long after all of their times."""
+    make_rounds(module_db)
+    return module_db
+
+
+@pytest.fixture
+def owner(every_state: Database) -> Iterator[psycopg.Connection[dict[str, Any]]]:
+    """The owner by hand, in a transaction that leaves nothing."""
+    with every_state.owner.transaction(force_rollback=True):
+        every_state.owner.execute("set local role dotbase_owner")
+        yield every_state.owner
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -11,10 +10,11 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import walker
+from tests.luckywalk.by_hand import ROUNDS
 from tests.luckywalk.merkle import root_of, tickets_of
-from tests.luckywalk.weeks import WEEK, Week, buy, close_week, draw_week, job, open_week, settle_week
+from tests.luckywalk.weeks import WEEK, Week, buy, job, open_week
 
-CLOSED, DRAWN, SETTLED, OPEN = (Week(1153 + n) for n in (2, 1, 0, 3))
+OPEN, CLOSED, DRAWN, SETTLED = (ROUNDS[state] for state in ("open", "closed", "drawn", "settled"))
 ADD = (
     "insert into {} (ticket_id, user_id, round_no, mask, created_at) "
     "values (gen_random_uuid(), gen_random_uuid(), {}, 126, core.now())"
@@ -29,29 +29,6 @@ CHANGES = [
     "truncate {} cascade",
     "merge into {} as t using (select 1) as s on true when matched then delete",
 ]
-
-
-@pytest.fixture(scope="module")
-def world(module_db: Database) -> Database:
-    """Rounds that are settled, drawn, closed and open, each with tickets."""
-    for week in (SETTLED, DRAWN, CLOSED, OPEN):
-        open_week(module_db, week)
-        buy(module_db, walker(1), None, None)
-        if week in (SETTLED, DRAWN):
-            draw_week(module_db, week)
-        if week is SETTLED:
-            settle_week(module_db, week)
-        if week is CLOSED:
-            close_week(module_db, week)
-    return module_db
-
-
-@pytest.fixture
-def owner(world: Database) -> Iterator[psycopg.Connection[Any]]:
-    """The owner by hand, in a transaction that leaves nothing."""
-    with world.owner.transaction(force_rollback=True):
-        world.owner.execute("set local role dotbase_owner")
-        yield world.owner
 
 
 def assert_sealed(connection: psycopg.Connection[Any], statement: str) -> None:
@@ -96,9 +73,9 @@ def test_one_ticket_for_a_closed_round_refuses_all_that_come_with_it(owner: psyc
     )
 
 
-def test_no_ticket_is_added_to_a_round_that_is_not_made(owner: psycopg.Connection[Any]) -> None:
+def test_no_ticket_is_added_to_a_round_that_never_opened(owner: psycopg.Connection[Any]) -> None:
     with pytest.raises(psycopg.errors.CheckViolation), owner.transaction():
-        owner.execute(ADD.format("luckywalk.tickets", OPEN.next.round_no).encode())
+        owner.execute(ADD.format("luckywalk.tickets", ROUNDS["scheduled"].round_no).encode())
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -108,8 +85,8 @@ def test_no_ticket_is_changed_or_removed(owner: psycopg.Connection[Any], week: W
         assert_sealed(owner, change.format(table))
 
 
-def test_every_partition_has_both_guards(world: Database) -> None:
-    guarded = world.rows(
+def test_every_partition_has_both_guards(every_state: Database) -> None:
+    guarded = every_state.rows(
         "select t.relid::regclass::text as name, array_agg(g.tgname::text order by g.tgname) as guards "
         "from pg_partition_tree('luckywalk.tickets') as t "
         "left join pg_trigger as g on g.tgrelid = t.relid and g.tgenabled = 'O' and not g.tgisinternal "
@@ -170,10 +147,8 @@ def waits_for(db: Database, holder: int) -> bool:
     return False
 
 
-def test_a_ticket_is_added_by_hand_in_read_committed_only(
-    owner: psycopg.Connection[Any], world: Database
-) -> None:
-    with world.server.connect(world.name) as by_hand:
+def test_a_ticket_is_added_by_hand_in_read_committed_only(every_state: Database) -> None:
+    with every_state.server.connect(every_state.name) as by_hand:
         by_hand.execute("begin isolation level repeatable read")
         with pytest.raises(psycopg.Error) as raised:
             by_hand.execute(ADD.format("luckywalk.tickets", OPEN.round_no).encode())
