@@ -1,0 +1,83 @@
+"""Squawk's warnings about pending versioned DDL: what would lock the world or lose data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotbase.steps import Step
+
+# Matters of style, or what migrate does itself: timeouts, all or nothing.
+NOT_ABOUT_DANGER = (
+    "prefer-",
+    "require-lock-timeout",
+    "require-statement-timeout",
+    "require-table-schema",
+    "ban-char-field",
+    "ban-create-domain-with-constraint",
+    "identifier-too-long",
+    "syntax-error",
+)
+
+
+@dataclass(frozen=True)
+class Warning:
+    """One warning, at a line of the template's rendered text."""
+
+    file: str
+    line: int
+    rule: str
+    message: str
+    help: str | None
+
+    def __str__(self) -> str:
+        advice = f" {self.help}" if self.help else ""
+        return f"{self.file}:{self.line}: {self.rule}: {self.message}{advice}"
+
+
+def warnings(steps: Sequence[Step]) -> list[Warning]:
+    """What squawk says of these versioned steps; nothing when it is not installed."""
+    binary = _binary()
+    if binary is None:
+        return []
+    found: list[Warning] = []
+    for transactional in (True, False):
+        chosen = [step for step in steps if step.transactional is transactional]
+        if chosen:
+            found += _judge(binary, chosen, transactional)
+    return found
+
+
+def _binary() -> str | None:
+    beside = Path(sys.executable).parent / "squawk"
+    return str(beside) if beside.exists() else shutil.which("squawk")
+
+
+def _judge(binary: str, steps: Sequence[Step], transactional: bool) -> list[Warning]:
+    with tempfile.TemporaryDirectory() as directory:
+        files = {}
+        for number, step in enumerate(steps):
+            file = Path(directory) / f"{number:04}.sql"
+            file.write_text(step.sql)
+            files[str(file)] = step
+        command = [binary, "--pg-version", "15.0", "--reporter", "json"]
+        if transactional:
+            command.append("--assume-in-transaction")
+        result = subprocess.run(
+            [*command, *files], capture_output=True, text=True, check=False, cwd=directory
+        )
+    if not result.stdout.strip():
+        return []
+    return [
+        Warning(
+            files[row["file"]].key, row["line"] + 1, row["rule_name"], row["message"].strip(), row.get("help")
+        )
+        for row in json.loads(result.stdout)
+        if not row["rule_name"].startswith(NOT_ABOUT_DANGER)
+    ]
