@@ -47,10 +47,32 @@ def one_process(name: str) -> Iterator[None]:
 
 
 def start(name: str = "test") -> Server:
-    """The cluster of this name, started if it was not running; parallel workers start it once."""
+    """The cluster of this name, started if it was not running; `test` is made for speed."""
     given = os.environ.get("DOTBASE_TEST_SERVER")
     if given and name == "test":
         return Server(given)
-    cluster.start(name, ROOT)
+    if name == "test":
+        with one_process("start"):
+            _start_without_syncing(name)
+    else:
+        cluster.start(name, ROOT)
     url = cluster.local_url(name, "postgres", root=ROOT)
     return Server(url, cluster.master_key_file(name, ROOT))
+
+
+def _start_without_syncing(name: str) -> None:
+    """Nothing is synced to disk: that survives every kill -9, but not the machine's own crash.
+
+    After a reboot the cluster is therefore made anew; it holds nothing but tests' databases.
+    """
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text()
+    mark = ROOT / ".dotbase" / f"tests-{name}.boot"
+    if mark.exists() and mark.read_text() != boot:
+        cluster.destroy(name, ROOT)
+    cluster.start(name, ROOT)
+    mark.write_text(boot)
+    with psycopg.connect(cluster.local_url(name, "postgres", root=ROOT), autocommit=True) as connection:
+        if connection.execute("show fsync").fetchone() == ("on",):
+            connection.execute("alter system set fsync = off")
+            connection.execute("alter system set full_page_writes = off")
+            connection.execute("select pg_reload_conf()")
