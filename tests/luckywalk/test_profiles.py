@@ -109,7 +109,7 @@ def test_two_walkers_may_have_the_same_nickname(week_db: Database) -> None:
 
 
 def test_nobody_sees_anothers_profile(week_db: Database, person: Person) -> None:
-    week_db.call(walker(1), "save_profile", nickname="mine").row  # noqa: B018
+    assert week_db.call(walker(1), "save_profile", nickname="mine").ok
     assert (refused := week_db.call(person, "my_profile")).status == 404
     assert refused.code == "profile_not_found"
     assert week_db.call(anon, "my_profile").status == 401
