@@ -1,0 +1,69 @@
+"""errors.yaml: the catalogue of errors that clients see."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
+
+from dotbase.declarations import call
+from dotbase.errors import DotbaseError
+from dotbase.yaml_lines import Document, validate
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+Sentence = Annotated[str, StringConstraints(min_length=1)]
+
+
+class CatalogueError(BaseModel):
+    """One error: SQLSTATE for SQL users, status and texts for clients, constraints that mean it."""
+
+    model_config = ConfigDict(extra="forbid")
+    sqlstate: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{5}$")]
+    status: Annotated[int, Field(ge=400, le=599)]
+    en: Sentence
+    ko: Sentence
+    hint: Sentence
+    constraints: list[str] = []
+
+
+class Catalogue(RootModel[dict[Name, CatalogueError]]):
+    """The errors of one app by name."""
+
+
+class Catalogues:
+    """The errors of all apps; names, SQLSTATEs and constraints stand once in all of them."""
+
+    def __init__(self) -> None:
+        self._taken: dict[tuple[str, str], str] = {}
+
+    def sql(self, app: str, document: Document) -> str:
+        """Check an app's errors.yaml and render it."""
+        errors = validate(Catalogue, document).root
+        for name, error in errors.items():
+            self._take("error", name, document.where(name))
+            self._take("SQLSTATE", error.sqlstate, document.where(name, "sqlstate"))
+            for constraint in error.constraints:
+                self._take("constraint", constraint, document.where(name, "constraints"))
+        return call(
+            "core.declare_errors",
+            app,
+            [
+                {
+                    "name": name,
+                    "sqlstate": error.sqlstate,
+                    "status": error.status,
+                    "message_en": error.en,
+                    "message_ko": error.ko,
+                    "hint": error.hint,
+                    "constraints": error.constraints,
+                }
+                for name, error in errors.items()
+            ],
+        )
+
+    def _take(self, kind: str, value: str, where: str) -> None:
+        first = self._taken.setdefault((kind, value), where)
+        if first != where:
+            raise DotbaseError(
+                f"{kind} {value} is declared already, at {first}", "give one of them another", where
+            )

@@ -1,0 +1,97 @@
+"""policies/<app>.yaml: who may do what, the one place for grants, row-level security and doors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from dotbase.declarations import call
+from dotbase.templating import Variables
+from dotbase.yaml_lines import Document, validate
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+CLIENT_ROLES = ("anon", "authenticated", "service_role")
+
+
+class Right(BaseModel):
+    """One line: a role may do one command with rows of the table, in these columns or in all."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Identifier
+    command: Literal["select", "insert", "update", "delete"]
+    rows: Annotated[str, StringConstraints(min_length=1)]
+    columns: list[Identifier] | None = None
+
+
+class Policies(BaseModel):
+    """Everything an app allows."""
+
+    model_config = ConfigDict(extra="forbid")
+    tables: dict[Identifier, list[Right]] = {}
+    views: dict[Identifier, list[Identifier]] = {}
+    functions: dict[Identifier, list[Identifier]] = {}
+    doors: dict[Identifier, list[Identifier]] = {}
+
+
+def read(document: Document) -> Policies:
+    """An app's policies, checked as far as YAML can be."""
+    return validate(Policies, document)
+
+
+def real_role(role: str, variables: Variables) -> str:
+    """The role's name on the target: `cron` is whatever pg_cron's lines run as."""
+    return variables.cron_role if role == "cron" else role
+
+
+def table_sql(app: str, table: str, rights: list[Right], variables: Variables, own_rows: str) -> str:
+    """Row-level security, policies and grants of one table."""
+    name = f"{app}.{table}"
+    # What a role had before goes first; the owner's own rights stay.
+    roles = [role for role in (*CLIENT_ROLES, variables.cron_role) if role != variables.owner]
+    lines = [
+        f"alter table {name} enable row level security;",
+        f"alter table {name} force row level security;",
+        f"select core.drop_policies('{name}');",
+        f"revoke all on {name} from public, {', '.join(roles)};",
+    ]
+    for right in rights:
+        role = real_role(right.role, variables)
+        rows = {"own": own_rows, "all": "true"}.get(right.rows, right.rows)
+        condition = {
+            "insert": f"with check ({rows})",
+            "update": f"using ({rows}) with check ({rows})",
+        }.get(right.command, f"using ({rows})")
+        columns = f" ({', '.join(right.columns)})" if right.columns and right.command != "delete" else ""
+        lines += [
+            f"create policy {right.role}_{right.command} on {name}\n"
+            f"for {right.command} to {role}\n"
+            f"{condition};",
+            f"grant {right.command}{columns} on {name} to {role};",
+            f"grant usage on schema {app} to {role};",
+        ]
+    return "\n\n".join(lines) + "\n"
+
+
+def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
+    """Execute on routines that are no doors, and select on the app's views in api."""
+    lines = []
+    for name, roles in policies.functions.items():
+        for role in roles:
+            real = real_role(role, variables)
+            lines += [
+                f"grant execute on routine {app}.{name} to {real};",
+                f"grant usage on schema {app} to {real};",
+            ]
+    for name, roles in policies.views.items():
+        lines.append(f"revoke all on api.{name} from public, {', '.join(CLIENT_ROLES)};")
+        for role in roles:
+            real = real_role(role, variables)
+            lines += [f"grant select on api.{name} to {real};", f"grant usage on schema api to {real};"]
+    return "\n\n".join(dict.fromkeys(lines)) + "\n" if lines else "-- Nothing is granted apart from doors.\n"
+
+
+def doors_sql(app: str, policies: Policies, variables: Variables) -> str:
+    """The call that builds the app's doors."""
+    doors = {name: [real_role(role, variables) for role in roles] for name, roles in policies.doors.items()}
+    return call("core.build_doors", app, doors)

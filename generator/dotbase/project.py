@@ -1,0 +1,108 @@
+"""The project on disk: where it is, which apps it has, in which order they are built."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from dotbase.errors import DotbaseError
+from dotbase.yaml_lines import Document, load, validate
+
+APPS_FILE = "apps.yaml"
+
+
+class App(BaseModel):
+    """One line of apps.yaml."""
+
+    model_config = ConfigDict(extra="forbid")
+    needs: list[str] = []
+    about: str
+
+
+class Apps(BaseModel):
+    """apps.yaml: the business zone, and the apps by name."""
+
+    model_config = ConfigDict(extra="forbid")
+    zone: str
+    apps: dict[str, App]
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {zone}") from None
+        return zone
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder that holds apps.yaml, and what lies in it by name."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path | None = None) -> Project:
+        """The project at `start`, or the nearest one above the current folder."""
+        if start is not None:
+            if not (start / APPS_FILE).is_file():
+                raise DotbaseError(
+                    f"{start} holds no {APPS_FILE}", "name the project's folder with --project"
+                )
+            return cls(start.resolve())
+        here = Path.cwd().resolve()
+        for folder in (here, *here.parents):
+            if (folder / APPS_FILE).is_file():
+                return cls(folder)
+        raise DotbaseError(
+            f"there is no {APPS_FILE} here or in a folder above",
+            "go to the project or name it with --project",
+        )
+
+    @cached_property
+    def document(self) -> Document:
+        """apps.yaml with its lines."""
+        return load(self.root / APPS_FILE, self.root)
+
+    @cached_property
+    def declared(self) -> Apps:
+        """apps.yaml, checked."""
+        return validate(Apps, self.document)
+
+    @property
+    def zone(self) -> str:
+        """The zone of business days and of schedules that name none."""
+        return self.declared.zone
+
+    @cached_property
+    def apps(self) -> tuple[str, ...]:
+        """The apps' names, each after those that it needs."""
+        declared = self.declared.apps
+        for name, app in declared.items():
+            for needed in app.needs:
+                if needed not in declared:
+                    raise DotbaseError(
+                        f"app {name} needs {needed}, which is not declared",
+                        f"add {needed} or take it out of `needs`",
+                        self.document.where("apps", name),
+                    )
+        try:
+            # Declared order decides between apps that do not need each other.
+            sorter = TopologicalSorter({name: app.needs for name, app in declared.items()})
+            return tuple(sorter.static_order())
+        except CycleError as error:
+            raise DotbaseError(
+                f"the apps need each other in a circle: {' → '.join(error.args[1])}",
+                "take one of them out of `needs`",
+                self.document.where("apps", error.args[1][0]),
+            ) from None
+
+    def relative(self, path: Path) -> str:
+        """A path as messages and step keys name it."""
+        return path.relative_to(self.root).as_posix()

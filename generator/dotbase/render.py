@@ -1,0 +1,164 @@
+"""Rendering: the templates and declarations of a project as steps, and as one text of SQL."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+from dotbase.declarations import catalogue, cron, policies, settings
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
+from dotbase.steps import Step
+from dotbase.templating import SUFFIX, Renderer, Variables
+from dotbase.versions import versioned_steps
+from dotbase.yaml_lines import Document, load
+
+__all__ = ["Variables", "render_steps", "render_text"]
+
+NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
+FIRST_TOPIC = "closing"  # of core: everything after it is closed with what it defines
+
+
+def render_steps(project: Project, variables: Variables) -> list[Step]:
+    """Every step in the order in which it is applied: bootstrap, versions, then app by app what is
+    re-applied when it changes, ending with the doors.
+    """
+    return list(_steps(project, variables))
+
+
+def _steps(project: Project, variables: Variables) -> Iterator[Step]:
+    renderer = Renderer(project, variables)
+    bootstrap = project.root / "schema" / "core" / f"bootstrap{SUFFIX}"
+    if bootstrap.is_file() and "core" in project.apps:
+        yield _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
+    yield from versioned_steps(project, renderer)
+    catalogues, schedules = catalogue.Catalogues(), cron.Schedules(project.zone)
+    for app in project.apps:
+        for path in _topics(project, app):
+            text = renderer.render(path, app) + f"\nselect core.close_routines('{app}');\n"
+            yield _file_step(project, app, "repeatable", path, text)
+        yield from _declared(project, app, f"functions/{app}/errors.yaml", catalogues.sql)
+        yield from _declared(project, app, f"functions/{app}/settings.yaml", settings.sql)
+        yield from _policies(project, app, variables, renderer.own_rows())
+        yield from _declared(project, app, f"cron/{app}.yaml", schedules.sql)
+        yield from _doors(project, app, variables)
+
+
+def _file_step(project: Project, app: str, kind: str, path: Path, text: str) -> Step:
+    return Step(
+        key=project.relative(path),
+        app=app,
+        kind="bootstrap" if kind == "bootstrap" else "repeatable",
+        source=path,
+        line=1,
+        sql=text,
+        source_sha=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _topics(project: Project, app: str) -> list[Path]:
+    """The files of routines, each after those that its `-- needs:` names, else by name."""
+    files = {p.name.removesuffix(SUFFIX): p for p in (project.root / "functions" / app).glob(f"*{SUFFIX}")}
+    graph: dict[str, set[str]] = {}
+    for topic, path in files.items():
+        text = path.read_text(encoding="utf-8")
+        match = NEEDS.search(text)
+        needed = set(match[1].replace(",", " ").split()) if match else set()
+        for missing in sorted(needed - files.keys()):
+            line = text[: match.start()].count("\n") + 1 if match else 1
+            raise DotbaseError(
+                f"it needs topic {missing}, which app {app} does not have",
+                f"name a file of functions/{app}",
+                f"{project.relative(path)}:{line}",
+            )
+        if app == "core" and topic != FIRST_TOPIC and FIRST_TOPIC in files:
+            needed.add(FIRST_TOPIC)
+        graph[topic] = needed
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        raise DotbaseError(
+            f"the topics of app {app} need each other in a circle: {' → '.join(circle)}",
+            "take one of them out of `-- needs:`",
+            project.relative(files[circle[0]]),
+        ) from None
+    ordered: list[Path] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        ordered += [files[topic] for topic in ready]
+        sorter.done(*ready)
+    return ordered
+
+
+def _declared(project: Project, app: str, name: str, sql: Callable[[str, Document], str]) -> Iterator[Step]:
+    path = project.root / name
+    if path.is_file():
+        document = load(path, project.root)
+        yield _yaml_step(document, app, name, sql(app, document), 1)
+
+
+def _yaml_step(document: Document, app: str, key: str, text: str, line: int, *, always: bool = False) -> Step:
+    return Step(
+        key=key,
+        app=app,
+        kind="repeatable",
+        source=document.path,
+        line=line,
+        sql=text,
+        source_sha=hashlib.sha256(document.path.read_bytes()).hexdigest(),
+        always_with_app=always,
+    )
+
+
+def _policies(project: Project, app: str, variables: Variables, own_rows: str) -> Iterator[Step]:
+    path = project.root / "policies" / f"{app}.yaml"
+    if not path.is_file():
+        raise DotbaseError(
+            f"app {app} has no policies",
+            "write the file; what it does not say is denied",
+            project.relative(path),
+        )
+    document = load(path, project.root)
+    declared = policies.read(document)
+    name = document.name
+    for table, rights in declared.tables.items():
+        text = policies.table_sql(app, table, rights, variables, own_rows)
+        yield _yaml_step(document, app, f"{name}#{table}", text, document.line("tables", table))
+    text = policies.grants_sql(app, declared, variables)
+    yield _yaml_step(document, app, f"{name}#grants", text, document.line("functions"), always=True)
+
+
+def _doors(project: Project, app: str, variables: Variables) -> Iterator[Step]:
+    document = load(project.root / "policies" / f"{app}.yaml", project.root)
+    text = policies.doors_sql(app, policies.read(document), variables)
+    yield _yaml_step(document, app, f"{document.name}#doors", text, document.line("doors"), always=True)
+
+
+def render_text(project: Project, variables: Variables, steps: list[Step]) -> str:
+    """The whole database as one text for psql: `psql -v ON_ERROR_STOP=1 -1 -f …`."""
+    return "\n".join(text for _, text in render_files(project, variables, steps))
+
+
+def render_files(project: Project, variables: Variables, steps: list[Step]) -> list[tuple[str, str]]:
+    """The same text cut at its steps: (name of a file, text), to be run in order in one session."""
+    files: list[tuple[str, str]] = []
+    acting = False
+    for number, step in enumerate(steps, start=1):
+        head = f"-- Source: {step.key}\n"
+        if step.kind != "bootstrap" and not acting:
+            acting = True
+            head = _preamble(variables) + head
+        name = re.sub(r"[^a-z0-9]+", "_", step.key.lower().removesuffix(SUFFIX)).strip("_")
+        files.append((f"{number:04}_{name}.sql", head + step.sql))
+    return files
+
+
+def _preamble(variables: Variables) -> str:
+    """From here on as the owner; bodies are checked by lint, not in the order in which they appear."""
+    act = f"set role {variables.owner};\n\n" if variables.target == "postgres" else ""
+    return f"{act}set check_function_bodies = off;\n\n"

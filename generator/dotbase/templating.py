@@ -1,0 +1,107 @@
+"""Templates: jinja2 with strict variables; what is wrong with one is said with file and line."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import jinja2
+
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
+
+Target = Literal["postgres", "supabase"]
+SUFFIX = ".sql.j2"
+MACROS = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Variables:
+    """What a rendering depends on.
+
+    target:          what kind of server it is for.
+    clock:           `real`, or `movable` in databases made for tests and demos.
+    master_key_file: where the server reads the master key of core.secrets, if it has one.
+    """
+
+    target: Target = "postgres"
+    clock: str = "real"
+    master_key_file: Path | str | None = None
+
+    @property
+    def owner(self) -> str:
+        """The role that owns everything."""
+        return "dotbase_owner" if self.target == "postgres" else "postgres"
+
+    @property
+    def cron_role(self) -> str:
+        """The role that pg_cron's lines run as."""
+        return "dotbase_cron" if self.target == "postgres" else "postgres"
+
+
+class Renderer:
+    """Renders the templates of a project with one set of variables."""
+
+    def __init__(self, project: Project, variables: Variables) -> None:
+        self._project = project
+        self._environment = jinja2.Environment(
+            loader=jinja2.ChoiceLoader(
+                [
+                    jinja2.FileSystemLoader(project.root),
+                    jinja2.PrefixLoader({"dotbase": jinja2.FileSystemLoader(MACROS)}),
+                ]
+            ),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            autoescape=False,
+        )
+        macros: Any = self._environment.get_template("dotbase/macros.sql.j2").module
+        self._context = {
+            "target": variables.target,
+            "clock": variables.clock,
+            "owner": variables.owner,
+            "cron_role": variables.cron_role,
+            "zone": project.zone,
+            "master_key_file": str(variables.master_key_file) if variables.master_key_file else None,
+            "own_rows": macros.own_rows,
+        }
+
+    def own_rows(self) -> str:
+        """The condition of `rows: own`."""
+        return str(self._context["own_rows"]())
+
+    def render(self, path: Path, app: str) -> str:
+        """The text of a template, without blank lines at its ends, with one newline at its end."""
+        name = self._project.relative(path)
+        try:
+            text = self._environment.get_template(name).render(self._context, app=app)
+        except jinja2.TemplateSyntaxError as error:
+            raise DotbaseError(
+                f"the template is broken: {error.message}",
+                "mend that line",
+                f"{error.name or name}:{error.lineno}",
+            ) from None
+        except jinja2.UndefinedError as error:
+            known = ", ".join(sorted({*self._context, "app"}))
+            raise DotbaseError(
+                f"the template uses what it does not know: {error.message}",
+                f"templates know {known}",
+                f"{name}:{_line(error, name)}",
+            ) from None
+        except jinja2.TemplateError as error:
+            raise DotbaseError(f"the template is broken: {error}", "mend it", name) from None
+        except (TypeError, ValueError, ZeroDivisionError, UnicodeDecodeError) as error:
+            raise DotbaseError(
+                f"the template fails: {error}", "mend that line", f"{name}:{_line(error, name)}"
+            ) from None
+        return text.strip("\n") + "\n"
+
+
+def _line(error: BaseException, name: str) -> int:
+    """The template's line in a traceback that jinja2 has rewritten."""
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(name)]
+    return (frames[-1].lineno or 1) if frames else 1

@@ -1,0 +1,90 @@
+"""YAML with the line of every key, so that a message can say where a mistake stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dotbase.errors import DotbaseError
+
+Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A YAML file: its data, and the line of every key and item."""
+
+    path: Path
+    name: str
+    data: Any
+    lines: dict[Place, int]
+
+    def line(self, *place: str | int) -> int:
+        """The line of a key, or of the nearest key around it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def where(self, *place: str | int) -> str:
+        """`file:line` of a key."""
+        return f"{self.name}:{self.line(*place)}"
+
+
+def load(path: Path, root: Path) -> Document:
+    """Read a YAML file; broken YAML and a key that stands twice are refused with their line."""
+    name = path.relative_to(root).as_posix()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DotbaseError(f"it cannot be read ({error})", "restore the file", name) from None
+    lines: dict[Place, int] = {}
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is not None:
+            _mark(node, (), lines, name)
+        data = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise DotbaseError(f"the YAML is broken: {error.problem}", "mend that line", where) from None
+    except yaml.YAMLError as error:
+        raise DotbaseError(f"the YAML is broken: {error}", "mend the file", name) from None
+    return Document(path, name, {} if data is None else data, lines)
+
+
+def _mark(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            inner = (*place, str(key.value))
+            if inner in lines:
+                raise DotbaseError(
+                    f"`{key.value}` stands twice, the first time in line {lines[inner]}",
+                    "keep one of them",
+                    f"{name}:{line}",
+                )
+            lines[inner] = line
+            _mark(value, inner, lines, name)
+    elif isinstance(node, yaml.SequenceNode):
+        for number, value in enumerate(node.value):
+            lines[(*place, number)] = value.start_mark.line + 1
+            _mark(value, (*place, number), lines, name)
+
+
+def validate(model: type[Model], document: Document, data: Any = None, place: Place = ()) -> Model:
+    """The data as a model; the first mistake is refused with its line."""
+    try:
+        return model.model_validate(document.data if data is None else data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        inner = (*place, *first["loc"])
+        what = " ".join(str(part) for part in inner)
+        message = first["msg"].removeprefix("Value error, ")
+        raise DotbaseError(
+            f"`{what}`: {message}" if what else message, "mend that entry", document.where(*inner)
+        ) from None
