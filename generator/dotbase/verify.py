@@ -1,0 +1,192 @@
+"""Declarations against the catalog: what a line names exists, and what exists has its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from dotbase.declarations import policies
+from dotbase.declarations.policies import Policies, real_role
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
+from dotbase.templating import Variables
+from dotbase.yaml_lines import Document, Place, load
+
+Connection = psycopg.Connection[Any]
+
+RELATIONS = """
+select n.nspname, c.relname, c.relkind in ('r', 'p', 'f'), array(
+    select a.attname::text
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where n.nspname = any (%s) and c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
+"""
+
+ROUTINES = """
+select n.nspname, p.proname
+from pg_catalog.pg_proc as p
+inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+where n.nspname = any (%s)
+"""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What the database has, by schema."""
+
+    tables: dict[tuple[str, str], list[str]]
+    views: frozenset[tuple[str, str]]
+    routines: frozenset[tuple[str, str]]
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The policies of one app, with their lines."""
+
+    app: str
+    policies: Policies
+    document: Document
+
+
+def verify(connection: Connection, project: Project, variables: Variables) -> None:
+    """Refuse the first declaration that names what does not exist, or object that no line allows.
+
+    Reads catalogs only, so that it can be the last thing before a commit.
+    """
+    problem = next(problems(connection, project, variables), None)
+    if problem is not None:
+        raise problem
+
+
+def problems(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
+    """Everything that `verify` would refuse."""
+    found = _read(connection, [*project.apps, "api"])
+    declared = []
+    for app in project.apps:
+        document = load(project.root / "policies" / f"{app}.yaml", project.root)
+        declared.append(Declared(app, policies.read(document), document))
+    for one in declared:
+        yield from _tables(one, found, variables)
+        yield from _functions(one, found, variables)
+        yield from _jobs(one.app, project, found)
+    yield from _exposed(declared, found)
+
+
+def _read(connection: Connection, schemas: list[str]) -> Catalog:
+    tables: dict[tuple[str, str], list[str]] = {}
+    views = set()
+    for schema, name, is_table, columns in connection.execute(RELATIONS, [schemas]):
+        if is_table:
+            tables[(schema, name)] = columns
+        else:
+            views.add((schema, name))
+    routines = connection.execute(ROUTINES, [schemas]).fetchall()
+    roles = connection.execute("select rolname from pg_catalog.pg_roles").fetchall()
+    return Catalog(tables, frozenset(views), frozenset(routines), frozenset(name for (name,) in roles))
+
+
+def _tables(one: Declared, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
+    for table, rights in one.policies.tables.items():
+        columns = found.tables.get((one.app, table))
+        if columns is None:
+            yield _missing(one.document, f"table {one.app}.{table}", "tables", table)
+            continue
+        for number, right in enumerate(rights):
+            yield from _roles(one.document, [right.role], found, variables, "tables", table, number)
+            for column in right.columns or ():
+                if column not in columns:
+                    place: Place = ("tables", table, number, "columns")
+                    yield _missing(one.document, f"column {column} of {one.app}.{table}", *place)
+    for schema, table in sorted(found.tables):
+        if schema == one.app and table not in one.policies.tables:
+            yield DotbaseError(
+                f"table {schema}.{table} has no line",
+                f"add `{table}: []` to close it, or say who may do what with it",
+                one.document.where("tables"),
+            )
+    for schema, view in sorted(found.views):
+        if schema == one.app:
+            yield DotbaseError(
+                f"view {schema}.{view} is in the app's private schema",
+                "make it in schema api, with security_invoker",
+                one.document.where("views"),
+            )
+
+
+def _functions(one: Declared, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
+    for section, names in (("functions", one.policies.functions), ("doors", one.policies.doors)):
+        for name, roles in names.items():
+            if (one.app, name) not in found.routines:
+                yield _missing(one.document, f"function {one.app}.{name}", section, name)
+            yield from _roles(one.document, roles, found, variables, section, name)
+    for name, roles in one.policies.views.items():
+        if ("api", name) not in found.views:
+            yield _missing(one.document, f"view api.{name}", "views", name)
+        yield from _roles(one.document, roles, found, variables, "views", name)
+
+
+def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
+    path = project.root / "cron" / f"{app}.yaml"
+    if path.is_file():
+        document = load(path, project.root)
+        for name, job in document.data.items():
+            if (app, job["function"]) not in found.routines:
+                yield _missing(document, f"function {app}.{job['function']}", name, "function")
+
+
+def _exposed(declared: list[Declared], found: Catalog) -> Iterator[DotbaseError]:
+    """Nothing is in api that no line put there, and no door opens into two apps."""
+    doors: dict[str, Declared] = {}
+    for one in declared:
+        for name in one.policies.doors:
+            if name in doors:
+                yield DotbaseError(
+                    f"door {name} is declared already, at {doors[name].document.where('doors', name)}",
+                    "rename one of the two functions",
+                    one.document.where("doors", name),
+                )
+            doors[name] = one
+    views = {name for one in declared for name in one.policies.views}
+    last = declared[-1].document if declared else None
+    for schema, name in sorted(found.views):
+        if schema == "api" and name not in views and last:
+            yield DotbaseError(
+                f"view api.{name} has no line", "list it under `views:` of its app", last.where("views")
+            )
+    for schema, name in sorted(found.routines):
+        if schema == "api" and name not in doors and last:
+            yield DotbaseError(
+                f"function api.{name} is no door",
+                "move it to its app's schema and list it under `doors:`",
+                last.where("doors"),
+            )
+    for schema, name in sorted(found.tables):
+        if schema == "api" and last:
+            yield DotbaseError(
+                f"table api.{name} is exposed", "move it to its app's schema", last.where("tables")
+            )
+
+
+def _roles(
+    document: Document, roles: list[str], found: Catalog, variables: Variables, *place: str | int
+) -> Iterator[DotbaseError]:
+    for role in roles:
+        if real_role(role, variables) not in found.roles:
+            yield DotbaseError(
+                f"role {role} does not exist",
+                "name anon, authenticated, service_role, cron or a role of yours",
+                document.where(*place),
+            )
+
+
+def _missing(document: Document, what: str, *place: str | int) -> DotbaseError:
+    return DotbaseError(
+        f"{what} does not exist", "make it, rename the line, or delete it", document.where(*place)
+    )
