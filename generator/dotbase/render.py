@@ -128,7 +128,7 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
     name = document.name
     for table, rights in declared.tables.items():
         text = policies.table_sql(app, table, rights, variables, own_rows)
-        yield _yaml_step(document, app, f"{name}#{table}", text, document.line("tables", table))
+        yield _yaml_step(document, app, f"{name}#tables.{table}", text, document.line("tables", table))
     text = policies.grants_sql(app, declared, variables)
     yield _yaml_step(document, app, f"{name}#grants", text, document.line("functions"), always=True)
 

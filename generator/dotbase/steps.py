@@ -15,7 +15,7 @@ class Step:
     """One rendered piece of the database.
 
     key:             unique and stable, e.g. `schema/luckywalk/0001_rounds.sql.j2`
-                     or `policies/luckywalk.yaml#doors`.
+                     or `policies/luckywalk.yaml#doors`; a table's step ends in `#tables.<table>`.
     source, line:    the file and line the step comes from, for messages.
     source_sha:      SHA-256 of the source file's bytes; an applied versioned file is
                      refused when this has changed.
