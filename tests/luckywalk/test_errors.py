@@ -1,0 +1,132 @@
+"""Every catalogued error of LuckyWalk is reached through the door or routine that raises it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+import yaml
+
+from tests.harness.databases import Database
+from tests.harness.people import admin, walker
+from tests.harness.responses import Response
+from tests.harness.server import ROOT
+from tests.luckywalk.by_hand import ROUNDS, STATES, make_rounds
+from tests.luckywalk.weeks import LOSING, WINNING, buy, walk
+
+CATALOGUE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions/luckywalk/errors.yaml").read_text())
+NUMBER = {state: week.round_no for state, week in ROUNDS.items()}
+NOWHERE = 999_999
+
+
+def round_not_due(db: Database) -> Response:
+    claims = buy(db, walker(3), None)
+    return db.call(admin, "close_round", round_no=claims[0]["round_no"])
+
+
+def not_enough_steps(db: Database) -> Response:
+    walk(db, walker(4), 999)
+    return db.call(walker(4), "claim_steps", threshold=1000)
+
+
+def round_not_closed(db: Database) -> Response:
+    return db.call(admin, "enter_result", round_no=NUMBER["open"], numbers=WINNING)
+
+
+def corrected(db: Database, state: str, reason: str | None = "typing error") -> Response:
+    return db.call(admin, "correct_result", round_no=NUMBER[state], numbers=LOSING, reason=reason)
+
+
+AT_DOORS: dict[str, Callable[[Database], Response]] = {
+    "profile_not_found": lambda db: db.call(walker(2), "my_profile"),
+    "nickname_invalid": lambda db: db.call(walker(2), "save_profile", nickname=" "),
+    "steps_invalid": lambda db: db.call(walker(2), "report_steps", steps=-1),
+    "threshold_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1),
+    "not_enough_steps": not_enough_steps,
+    "numbers_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1000, numbers=[1]),
+    "round_not_found": lambda db: db.call(admin, "enter_result", round_no=NOWHERE, numbers=WINNING),
+    "round_not_due": round_not_due,
+    "round_not_closed": round_not_closed,
+    "numbers_not_set": lambda db: db.call(admin, "draw_round", round_no=NUMBER["closed"]),
+    "numbers_already_set": lambda db: db.call(
+        admin, "enter_result", round_no=NUMBER["drawn"], numbers=LOSING
+    ),
+    "round_not_drawn": lambda db: db.call(admin, "settle_round", round_no=NUMBER["closed"]),
+    "round_already_settled": lambda db: corrected(db, "settled"),
+    "ticket_not_found": lambda db: db.call(walker(2), "my_ticket_proof", ticket_id=uuid4()),
+    "reason_missing": lambda db: corrected(db, "drawn", reason=None),
+}
+
+# No door leads there: only the owner's own hand.
+BY_HAND: dict[str, str] = {
+    "round_transition_forbidden": "update luckywalk.rounds set status = 'open' "
+    f"where round_no = {NUMBER['closed']}",
+    "round_frozen": f"update luckywalk.rounds set tier1_pot = 1 where round_no = {NUMBER['open']}",
+    "tickets_sealed": "delete from luckywalk.tickets",
+}
+
+
+def test_every_error_of_the_catalogue_has_a_case_here() -> None:
+    assert set(CATALOGUE) == set(AT_DOORS) | set(BY_HAND)
+    assert not set(AT_DOORS) & set(BY_HAND)
+
+
+@pytest.mark.parametrize("name", AT_DOORS)
+def test_an_error_reaches_the_client_as_it_stands_in_the_catalogue(every_state: Database, name: str) -> None:
+    refused = AT_DOORS[name](every_state)
+    entry = CATALOGUE[name]
+    assert (refused.status, refused.code) == (entry["status"], name)
+    assert refused.body["message"] == entry["en"]
+    assert refused.body["hint"] == entry["hint"]
+    assert refused.details["message_ko"] == entry["ko"]
+    assert set(refused.body) == {"code", "message", "details", "hint"}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_an_error_reaches_the_owner_as_it_stands_in_the_catalogue(
+    owner: psycopg.Connection[dict[str, Any]], name: str
+) -> None:
+    with pytest.raises(psycopg.Error) as raised, owner.transaction():
+        owner.execute(BY_HAND[name].encode())
+    entry = CATALOGUE[name]
+    assert raised.value.sqlstate == entry["sqlstate"]
+    assert raised.value.diag.message_primary == entry["en"]
+    assert raised.value.diag.message_hint == entry["hint"]
+
+
+ROUND_DOORS: dict[str, dict[str, object]] = {
+    "enter_result": {"numbers": WINNING},
+    "correct_result": {"numbers": WINNING, "reason": "typing error"},
+    "close_round": {},
+    "draw_round": {},
+    "settle_round": {},
+}
+
+
+@pytest.mark.parametrize("door", ROUND_DOORS)
+@pytest.mark.parametrize("round_no", [NOWHERE, -1, 0, None])
+def test_every_administrators_door_knows_which_rounds_there_are(
+    every_state: Database, door: str, round_no: int | None
+) -> None:
+    refused = every_state.call(admin, door, round_no=round_no, **ROUND_DOORS[door])
+    assert (refused.status, refused.code) == (404, "round_not_found")
+
+
+# What each administrator's door says to a round in each state, long after its times; None: it obeys.
+ANSWERS = {
+    "enter_result": ["round_not_closed", "round_not_closed", None, None, None],
+    "correct_result": ["round_not_closed", "round_not_closed", "numbers_not_set", None, None],
+    "draw_round": ["round_not_closed", "round_not_closed", "numbers_not_set", None, None],
+    "settle_round": ["round_not_drawn", "round_not_drawn", "round_not_drawn", None, None],
+    "close_round": [None, None, None, None, None],
+}
+
+
+@pytest.mark.parametrize("door", ANSWERS)
+def test_a_door_answers_by_the_state_of_the_round(db: Database, door: str) -> None:
+    make_rounds(db)
+    answers = [db.call(admin, door, round_no=NUMBER[state], **ROUND_DOORS[door]).code for state in STATES]
+    assert answers == ANSWERS[door]
