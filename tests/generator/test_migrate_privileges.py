@@ -115,8 +115,8 @@ def test_an_owner_without_bypassrls_is_refused(rig: Rig, migrator: str) -> None:
         with pytest.raises(DotbaseError) as caught:
             apply.migrate(run)
         assert caught.value.sentence == (
-            "the owner dotbase_test_weak lacks BYPASSRLS, so that forced row-level security would hide its own "
-            "tables from it; let a superuser run `alter role dotbase_test_weak bypassrls`."
+            "the owner dotbase_test_weak lacks BYPASSRLS, so that forced row-level security would hide "
+            "its own tables from it; let a superuser run `alter role dotbase_test_weak bypassrls`."
         )
 
 

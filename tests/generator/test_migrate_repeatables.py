@@ -19,7 +19,7 @@ BASE = versioned(
     "drop schema shop cascade;",
 )
 POLICIES = declaration(
-    "policies/shop.yaml#items",
+    "policies/shop.yaml#tables.items",
     """
     alter table shop.items enable row level security;
     alter table shop.items force row level security;
@@ -168,7 +168,7 @@ def test_what_somebody_dropped_comes_back(rig: Rig) -> None:
     assert {due.step.key: due.reason for due in plan.repeatables} == {
         "functions/shop/prices.sql.j2": "absent",
         "functions/shop/views.sql.j2": "absent",
-        "policies/shop.yaml#items": "absent",
+        "policies/shop.yaml#tables.items": "absent",
         "policies/shop.yaml#grants": "with its app",
     }
     rig.migrate(*steps)

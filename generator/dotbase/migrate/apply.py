@@ -11,11 +11,12 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import books, catalog, lock, plan, privileges, versioned
-from dotbase.migrate.books import Books, Header, Release, Writer
+from dotbase.migrate.books import Books
 from dotbase.migrate.failures import NO_SUCH_OBJECT, refused
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.versioned import Segment
+from dotbase.migrate.writer import Header, Writer
 from dotbase.steps import Step
 
 
@@ -36,7 +37,7 @@ def look(run: Run) -> tuple[plan.Plan, Books, privileges.Standing]:
     bootstrap = next((step for step in run.steps if step.kind == "bootstrap"), None)
     with run.transaction():
         run.connection.execute("set transaction read only")
-        release = _release(run)
+        release = books.newest(run.connection)
         standing = privileges.examine(run.connection, bootstrap, run.target, run.owner, release)
         if release is not None and release.target != run.target:
             raise DotbaseError(
@@ -58,21 +59,8 @@ def read_books(run: Run) -> Books:
     """The books, read as their owner."""
     if not books.exist(run.connection):
         return Books()
-    run.as_owner()
+    books.as_keeper(run.connection)
     return books.read(run.connection)
-
-
-def _release(run: Run) -> Release | None:
-    if not books.exist(run.connection):
-        return None
-    try:
-        with run.connection.transaction():
-            run.as_owner()
-            found = books.last_release(run.connection)
-            run.connection.execute("set local role none")
-            return found
-    except psycopg.errors.InsufficientPrivilege:
-        return None  # privileges.examine says why
 
 
 def migrate(run: Run) -> Outcome:

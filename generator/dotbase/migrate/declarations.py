@@ -35,6 +35,23 @@ cross join lateral (
 where n.nspname = %s and c.relname = %s and c.relkind in ('r', 'p') and a.grantee <> c.relowner
 """
 
+# Of each routine of an app: what others than its owner may do with it.
+REVOKE_ROUTINES = """
+select distinct pg_catalog.format('revoke all on routine %%s from %%s', p.oid::regprocedure,
+    case when a.grantee = 0 then 'public' else a.grantee::regrole::text end)
+from pg_catalog.pg_proc as p
+inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+cross join lateral pg_catalog.aclexplode(p.proacl) as a
+where n.nspname = %s and a.grantee <> p.proowner
+"""
+
+
+def start_over(connection: Connection, key: str, app: str) -> None:
+    """Take back what grants on routines an older text gave, before the newer one gives its own."""
+    if key == f"policies/{app}.yaml#grants":
+        for (statement,) in connection.execute(REVOKE_ROUTINES, [app]).fetchall():
+            connection.execute(statement.encode())
+
 
 def undeclare(connection: Connection, key: str, app: str, *, keep_settings: bool) -> None:
     """Declare nothing in place of a removed declaration. Settings may stay: people chose their values."""
@@ -45,6 +62,7 @@ def undeclare(connection: Connection, key: str, app: str, *, keep_settings: bool
         if found == (True,):
             name = routine.partition("(")[0]
             connection.execute(f"select {name}(%s, %s::jsonb)".encode(), [app, empty])
+    start_over(connection, key, app)
     table = table_of(key)
     if table is not None:
         for (statement,) in connection.execute(REVOKE, table.split(".")).fetchall():

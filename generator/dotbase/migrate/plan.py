@@ -54,6 +54,7 @@ def make(
     bootstrap: bool,
 ) -> Plan:
     """Compare the rendered steps with the books and with what exists."""
+    check_keys(steps)
     check_versions(steps, books)
     return Plan(
         bootstrap=next((step for step in steps if step.kind == "bootstrap" and bootstrap), None),
@@ -63,6 +64,15 @@ def make(
         removed=removed(steps, books.repeatables),
         repeatables=due(steps, renamed(steps, books.repeatables), existing, access),
     )
+
+
+def check_keys(steps: Sequence[Step]) -> None:
+    """Refuse two steps under one name: the books could not tell them apart."""
+    seen: set[str] = set()
+    for step in steps:
+        if step.key in seen:
+            raise DotbaseError(f"two steps have the key {step.key}", "rename one of them")
+        seen.add(step.key)
 
 
 def check_versions(steps: Sequence[Step], books: Books) -> None:
@@ -173,8 +183,8 @@ def makes_routines(step: Step) -> bool:
 
 def table_of(key: str) -> str | None:
     """`app.table` of the step of a table in policies/<app>.yaml."""
-    found = re.fullmatch(r"policies/([^/]+)\.yaml#(\w+)", key)
-    return f"{found[1]}.{found[2]}" if found and found[2] not in ("grants", "doors") else None
+    found = re.fullmatch(r"policies/([^/]+)\.yaml#tables\.(\w+)", key)
+    return f"{found[1]}.{found[2]}" if found else None
 
 
 def _reason(

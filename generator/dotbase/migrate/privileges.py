@@ -43,6 +43,8 @@ def examine(
     edited = bootstrap is not None and (release is None or release.bootstrap_sha != bootstrap.sha)
     if superuser:
         standing.bootstrap = bootstrap is not None and (bool(missing) or edited)
+        if not standing.bootstrap:
+            require(connection, target, owner)
         return standing
     if missing:
         raise DotbaseError(
@@ -142,19 +144,27 @@ def _missing(connection: Connection, owner: str) -> list[str]:
 
 
 def _has_cron(connection: Connection) -> bool:
-    return _is(
-        connection, "select coalesce(current_database() = current_setting('cron.database_name', true), false)"
-    )
+    """Whether this is the database that pg_cron lives in, as far as the role may know."""
+    return _cron_home(connection) == connection.info.dbname
+
+
+def _cron_home(connection: Connection) -> str | None:
+    """The database that pg_cron lives in; None when there is none or the role may not read the setting."""
+    row = connection.execute(
+        "select current_setting('cron.database_name', true)"
+        " where pg_catalog.pg_has_role(session_user, 'pg_read_all_settings', 'USAGE')"
+    ).fetchone()
+    return row[0] if row else None
 
 
 def _notes(connection: Connection) -> list[str]:
-    row = connection.execute("select current_setting('cron.database_name', true)").fetchone()
-    home = row[0] if row else None
-    if not home:
-        return ["pg_cron is not loaded on this server: schedules are declared, not live."]
-    if home != connection.info.dbname:
-        return [f"pg_cron lives in database {home}: here schedules are declared, not live."]
-    return []
+    if _is(connection, "select exists (select from pg_catalog.pg_extension where extname = 'pg_cron')"):
+        return []
+    home = _cron_home(connection)
+    if home == connection.info.dbname:
+        return []
+    where = f"lives in database {home}" if home else "is not in this database"
+    return [f"pg_cron {where}: here schedules are declared, not live."]
 
 
 def _role_exists(connection: Connection, role: str) -> bool:

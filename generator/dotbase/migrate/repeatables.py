@@ -10,11 +10,12 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import catalog, plan
-from dotbase.migrate.books import BookedRepeatable, Writer, with_objects
+from dotbase.migrate.books import BookedRepeatable, with_objects
 from dotbase.migrate.catalog import CatalogObject, Watch
-from dotbase.migrate.declarations import undeclare
+from dotbase.migrate.declarations import start_over, undeclare
 from dotbase.migrate.failures import NOT_IN_PLACE, refused
 from dotbase.migrate.report import Report
+from dotbase.migrate.writer import Writer
 from dotbase.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -98,9 +99,11 @@ class Repeatables:
         """Grants and doors are owed to an app from each file of routines until they are applied."""
         self._waiting.discard(step.key)
         self._owed.discard(step.key)
-        if plan.makes_routines(step):
+        if plan.makes_routines(step) or step.key.endswith("#grants"):
             self._owed |= {
-                other.key for other in self._steps if other.always_with_app and other.app == step.app
+                other.key
+                for other in self._steps
+                if other.always_with_app and other.app == step.app and other.key != step.key
             }
 
     def _apply(self, step: Step, position: int) -> bool:
@@ -135,6 +138,7 @@ class Repeatables:
             try:
                 with self._connection.transaction():
                     catalog.drop(self._connection, doomed, f"{step.key}:{step.line}")
+                    start_over(self._connection, step.key, step.app)
                     self._connection.execute(step.sql.encode(), prepare=False)
                 return bool(doomed)
             except psycopg.Error as error:

@@ -12,10 +12,11 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import books, lock, privileges, versioned
-from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books, Header, Writer
+from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
 from dotbase.migrate.failures import NO_SUCH_OBJECT, refused
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
+from dotbase.migrate.writer import Header, Writer
 from dotbase.steps import Step
 
 

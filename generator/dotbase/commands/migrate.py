@@ -1,0 +1,102 @@
+"""`dotbase migrate`: bring the database to what the templates say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import click
+
+from dotbase.commands.context import GlobalOptions
+from dotbase.migrate import apply
+from dotbase.migrate.apply import Outcome
+from dotbase.migrate.lock import Patience
+from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.report import Silent, on_screen
+
+
+def variable_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the commands that render for a database."""
+    for option in (
+        click.option(
+            "--master-key-file",
+            help="Path on the server of the key that secrets are encrypted with. [default: as before]",
+        ),
+        click.option(
+            "--clock",
+            type=click.Choice(["real", "movable"]),
+            help="movable only for tests and demos. [default: as before; new: real]",
+        ),
+        click.option(
+            "--target",
+            type=click.Choice(["postgres", "supabase"]),
+            help="Kind of server. [default: as before, or what is found]",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def patience_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of the commands that wait for locks."""
+    for option in (
+        click.option(
+            "--retries", default=8, show_default=True, help="How often to try again when a lock is not given."
+        ),
+        click.option(
+            "--lock-timeout",
+            default=2.0,
+            show_default=True,
+            help="Seconds to wait for a lock, and to hold others up.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command("migrate")
+@variable_options
+@patience_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(
+    options: GlobalOptions,
+    target: str | None,
+    clock: str | None,
+    master_key_file: str | None,
+    lock_timeout: float,
+    retries: int,
+    as_json: bool,
+) -> None:
+    """Apply what is pending: under a lock, in one transaction, all or nothing."""
+    wanted = Wanted(target, clock, master_key_file, Patience(lock_timeout, retries))
+    screen = nullcontext(Silent()) if as_json else on_screen()
+    with screen as report, opened(options, wanted, report) as (run, _, _):
+        outcome = apply.migrate(run)
+    click.echo(_json(outcome) if as_json else _sentence(outcome))
+
+
+def _sentence(outcome: Outcome) -> str:
+    lines = [f"Note: {note}" for note in outcome.notes]
+    if not outcome.changed:
+        return "\n".join([*lines, "Nothing to do: the database is what the templates say."])
+    counts = f"{len(outcome.versions)} versions, {outcome.repeatables} repeatable steps applied"
+    if outcome.removed:
+        counts += f", {outcome.removed} removed"
+    return "\n".join([*lines, f"Migrated in {outcome.seconds:.1f} s: {counts}."])
+
+
+def _json(outcome: Outcome) -> str:
+    return json.dumps(
+        {
+            "changed": outcome.changed,
+            "versions": outcome.versions,
+            "repeatables": outcome.repeatables,
+            "removed": outcome.removed,
+            "seconds": round(outcome.seconds, 3),
+            "notes": outcome.notes,
+        },
+        indent=2,
+    )

@@ -1,0 +1,98 @@
+"""`dotbase status`: what is applied, when, by whom, from which commit, and what is pending."""
+
+from __future__ import annotations
+
+import json
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from dotbase.commands.context import GlobalOptions
+from dotbase.migrate import apply
+from dotbase.migrate.books import Books
+from dotbase.migrate.plan import Plan
+from dotbase.migrate.prepare import Wanted, opened
+
+
+@click.command("status")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def command(options: GlobalOptions, as_json: bool) -> None:
+    """Show what is applied, when, by whom, from which commit, and what is pending."""
+    with opened(options, Wanted()) as (run, _, _):
+        found, booked, standing = apply.look(run)
+    if as_json:
+        click.echo(json.dumps(_json(found, booked, standing.notes), indent=2))
+        return
+    _print(found, booked)
+    for note in standing.notes:
+        click.echo(f"Note: {note}")
+
+
+def _print(found: Plan, booked: Books) -> None:
+    console = Console(highlight=False)
+    release = booked.release
+    if release is None:
+        console.print("Never migrated.")
+    else:
+        console.print(
+            f"Target {release.target}, clock {release.clock}. Last {release.direction} "
+            f"{release.applied_at:%Y-%m-%d %H:%M:%S %Z} by {release.applied_by}, "
+            f"commit {release.project_commit or 'unknown'}, dotbase {release.tool_version}; "
+            f"{len(booked.repeatables)} repeatable steps in force."
+        )
+    if booked.versions:
+        table = Table("version", "state", "applied at", "by", "commit", box=None, pad_edge=False)
+        for version in booked.applied:
+            table.add_row(
+                version.version,
+                version.state,
+                f"{version.applied_at:%Y-%m-%d %H:%M:%S %Z}",
+                version.applied_by,
+                (version.project_commit or "unknown")[:12],
+            )
+        console.print(table)
+    if found.empty:
+        console.print("Nothing is pending.")
+        return
+    console.print(
+        f"Pending: {len(found.versioned)} versions, {len(found.repeatables)} repeatable steps, "
+        f"{len(found.removed)} to remove{', the bootstrap' if found.bootstrap else ''} (`dotbase plan`)."
+    )
+    for step in found.versioned:
+        console.print(f"  {step.version}", markup=False)
+
+
+def _json(found: Plan, booked: Books, notes: list[str]) -> dict[str, object]:
+    release = booked.release
+    return {
+        "release": release
+        and {
+            "release_id": release.release_id,
+            "direction": release.direction,
+            "applied_at": release.applied_at.isoformat(),
+            "applied_by": release.applied_by,
+            "commit": release.project_commit,
+            "tool_version": release.tool_version,
+            "target": release.target,
+            "clock": release.clock,
+        },
+        "applied": [
+            {
+                "version": version.version,
+                "state": version.state,
+                "applied_at": version.applied_at.isoformat(),
+                "applied_by": version.applied_by,
+                "commit": version.project_commit,
+            }
+            for version in booked.applied
+        ],
+        "pending": {
+            "bootstrap": found.bootstrap is not None,
+            "versions": [step.version for step in found.versioned],
+            "repeatables": [due.step.key for due in found.repeatables],
+            "removed": [gone.key for gone in found.removed],
+        },
+        "notes": notes,
+    }

@@ -1,0 +1,29 @@
+"""What a migration would be refused for, found out beforehand in a scratch database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dotbase import cluster
+from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
+from dotbase.scratch import scratch_database
+from dotbase.steps import Step
+from dotbase.templating import Variables
+from dotbase.verify import verify
+
+
+def declarations(
+    options: GlobalOptions, project: Project, variables: Variables, steps: Sequence[Step]
+) -> str | None:
+    """Refuse what `migrate` would refuse, or say why that could not be found out."""
+    if variables.target != "postgres":
+        return f"declarations are not checked beforehand for target {variables.target}: migrate does it."
+    try:
+        cluster.start(options.cluster, options.project)
+    except DotbaseError as error:
+        return f"declarations are not checked beforehand, for want of a local server: {error.what}."
+    with scratch_database(options, steps, variables) as connection:
+        verify(connection, project, variables)
+    return None

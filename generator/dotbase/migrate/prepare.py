@@ -1,0 +1,122 @@
+"""From command-line options to a run: project, connection, and variables that stick to the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import cast
+
+import psycopg
+
+from dotbase import cluster
+from dotbase.commands.context import GlobalOptions
+from dotbase.connection import connect, resolve_url
+from dotbase.errors import DotbaseError
+from dotbase.migrate import books, commit
+from dotbase.migrate.books import Release
+from dotbase.migrate.lock import Patience
+from dotbase.migrate.report import Report, Silent
+from dotbase.migrate.session import Connection, Run
+from dotbase.project import Project
+from dotbase.render import render_steps
+from dotbase.templating import Target, Variables
+from dotbase.verify import verify
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says of a run; None is what the database already has."""
+
+    target: str | None = None
+    clock: str | None = None
+    master_key_file: str | None = None
+    patience: Patience = field(default_factory=Patience)
+
+
+@contextmanager
+def opened(
+    options: GlobalOptions, wanted: Wanted, report: Report | None = None
+) -> Iterator[tuple[Run, Project, Variables]]:
+    """A run of this project on the database that the options name."""
+    project = Project.find(options.project)
+    with one_sentence(), connect(resolve_url(options), application_name="dotbase migrate") as connection:
+        connection.add_notice_handler(_warnings(report or Silent()))
+        variables = decide(connection, options, wanted)
+        yield (
+            Run(
+                connection,
+                render_steps(project, variables),
+                target=variables.target,
+                clock=variables.clock,
+                owner=variables.owner,
+                master_key_file=str(variables.master_key_file) if variables.master_key_file else None,
+                project_commit=commit.of(project.root),
+                verify=lambda inside: verify(inside, project, variables),
+                report=report or Silent(),
+                patience=wanted.patience,
+            ),
+            project,
+            variables,
+        )
+
+
+def decide(connection: Connection, options: GlobalOptions, wanted: Wanted) -> Variables:
+    """Variables: as the command line says, else as the database was migrated, else for a new one."""
+    with connection.transaction():
+        booked = books.newest(connection)
+        target = wanted.target or (booked.target if booked else _guess(connection))
+    return Variables(
+        target=cast(Target, target),
+        clock=wanted.clock or (booked.clock if booked else "real"),
+        master_key_file=_master_key_file(options, wanted, booked) if target == "postgres" else None,
+    )
+
+
+def _master_key_file(options: GlobalOptions, wanted: Wanted, booked: Release | None) -> str | None:
+    if wanted.master_key_file:
+        return wanted.master_key_file
+    if booked is not None and booked.master_key_file:
+        return booked.master_key_file
+    if options.database_url or os.environ.get("DATABASE_URL"):
+        return None
+    return str(cluster.master_key_file(options.cluster, options.project))
+
+
+def _guess(connection: Connection) -> str:
+    """Supabase brings auth.uid() before anything is migrated."""
+    row = connection.execute("select pg_catalog.to_regprocedure('auth.uid()') is not null").fetchone()
+    return "supabase" if row == (True,) else "postgres"
+
+
+def _warnings(report: Report) -> Callable[[psycopg.errors.Diagnostic], None]:
+    def tell(diagnostic: psycopg.errors.Diagnostic) -> None:
+        if diagnostic.severity_nonlocalized == "WARNING":
+            report.say(f"Warning: {diagnostic.message_primary}")
+
+    return tell
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What the server says outside of any step, as a foreseeable error."""
+    try:
+        yield
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise DotbaseError(
+            f"the role may not do this: {_said(error)}", "connect as a member of the database's owner"
+        ) from None
+    except psycopg.OperationalError as error:
+        raise DotbaseError(
+            f"the server ended the session: {_said(error)}",
+            "run the command again: what was not committed is undone",
+        ) from None
+    except psycopg.Error as error:
+        raise DotbaseError(
+            f"the server refused: {_said(error)} (SQLSTATE {error.sqlstate})", "see the server's log"
+        ) from None
+
+
+def _said(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error).strip() or type(error).__name__).splitlines()[0]
