@@ -28,9 +28,11 @@ class LazyGroup(click.Group):
     """Imports a subcommand's module only when it is called, to keep start-up short."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which help lists them."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, its module imported now."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"dotbase.commands.{COMMANDS[cmd_name]}")
@@ -41,7 +43,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--project", type=click.Path(path_type=Path), help="Folder that holds apps.yaml.")
 @click.option("--database-url", envvar="DATABASE_URL", help="A server of yours instead of the local cluster.")
-@click.option("--cluster", envvar="DOTBASE_CLUSTER", default="dev", help="Name of this checkout's local cluster.")
+@click.option("--cluster", envvar="DOTBASE_CLUSTER", default="dev", help="The checkout's local cluster.")
 @click.pass_context
 def group(ctx: click.Context, project: Path | None, database_url: str | None, cluster: str) -> None:
     """A Postgres-native backend: render, migrate and check what lives in the database."""

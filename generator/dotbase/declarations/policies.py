@@ -62,7 +62,9 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
             "insert": f"with check ({rows})",
             "update": f"using ({rows}) with check ({rows})",
         }.get(right.command, f"using ({rows})")
-        columns = f" ({', '.join(right.columns)})" if right.columns and right.command != "delete" else ""
+        columns = ""
+        if right.columns and right.command != "delete":
+            columns = " (\n    " + ",\n    ".join(right.columns) + "\n)"
         lines += [
             f"create policy {right.role}_{right.command} on {name}\n"
             f"for {right.command} to {role}\n"

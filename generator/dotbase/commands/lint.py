@@ -1,0 +1,66 @@
+"""`dotbase lint`: every linter runs, each says one line, any finding is exit code 1."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from dotbase.commands.context import GlobalOptions
+from dotbase.lint import Section, python, routines, style
+from dotbase.migrate import squawk
+from dotbase.project import Project
+from dotbase.render import Variables, render_steps
+from dotbase.scratch import scratch_database
+from dotbase.templating import Target
+from dotbase.verify import problems
+
+
+@click.command("lint")
+@click.pass_obj
+def command(options: GlobalOptions) -> None:
+    """Check rendered SQL, versioned DDL, declarations, every routine, and the project's Python.
+
+    Routines and declarations are checked in a scratch database on the local cluster.
+    """
+    project = Project.find(options.project)
+    variables = Variables()
+    steps = render_steps(project, variables)
+    failed = False
+    for section in (
+        style.check(project, steps),
+        _danger(project),
+        *_database(options, project),
+        *python.check(project),
+    ):
+        failed |= bool(section.findings)
+        _print(section)
+    sys.exit(1 if failed else 0)
+
+
+def _danger(project: Project) -> Section:
+    """Versioned DDL that would lock the world or lose data, on either target."""
+    found: dict[str, None] = {}
+    versioned = 0
+    targets: tuple[Target, ...] = ("postgres", "supabase")
+    for target in targets:
+        steps = [s for s in render_steps(project, Variables(target)) if s.kind == "versioned"]
+        versioned = len(steps)
+        found |= dict.fromkeys(str(warning) for warning in squawk.warnings(steps))
+    return Section("squawk", f"{versioned} versions", list(found))
+
+
+def _database(options: GlobalOptions, project: Project) -> list[Section]:
+    variables = Variables()
+    with scratch_database(options, render_steps(project, variables), variables) as connection:
+        declarations = Section("declarations", f"{len(project.apps)} apps")
+        declarations.findings = [error.sentence for error in problems(connection, project, variables)]
+        return [declarations, routines.check(connection, project)]
+
+
+def _print(section: Section) -> None:
+    count = len(section.findings)
+    verdict = "clean" if not count else f"{count} finding{'s' if count > 1 else ''}"
+    click.echo(f"{section.name}: {section.looked_at}: {verdict}")
+    for finding in section.findings:
+        click.echo(f"  {finding}")

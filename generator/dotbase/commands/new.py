@@ -1,0 +1,106 @@
+"""`dotbase new`: the four places of a new app, or the next numbered migration with its rollback."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
+from dotbase.project import APPS_FILE, Project
+
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+RESERVED = {"api", "auth", "public", "extensions", "cron", "dotbase", "information_schema", "master_key"}
+
+
+@click.group("new")
+def command() -> None:
+    """Make the files of a new app or of a new migration."""
+
+
+@command.command("app")
+@click.argument("name")
+@click.option("--about", default=None, help="What it is, one line.")
+@click.pass_obj
+def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
+    """Make an app: schema, functions, policies, cron, and its line in apps.yaml. It migrates as it is."""
+    project = Project.find(options.project)
+    _check(name, "app")
+    if name in RESERVED or name.startswith("pg_"):
+        raise DotbaseError(f"`{name}` is taken by Postgres or dotbase itself", "choose another name")
+    if name in project.apps:
+        raise DotbaseError(
+            f"app {name} is there already", "choose another name", project.document.where("apps", name)
+        )
+    files = _app_files(name)
+    for path in files:
+        if (project.root / path).exists():
+            raise DotbaseError("the file is there already", "move it away or choose another name", path)
+    needs = "core, jobs" if "jobs" in project.apps else "core"
+    line = f'  {name}: {{needs: [{needs}], about: "{_quoted(about or f"what {name} is")}"}}\n'
+    apps = project.root / APPS_FILE
+    text = apps.read_text(encoding="utf-8")
+    for path, content in files.items():
+        _write(project.root / path, content)
+    apps.write_text(text + ("" if text.endswith("\n") else "\n") + line, encoding="utf-8")
+    Project(project.root).apps  # noqa: B018  # the line can be read, or the user learns it now
+    for path in (*files, APPS_FILE):
+        click.echo(path)
+
+
+@command.command("migration")
+@click.argument("app")
+@click.argument("name")
+@click.pass_obj
+def new_migration(options: GlobalOptions, app: str, name: str) -> None:
+    """Make the next numbered file of APP's schema, with its rollback beside it."""
+    project = Project.find(options.project)
+    if app not in project.apps:
+        raise DotbaseError(f"there is no app {app}", f"name one of {', '.join(project.apps)}")
+    _check(name, "migration")
+    folder = project.root / "schema" / app
+    taken = [int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql.j2")]
+    number = max(taken, default=0) + 1
+    if number > 9999:
+        raise DotbaseError(f"app {app} has used up its numbers", "fold old versions into one")
+    for path, content in {
+        folder / f"{number:04}_{name}.sql.j2": "-- What changes, and why.\n",
+        folder / f"{number:04}_{name}.rollback.sql.j2": "-- What takes it back.\n",
+    }.items():
+        _write(path, content)
+        click.echo(project.relative(path))
+
+
+def _check(name: str, what: str) -> None:
+    if not NAME.match(name):
+        raise DotbaseError(
+            f"`{name}` is no name for a {what}",
+            "use lower-case letters, digits and underscores, a letter first, at most 40",
+        )
+
+
+def _quoted(text: str) -> str:
+    return " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _write(path: Path, content: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise DotbaseError(f"{path} cannot be written ({error})", "check the folder's rights") from None
+
+
+def _app_files(name: str) -> dict[str, str]:
+    return {
+        f"schema/{name}/0001_{name}.sql.j2": f"-- The tables of {name}.\ncreate schema {name};\n",
+        f"schema/{name}/0001_{name}.rollback.sql.j2": f"drop schema {name} cascade;\n",
+        f"functions/{name}/errors.yaml": f"# Refusals of {name}.\n{{}}\n",
+        f"functions/{name}/settings.yaml": f"# Settings of {name}.\n{{}}\n",
+        f"policies/{name}.yaml": (
+            f"# Who may do what with {name}. What has no line is denied.\ntables: {{}}\ndoors: {{}}\n"
+        ),
+        f"cron/{name}.yaml": f"# Schedules of {name}, in local time.\n{{}}\n",
+    }

@@ -1,0 +1,60 @@
+"""sqlfluff on the rendered SQL. A body between $$ is not its matter: plpgsql_check reads those."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from dotbase.errors import DotbaseError
+from dotbase.lint import Section
+from dotbase.project import Project
+from dotbase.steps import Step
+
+PROCESSES = "2"
+
+
+def check(project: Project, steps: Sequence[Step]) -> Section:
+    """Lint every step's text, and every rollback's; what cannot be parsed is a finding."""
+    section = Section("sqlfluff", f"{len(steps)} rendered steps")
+    with tempfile.TemporaryDirectory(prefix="dotbase-lint-") as folder:
+        keys: dict[str, str] = {}
+        for number, step in enumerate(steps):
+            for kind, text in (("", step.sql), (" (rollback)", step.rollback_sql)):
+                if text:
+                    path = Path(folder) / f"{number:04}{'r' if kind else ''}.sql"
+                    path.write_text(text, encoding="utf-8")
+                    keys[path.name] = step.key + kind
+        for row in _run(project, folder):
+            name = keys[Path(row["filepath"]).name]
+            section.findings += [
+                f"{name}: line {found['start_line_no']}: {found['code']} {found['description']}"
+                for found in row["violations"]
+            ]
+    return section
+
+
+def _run(project: Project, folder: str) -> list[dict[str, Any]]:
+    command = [str(Path(sys.executable).parent / "sqlfluff"), "lint", "--format", "json", "--nofail"]
+    config = project.root / ".sqlfluff"
+    options = ["--config", str(config)] if config.is_file() else ["--dialect", "postgres"]
+    try:
+        result = subprocess.run(
+            [*command, *options, "--processes", PROCESSES, folder],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+        )
+        found: list[dict[str, Any]] = json.loads(result.stdout)
+    except FileNotFoundError:
+        raise DotbaseError("sqlfluff is not installed", "run `make setup`") from None
+    except json.JSONDecodeError:
+        raise DotbaseError(
+            f"sqlfluff failed: {result.stderr.strip()[-300:]}", "run it by hand on `dotbase render`"
+        ) from None
+    return found

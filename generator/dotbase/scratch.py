@@ -1,0 +1,76 @@
+"""A scratch database: freshly built from the templates on the local cluster, dropped afterwards."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dotbase import cluster
+from dotbase.commands.context import GlobalOptions
+from dotbase.connection import connect
+from dotbase.migrate.failures import refused
+from dotbase.steps import Step
+from dotbase.templating import Variables
+
+Connection = psycopg.Connection[Any]
+PREFIX = "dotbase_scratch_"
+
+
+@contextmanager
+def scratch_database(
+    options: GlobalOptions, steps: Sequence[Step], variables: Variables
+) -> Iterator[Connection]:
+    """A superuser's connection, in autocommit, to a database in which every step has been applied.
+
+    It is on the checkout's local cluster, whatever server the options name: nobody else's server
+    gets databases that it did not ask for. The cluster is started when it does not run.
+    """
+    cluster.start(options.cluster, options.project)
+    name = f"{PREFIX}{secrets.token_hex(6)}"
+    with connect(cluster.local_url(options.cluster, "postgres", root=options.project)) as maintenance:
+        _drop_leftovers(maintenance)
+        # The lock on its name says that a database is in use; it dies with this session.
+        maintenance.execute("select pg_advisory_lock(hashtext(%s))", [name])
+        maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        try:
+            url = cluster.local_url(options.cluster, name, root=options.project)
+            with connect(url) as connection:
+                build(connection, steps, variables)
+                yield connection
+        finally:
+            _drop(maintenance, name)
+
+
+def build(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:
+    """Apply every step to an empty database, as one transaction."""
+    with connection.transaction():
+        connection.execute("set local check_function_bodies = off")
+        connection.execute("set local client_min_messages = warning")
+        for step in steps:
+            role = sql.SQL("none") if step.kind == "bootstrap" else sql.Identifier(variables.owner)
+            connection.execute(sql.SQL("set local role {}").format(role))
+            try:
+                connection.execute(step.sql.encode(), prepare=False)
+            except psycopg.Error as error:
+                raise refused(step, error) from None
+
+
+def _drop_leftovers(maintenance: Connection) -> None:
+    """Databases of runs that were killed."""
+    names = maintenance.execute(
+        "select datname from pg_catalog.pg_database where starts_with(datname, %s)", [PREFIX]
+    ).fetchall()
+    for (name,) in names:
+        free = maintenance.execute("select pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
+        if free == (True,):
+            _drop(maintenance, name)
+            maintenance.execute("select pg_advisory_unlock(hashtext(%s))", [name])
+
+
+def _drop(maintenance: Connection, name: str) -> None:
+    maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
