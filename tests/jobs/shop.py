@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from cronsim import CronSim
 
+from dotbase.declarations.cron import parse
 from tests.harness.databases import Database
 
 SHOP = (Path(__file__).parent / "shop.sql").read_text()
@@ -17,17 +16,14 @@ Declared = dict[str, Any]
 
 
 def fields(schedule: str) -> dict[str, list[int] | None]:
-    """The parsed fields of a schedule; None where any value of a day or month will do."""
-    parsed = CronSim(schedule, datetime(2025, 1, 1, tzinfo=UTC))
-    _, _, *dates = schedule.split()
-    named = {"days_of_month": parsed.days, "months": parsed.months, "days_of_week": parsed.weekdays}
+    """The parsed fields of a schedule, as the generator declares them."""
+    minutes, hours, days_of_month, months, days_of_week = parse(schedule)
     return {
-        "minutes": sorted(parsed.minutes),
-        "hours": sorted(parsed.hours),
-        **{
-            name: None if text == "*" else sorted({7: 0}.get(v, v) if "week" in name else v for v in values)
-            for text, (name, values) in zip(dates, named.items(), strict=True)
-        },
+        "minutes": minutes or list(range(60)),
+        "hours": hours or list(range(24)),
+        "days_of_month": days_of_month,
+        "months": months,
+        "days_of_week": days_of_week,
     }
 
 

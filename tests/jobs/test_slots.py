@@ -12,20 +12,9 @@ from hypothesis import strategies as st
 
 from tests.harness.databases import ZONE, Database
 from tests.harness.refusals import refused, rolled_back
+from tests.jobs.schedules import SCHEDULES
 from tests.jobs.shop import declare, job
 
-
-def values(smallest: int, largest: int) -> st.SearchStrategy[str]:
-    """One field: any value, steps, single values, ranges, lists of them."""
-    numbers = st.integers(smallest, largest)
-    ranges = st.tuples(numbers, numbers).map(lambda pair: f"{min(pair)}-{max(pair)}")
-    stepped = st.tuples(st.one_of(st.just("*"), ranges), st.integers(1, 12)).map(lambda p: f"{p[0]}/{p[1]}")
-    parts = st.one_of(numbers.map(str), ranges, stepped)
-    lists = st.lists(parts, min_size=1, max_size=3).map(",".join)
-    return st.one_of(st.just("*"), lists)
-
-
-SCHEDULES = st.tuples(values(0, 59), values(0, 23), values(1, 31), values(1, 12), values(0, 6)).map(" ".join)
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda at: at.replace(tzinfo=ZONE))
 SPANS = st.one_of(
     st.timedeltas(timedelta(0), timedelta(days=2)), st.timedeltas(timedelta(0), timedelta(days=40))

@@ -166,9 +166,11 @@ def gmt_schedule(schedule: str, zone: str) -> str:
         days = _text(sorted({(day + shift) % 7 for day, shift in product(days_of_week, moved)}), 0, 6)
     day_of_month, month = "*", "*"
     if moved == {0}:
-        day_of_month = _text(days_of_month, 1, 31)
-        month = _text(months, 1, 12)
-        days = _text(days_of_week, 0, 6)
+        # A day field that begins with a star means `and`, one that does not means `or`: kept as written.
+        day_of_month, month, days = (
+            text if text.startswith("*") else ",".join(map(str, values or ()))
+            for text, values in zip(schedule.split()[2:], (days_of_month, months, days_of_week), strict=True)
+        )
     return f"{_text(gmt_minutes, 0, 59)} {_text(gmt_hours, 0, 23)} {day_of_month} {month} {days}"
 
 
