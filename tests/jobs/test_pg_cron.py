@@ -1,0 +1,168 @@
+"""pg_cron kept in step with what is declared; the launcher itself fires once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.harness.databases import Clones, Database
+from tests.harness.refusals import refused
+from tests.harness.server import Server
+from tests.jobs.live import ARMED, live_database
+from tests.jobs.shop import declare, job
+
+LINES = "select jobname, schedule, command, username, database, active from cron.job order by jobname"
+SECONDS_UNTIL_FIRED = 130.0  # a minute begins within 60; a test that switched all off may have cost one
+
+
+@pytest.fixture
+def live(server: Server, clones: Clones) -> Iterator[Database]:
+    """pg_cron's database; what a test declares is gone after it, and schedules are live."""
+    with live_database(server, clones) as database:
+        yield database
+        declare(database.owner, app="sync")
+        database.owner.execute("select jobs.set_live(true)")
+
+
+def lines(live: Database) -> dict[str, dict[str, Any]]:
+    return {row["jobname"]: row for row in live.rows(LINES)}
+
+
+def schedules(live: Database) -> dict[str, str]:
+    """The tests' own lines."""
+    return {name: line["schedule"] for name, line in lines(live).items() if name.startswith("sync_")}
+
+
+def sync(live: Database, **schedule_by_name: str) -> None:
+    declare(
+        live.owner,
+        *[job(f"sync_{name}", gmt_schedule=gmt) for name, gmt in schedule_by_name.items()],
+        app="sync",
+    )
+
+
+def test_a_declared_job_is_armed_on_pg_cron(live: Database) -> None:
+    assert lines(live)[ARMED] == {
+        "jobname": ARMED,
+        "schedule": "* * * * *",
+        "command": f"call jobs.run('{ARMED}')",
+        "username": "dotbase_cron",
+        "database": live.name,
+        "active": True,
+    }
+
+
+def test_the_apps_own_jobs_are_live_in_gmt(live: Database) -> None:
+    declared = {
+        r["job_name"]: r["gmt_schedule"] for r in live.rows("select * from jobs.jobs where app = 'luckywalk'")
+    }
+    assert declared["open_round"] == "30 3 * * 0"
+    assert {name: lines(live)[name]["schedule"] for name in declared} == declared
+
+
+def test_every_line_is_one_call_of_one_statement_without_a_key(live: Database) -> None:
+    for name, line in lines(live).items():
+        assert line["command"] == f"call jobs.run('{name}')"
+        assert line["username"] == "dotbase_cron"
+
+
+def test_lines_are_added_changed_renamed_and_removed_with_the_declaration(live: Database) -> None:
+    sync(live, a="0 1 * * *", b="0 2 * * *")
+    assert schedules(live) == {"sync_a": "0 1 * * *", "sync_b": "0 2 * * *"}
+    sync(live, a="0 1 * * *", b="0 3 * * *")
+    assert schedules(live) == {"sync_a": "0 1 * * *", "sync_b": "0 3 * * *"}
+    sync(live, a="0 1 * * *", c="0 3 * * *")
+    assert schedules(live) == {"sync_a": "0 1 * * *", "sync_c": "0 3 * * *"}
+    sync(live)
+    assert schedules(live) == {}
+
+
+def test_a_declaration_that_did_not_change_leaves_its_line_alone(live: Database) -> None:
+    sync(live, a="0 1 * * *")
+    query = "select jobid from cron.job where jobname = 'sync_a'"
+    before = live.value(query)
+    sync(live, a="0 1 * * *", b="0 2 * * *")
+    assert live.value(query) == before
+
+
+def test_a_job_declared_disabled_has_no_line(live: Database) -> None:
+    declare(live.owner, job("sync_off", enabled=False), app="sync")
+    assert schedules(live) == {}
+    declare(live.owner, job("sync_off", enabled=True), app="sync")
+    assert schedules(live).keys() == {"sync_off"}
+
+
+def test_a_job_that_a_person_switched_off_stays_off_through_migrations(live: Database) -> None:
+    sync(live, a="0 1 * * *", b="0 2 * * *")
+    assert live.value("select jobs.set_enabled('sync_a', false)") is True
+    assert schedules(live).keys() == {"sync_b"}
+    sync(live, a="0 5 * * *", b="0 2 * * *")
+    assert schedules(live).keys() == {"sync_b"}
+    live.owner.execute("select jobs.set_enabled('sync_a', true)")
+    assert schedules(live) == {"sync_a": "0 5 * * *", "sync_b": "0 2 * * *"}
+
+
+def test_a_job_that_is_not_there_cannot_be_switched(live: Database) -> None:
+    with refused("job_not_found"):
+        live.owner.execute("select jobs.set_enabled('sync_none', false)")
+
+
+def test_the_main_switch_takes_every_line_off_and_puts_them_back(live: Database) -> None:
+    sync(live, a="0 1 * * *")
+    before = {name: line["schedule"] for name, line in lines(live).items()}
+    assert live.value("select jobs.set_live(false)") is True
+    assert lines(live) == {}
+    sync(live, a="0 1 * * *", b="0 2 * * *")
+    assert lines(live) == {}
+    live.owner.execute("select jobs.set_live(true)")
+    now = {name: line["schedule"] for name, line in lines(live).items()}
+    assert now == {**before, "sync_b": "0 2 * * *"}
+
+
+def test_a_line_that_somebody_changed_or_removed_by_hand_comes_back(live: Database) -> None:
+    sync(live, a="0 1 * * *", b="0 2 * * *")
+    live.owner.execute("update cron.job set schedule = '1 1 1 1 1' where jobname = 'sync_a'")
+    live.owner.execute("update cron.job set active = false where jobname = 'sync_b'")
+    live.owner.execute("select jobs.sync_pg_cron()")
+    live.owner.execute("delete from cron.job where jobname = 'sync_b'")
+    live.owner.execute("select jobs.sync_pg_cron()")
+    assert schedules(live) == {"sync_a": "0 1 * * *", "sync_b": "0 2 * * *"}
+    assert all(line["active"] for line in lines(live).values())
+
+
+def test_lines_of_others_are_none_of_our_business(live: Database) -> None:
+    live.owner.execute("select cron.schedule('vacuum of the dba', '0 4 * * *', 'vacuum')")
+    try:
+        sync(live, a="0 1 * * *")
+        live.owner.execute("select jobs.set_live(false)")
+        assert lines(live).keys() == {"vacuum of the dba"}
+    finally:
+        live.owner.execute("select cron.unschedule('vacuum of the dba')")
+
+
+def test_where_there_is_no_pg_cron_schedules_are_declared_and_not_live(db: Database) -> None:
+    declare(db.owner, job("sync_a"), app="sync")
+    assert db.value("select jobs.set_live(true)") is False
+    assert db.value("select jobs.sync_pg_cron()") is False
+    assert db.value("select count(*) from jobs.wanted_lines() where line_name = 'sync_a'") == 1
+
+
+def test_the_launcher_has_fired_the_armed_job(server: Server, clones: Clones) -> None:
+    """Armed by the first test of all and looked at by the last, so that nobody waits for a minute."""
+    deadline = time.monotonic() + SECONDS_UNTIL_FIRED
+    while True:
+        with live_database(server, clones) as live:
+            fired = live.rows("select * from shop.firings")
+            runs = live.rows("select * from jobs.runs where job_name = %s and status = 'succeeded'", ARMED)
+            details = live.rows("select * from cron.job_run_details where status = 'succeeded'")
+        if fired and runs and details:
+            break
+        assert time.monotonic() < deadline, "pg_cron has not fired"
+        time.sleep(1)
+    assert {firing["logged_in_as"] for firing in fired} == {"dotbase_cron"}
+    assert {run["trigger"] for run in runs} == {"schedule"}
+    assert len({run["slot_at"] for run in runs}) == len(runs) == len(fired)
+    assert all(run["slot_at"].second == 0 for run in runs)
