@@ -9,8 +9,12 @@ import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
+from dotbase.migrate import apply
+from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.report import Silent
 
 MARK = "Made by `make demo`; the next demo drops it."
 
@@ -26,7 +30,9 @@ where c.relkind in ('r', 'p')
     )
     and format('%I.%I', n.nspname, c.relname) <> 'ledger.accounts'
     and not exists (
-        select from pg_depend as d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
+        select
+        from pg_depend as d
+        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
     )
 order by 1
 """
@@ -90,17 +96,17 @@ class Database:
         return bool(row and row[0])
 
     def schedules(self) -> list[tuple[str, str, str, str | None]]:
-        """Each job that is on: name, local schedule, zone, and pg_cron's own line in GMT where it is live."""
+        """Each job: name, local schedule, zone, and pg_cron's own line in GMT where it is live."""
         has_cron = self.owner.execute("select to_regclass('cron.job') is not null").fetchone() == (True,)
-        lines = "select jobname, schedule from cron.job where active" if has_cron else "select null, null where false"
-        return self.owner.execute(
-            f"select j.job_name, j.schedule, j.zone, l.schedule from jobs.jobs as j "
-            f"left join ({lines}) as l (jobname, schedule) on l.jobname = j.job_name order by 1"
-        ).fetchall()
+        lines = "select jobname, schedule from cron.job where active"
+        rows = self.owner.execute(lines).fetchall() if has_cron else []
+        live = {str(name): str(schedule) for name, schedule in rows}
+        jobs = self.owner.execute("select job_name, schedule, zone from jobs.jobs order by 1")
+        return [(name, schedule, zone, live.get(name)) for name, schedule, zone in jobs]
 
 
 def recreate(url: str, *, may_drop_data: bool) -> None:
-    """Drop the database of this URL and make it anew; data that no demo made is kept, unless told otherwise."""
+    """Drop the database of this URL and make it anew; refuses where there is data that no demo made."""
     name = str(conninfo_to_dict(url).get("dbname") or "")
     if not name or name in ("postgres", "template0", "template1"):
         raise DotbaseError(
@@ -121,6 +127,12 @@ def recreate(url: str, *, may_drop_data: bool) -> None:
         server.execute(
             sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(MARK))
         )
+
+
+def migrate(options: GlobalOptions) -> None:
+    """`dotbase migrate` with a clock that moves; then schedules are declared, not live."""
+    with opened(options, Wanted(target="postgres", clock="movable"), Silent()) as (run, _, _):
+        apply.migrate(run)
 
 
 def _table_with_rows(url: str) -> str | None:

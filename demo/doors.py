@@ -38,7 +38,9 @@ select
 """
 
 BODY = """(select $1::json as json_data) as pgrst_payload,
-        lateral (select {names} from json_to_record(pgrst_payload.json_data) as _({typed}) limit 1) as pgrst_body,
+        lateral (
+            select {names} from json_to_record(pgrst_payload.json_data) as _({typed}) limit 1
+        ) as pgrst_body,
         lateral """
 
 CALL = """

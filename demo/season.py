@@ -98,12 +98,13 @@ class Weeks:
         events: list[Event] = [
             (time(20), partial(self._close, draw)),
             (time(20, 50), partial(self._job, "draw_round", processed=0)),  # the numbers are missing
-            (time(21, 3), partial(self._administrator, "enter_result", round_no=draw.number, numbers=entered)),
+            (time(21, 3), partial(self._enter, "enter_result", draw, entered)),
             (time(21, 5), partial(self._job, "draw_round", processed=1)),
         ]
         if slip:
-            corrected = {"round_no": draw.number, "numbers": draw.numbers, "reason": "One number was mistyped."}
-            events.append((time(21, 21), partial(self._administrator, "correct_result", **corrected)))
+            reason = "One number was mistyped."
+            correct = partial(self._enter, "correct_result", draw, draw.numbers, reason=reason)
+            events.append((time(21, 21), correct))
             events.append((time(21, 25), partial(self._job, "draw_round", processed=1)))
         return events
 
@@ -113,10 +114,11 @@ class Weeks:
 
     def _settle(self, draw: Draw) -> None:
         self._job("settle_round", processed=1)
+        asked: dict[str, object] = {"round_no": draw.number}
         self._doors.call_all(
             [
-                [Call(w.jwt_claims, "my_tickets", {"round_no": draw.number}), Call(w.jwt_claims, "my_balances")]
-                for w in self._season.walkers[::LOOKS]
+                [Call(walker.jwt_claims, "my_tickets", asked), Call(walker.jwt_claims, "my_balances")]
+                for walker in self._season.walkers[::LOOKS]
             ]
         )
 
@@ -145,12 +147,14 @@ class Weeks:
         result = self._database.run_job(name)
         self._season.job_runs += 1
         if processed is not None and result["processed"] != processed:
+            found = result["processed"]
             raise DotbaseError(
-                f"the job {name} processed {result['processed']} instead of {processed}", "look into jobs.runs"
+                f"the job {name} processed {found} instead of {processed}", "look into jobs.runs"
             )
 
-    def _administrator(self, door: str, **arguments: object) -> None:
-        self._doors.call(Call(ADMINISTRATOR, door, arguments))
+    def _enter(self, door: str, draw: Draw, numbers: tuple[int, ...], **more: object) -> None:
+        """The administrator's calls."""
+        self._doors.call(Call(ADMINISTRATOR, door, {"round_no": draw.number, "numbers": numbers, **more}))
 
 
 def _calls(visit: Visit) -> list[Call]:

@@ -77,7 +77,8 @@ class Walker:
     @property
     def jwt_claims(self) -> bytes:
         """What PostgREST passes on from a verified token."""
-        return json.dumps({"sub": str(self.user_id), "role": "authenticated", "aud": "authenticated"}).encode()
+        claims = {"sub": str(self.user_id), "role": "authenticated", "aud": "authenticated"}
+        return json.dumps(claims).encode()
 
     def steps_on(self, day: date) -> int:
         """The person's steps of the same weekday in one of the weeks of the window, with a jitter."""
