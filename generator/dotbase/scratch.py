@@ -13,7 +13,8 @@ from psycopg import sql
 from dotbase import cluster
 from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
-from dotbase.migrate.failures import refused
+from dotbase.migrate.apply import migrate
+from dotbase.migrate.session import Run
 from dotbase.steps import Step
 from dotbase.templating import Variables
 
@@ -47,17 +48,8 @@ def scratch_database(
 
 
 def build(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:
-    """Apply every step to an empty database, as one transaction."""
-    with connection.transaction():
-        connection.execute("set local check_function_bodies = off")
-        connection.execute("set local client_min_messages = warning")
-        for step in steps:
-            role = sql.SQL("none") if step.kind == "bootstrap" else sql.Identifier(variables.owner)
-            connection.execute(sql.SQL("set local role {}").format(role))
-            try:
-                connection.execute(step.sql.encode(), prepare=False)
-            except psycopg.Error as error:
-                raise refused(step, error) from None
+    """Migrate an empty database, as a real one is migrated."""
+    migrate(Run(connection, steps, variables.target, variables.clock, variables.owner))
 
 
 def _drop_leftovers(maintenance: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -14,10 +15,20 @@ from tests.generator.rig import Rig
 from tests.harness.server import Server
 
 
+@contextmanager
+def new_database(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
+    """A database that nobody has touched, dropped afterwards."""
+    name = f"dotbase_empty_{secrets.token_hex(6)}"
+    maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    yield Rig(server, name)
+    maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
 @pytest.fixture(scope="session")
 def emptied(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
     """A database that this worker's tests use one after the other: making one costs a checkpoint."""
-    yield from _new(server, maintenance)
+    with new_database(server, maintenance) as rig:
+        yield rig
 
 
 @pytest.fixture
@@ -30,11 +41,5 @@ def rig(emptied: Rig) -> Rig:
 @pytest.fixture
 def new_rig(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
     """A database that nobody has touched."""
-    yield from _new(server, maintenance)
-
-
-def _new(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
-    name = f"dotbase_empty_{secrets.token_hex(6)}"
-    maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-    yield Rig(server, name)
-    maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+    with new_database(server, maintenance) as rig:
+        yield rig

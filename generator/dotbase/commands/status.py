@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from dotbase.commands.context import GlobalOptions
 from dotbase.migrate import apply
@@ -31,37 +30,37 @@ def command(options: GlobalOptions, as_json: bool) -> None:
 
 
 def _print(found: Plan, booked: Books) -> None:
-    console = Console(highlight=False)
     release = booked.release
     if release is None:
-        console.print("Never migrated.")
+        click.echo("Never migrated.")
     else:
-        console.print(
-            f"Target {release.target}, clock {release.clock}. Last {release.direction} "
-            f"{release.applied_at:%Y-%m-%d %H:%M:%S %Z} by {release.applied_by}, "
-            f"commit {release.project_commit or 'unknown'}, dotbase {release.tool_version}; "
+        click.echo(
+            f"Last {release.direction} {_moment(release.applied_at)} by {release.applied_by}, "
+            f"commit {release.project_commit or 'unknown'}."
+        )
+        click.echo(
+            f"Target {release.target}, clock {release.clock}, dotbase {release.tool_version}; "
             f"{len(booked.repeatables)} repeatable steps in force."
         )
-    if booked.versions:
-        table = Table("version", "state", "applied at", "by", "commit", box=None, pad_edge=False)
-        for version in booked.applied:
-            table.add_row(
-                version.version,
-                version.state,
-                f"{version.applied_at:%Y-%m-%d %H:%M:%S %Z}",
-                version.applied_by,
-                (version.project_commit or "unknown")[:12],
-            )
-        console.print(table)
+    width = max((len(version) for version in booked.versions), default=0)
+    for version in booked.applied:
+        click.echo(
+            f"  {version.version:<{width}}  {version.state}  {_moment(version.applied_at)}"
+            f"  {version.applied_by}  {(version.project_commit or 'unknown')[:12]}"
+        )
     if found.empty:
-        console.print("Nothing is pending.")
+        click.echo("Nothing is pending.")
         return
-    console.print(
+    click.echo(
         f"Pending: {len(found.versioned)} versions, {len(found.repeatables)} repeatable steps, "
         f"{len(found.removed)} to remove{', the bootstrap' if found.bootstrap else ''} (`dotbase plan`)."
     )
     for step in found.versioned:
-        console.print(f"  {step.version}", markup=False)
+        click.echo(f"  {step.version}")
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _json(found: Plan, booked: Books, notes: list[str]) -> dict[str, object]:
