@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -40,26 +39,29 @@ def test_closing_time_parts_two_rounds_to_the_second_even_when_no_job_closes(db:
     assert [str(t["ticket_id"]) for t in tickets(db)] == [last["ticket_id"]]
 
 
-@pytest.mark.parametrize("numbers", [LOSING, None], ids=["own numbers", "quick pick"])
 @pytest.mark.parametrize("job_is_late", [False, True], ids=["closed on time", "close job late"])
 def test_a_banked_claim_keeps_its_id_and_numbers_and_becomes_a_ticket_of_the_next_round(
-    db: Database, numbers: list[int] | None, job_is_late: bool
+    db: Database, job_is_late: bool
 ) -> None:
     open_week(db)
     db.clock(WEEK.closes_at)
     if not job_is_late:
         close_week(db)
     walk(db, walker(1))
-    banked = claim(db, walker(1), 1000, numbers)
-    assert banked["is_banked"]
-    assert banked["numbers"] == (numbers or banked["numbers"])
+    own, quick = claim(db, walker(1), 1000, LOSING), claim(db, walker(1), 2000)
+    assert own["is_banked"]
+    assert quick["is_banked"]
+    assert own["numbers"] == LOSING
+    assert len(set(quick["numbers"])) == 6
     assert tickets(db) == []
 
     open_week(db, WEEK.next)
-    (ticket,) = db.call(walker(1), "my_tickets", round_no=WEEK.next.round_no).rows
-    assert (ticket["ticket_id"], ticket["numbers"]) == (banked["ticket_id"], banked["numbers"])
-    assert (ticket["is_banked"], ticket["created_at"]) == (False, banked["claimed_at"])
-    assert len(tickets(db)) == 1
+    now = {t["ticket_id"]: t for t in db.call(walker(1), "my_tickets", round_no=WEEK.next.round_no).rows}
+    for banked in (own, quick):
+        ticket = now[banked["ticket_id"]]
+        assert (ticket["numbers"], ticket["is_banked"]) == (banked["numbers"], False)
+        assert ticket["created_at"] == banked["claimed_at"]
+    assert len(now) == len(tickets(db)) == 2
 
 
 def test_a_banked_claim_repeated_returns_the_first_before_and_after_it_is_a_ticket(db: Database) -> None:
@@ -75,18 +77,14 @@ def test_a_banked_claim_repeated_returns_the_first_before_and_after_it_is_a_tick
     assert len(tickets(db)) == 2
 
 
-@pytest.mark.parametrize(
-    "moment", [WEEK.next.at(6, "00:00"), WEEK.next.at(6, "11:00"), WEEK.next.opens_at - SECOND]
-)
-def test_a_sunday_mornings_claim_is_banked_for_the_round_that_opens_at_noon(
-    db: Database, moment: datetime
-) -> None:
+def test_a_sunday_mornings_claim_is_banked_for_the_round_that_opens_at_noon(db: Database) -> None:
     open_week(db)
     close_week(db)
-    db.clock(moment)
-    walk(db, walker(1))
-    banked = claim(db, walker(1))
-    assert (banked["round_no"], banked["is_banked"]) == (WEEK.next.round_no, True)
+    for number, clock in enumerate(("00:00", "11:00", "12:29:59")):
+        db.clock(WEEK.next.at(6, clock))
+        walk(db, walker(number))
+        banked = claim(db, walker(number))
+        assert (banked["round_no"], banked["is_banked"]) == (WEEK.next.round_no, True)
 
 
 def test_a_claim_that_opens_the_round_cashes_those_banked_before_it(db: Database) -> None:
@@ -102,24 +100,25 @@ def test_a_claim_that_opens_the_round_cashes_those_banked_before_it(db: Database
     assert len(stored) == 3
 
 
-@pytest.mark.parametrize("weeks_without_a_round", [1, 2, 5])
-def test_claims_wait_through_weeks_in_which_no_round_was_made(
-    db: Database, weeks_without_a_round: int
-) -> None:
-    open_week(db)
-    close_week(db)
-    walk(db, walker(1))
-    banked = claim(db, walker(1), 1000, LOSING)
-    later = WEEK.next
-    for _ in range(weeks_without_a_round):
-        db.clock(later.closes_at)
-        assert job(db, "close_round")["processed"] == 0
-        later = later.next
-    open_week(db, later)
-    (ticket,) = db.call(walker(1), "my_tickets", round_no=later.round_no).rows
-    assert (ticket["ticket_id"], ticket["numbers"]) == (banked["ticket_id"], LOSING)
-    assert db.call(walker(1), "my_tickets", round_no=WEEK.next.round_no).rows == []
-    assert len(tickets(db)) == 1
+def test_claims_wait_through_weeks_in_which_no_round_was_made(db: Database) -> None:
+    week = WEEK
+    for weeks_without_a_round in (1, 2, 5):
+        open_week(db, week)
+        close_week(db, week)
+        walk(db, walker(1))
+        banked = claim(db, walker(1), 1000, LOSING)
+        later = week.next
+        for _ in range(weeks_without_a_round):
+            db.clock(later.closes_at)
+            assert job(db, "close_round")["processed"] == 0
+            later = later.next
+        open_week(db, later)
+        (ticket,) = db.call(walker(1), "my_tickets", round_no=later.round_no).rows
+        assert (ticket["ticket_id"], ticket["numbers"]) == (banked["ticket_id"], LOSING)
+        assert db.call(walker(1), "my_tickets", round_no=week.next.round_no).rows == []
+        close_week(db, later)
+        week = later.next
+    assert len(tickets(db)) == 3
 
 
 def test_claims_of_a_saturday_night_without_any_round_are_banked(db: Database) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.harness.databases import Database
-from tests.harness.people import walker
+from tests.harness.people import Person, walker
 from tests.luckywalk.weeks import SECOND, WEEK, claim, job, open_week, walk
 
 MIDNIGHT = WEEK.at(2, "00:00")  # Thursday
@@ -40,10 +40,10 @@ def test_midnight_in_seoul_parts_two_days_to_the_second(db: Database, before: ti
     [("00:00:00", "2025-01-02"), ("08:59:59", "2025-01-02"), ("09:00:00", "2025-01-02")],
 )
 def test_the_morning_in_seoul_belongs_to_its_own_day_and_not_to_utcs(
-    db: Database, time_of_day: str, day: str
+    module_db: Database, person: Person, time_of_day: str, day: str
 ) -> None:
-    db.clock(WEEK.at(2, time_of_day))
-    assert db.call(walker(1), "report_steps", steps=10).row == {"day": day, "steps": 10}
+    module_db.clock(WEEK.at(2, time_of_day))
+    assert module_db.call(person, "report_steps", steps=10).row == {"day": day, "steps": 10}
 
 
 def test_yesterdays_thresholds_are_gone_at_midnight(db: Database) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import permutations
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from tests.luckywalk.weeks import (
     walk,
 )
 
+ORDERS = [("close_round", "draw_round", "settle_round"), ("settle_round", "draw_round", "close_round")]
 JOBS = ["close_round", "draw_round", "make_partitions", "open_round", "settle_round"]
 MINUTE = timedelta(minutes=1)
 
@@ -92,7 +92,7 @@ def test_a_week_runs_by_its_jobs_alone_each_at_its_local_time(db: Database) -> N
     assert_books_prove(db)
 
 
-@pytest.mark.parametrize("order", list(permutations(["close_round", "draw_round", "settle_round"])))
+@pytest.mark.parametrize("order", ORDERS)
 def test_after_an_outage_the_jobs_catch_up_in_whatever_order_they_come(
     db: Database, order: tuple[str, ...]
 ) -> None:

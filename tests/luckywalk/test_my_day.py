@@ -88,22 +88,21 @@ def test_the_day_names_the_round_that_a_claim_would_go_to(db: Database) -> None:
     assert round_shown() == (WEEK.next.round_no, "open", utc(1))
 
 
-@pytest.mark.parametrize("moment", ["before opening", "open", "closing time", "closed", "the next day"])
-def test_the_round_shown_is_the_one_that_a_claim_goes_to(db: Database, moment: str) -> None:
-    if moment == "before opening":
-        db.clock(WEEK.opens_at - SECOND)
-    else:
-        open_week(db)
-    if moment == "closing time":
-        db.clock(WEEK.closes_at)
-    if moment in ("closed", "the next day"):
-        close_week(db)
-    if moment == "the next day":
-        db.clock(WEEK.next.at(6, "00:00"))
-    walk(db, walker(1))
-    shown = db.call(walker(1), "my_today").row["round_no"]
-    assert claim(db, walker(1))["round_no"] == shown
-    assert db.call(walker(1), "my_today").row["tickets"] == 1
+def test_the_round_shown_is_the_one_that_a_claim_goes_to(db: Database) -> None:
+    moments: list[Callable[[], object]] = [
+        lambda: db.clock(WEEK.opens_at - SECOND),
+        lambda: open_week(db),
+        lambda: db.clock(WEEK.closes_at),
+        lambda: close_week(db),
+        lambda: db.clock(WEEK.next.at(6, "00:00")),
+        lambda: open_week(db, WEEK.next),
+    ]
+    for number, arrive in enumerate(moments):
+        arrive()
+        walk(db, walker(number))
+        shown = db.call(walker(number), "my_today").row["round_no"]
+        assert claim(db, walker(number))["round_no"] == shown
+        assert db.call(walker(number), "my_today").row["tickets"] == 1
 
 
 def test_tickets_are_listed_oldest_first(db: Database) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pytest
-
 from tests.harness.databases import Database
 from tests.harness.people import anon, walker
-from tests.luckywalk.weeks import SECOND, WEEK, claim, close_week, job, open_week, walk
+from tests.luckywalk.weeks import SECOND, WEEK, Week, claim, close_week, job, open_week, walk
 
 
 def rounds(db: Database) -> list[tuple[int, str]]:
@@ -27,18 +25,22 @@ def test_the_job_opens_the_round_on_sunday_at_half_past_twelve_and_not_a_second_
     assert rounds(db) == [(WEEK.round_no, "open")]
 
 
-@pytest.mark.parametrize("late", [WEEK.at(6, "12:31"), WEEK.at(3, "04:00"), WEEK.closes_at - SECOND])
-def test_a_late_job_still_opens_the_round_until_closing(db: Database, late: datetime) -> None:
-    db.clock(late)
-    assert job(db, "open_round")["processed"] == 1
-    assert rounds(db) == [(WEEK.round_no, "open")]
+MOMENTS = [(6, "12:31"), (3, "04:00"), (0, "19:59:59")]  # days before the draw, and local time
 
 
-@pytest.mark.parametrize("too_late", [WEEK.closes_at, WEEK.draws_at, WEEK.next.opens_at - SECOND])
-def test_a_week_that_is_over_is_not_opened_any_more(db: Database, too_late: datetime) -> None:
-    db.clock(too_late)
-    assert job(db, "open_round") == {"processed": 0}
-    assert rounds(db) == []
+def test_a_late_job_still_opens_the_round_until_closing(db: Database) -> None:
+    for number, (days_before_draw, clock) in enumerate(MOMENTS, start=WEEK.round_no):
+        db.clock(Week(number).at(days_before_draw, clock))
+        assert job(db, "open_round") == {"processed": 1, "round_no": number}
+        assert rounds(db)[-1] == (number, "open")
+
+
+def test_a_week_that_is_over_is_not_opened_any_more(db: Database) -> None:
+    for days_before_draw, clock in ((0, "20:00"), (0, "20:50"), (-1, "12:29:59")):
+        db.clock(WEEK.at(days_before_draw, clock))
+        assert db.value("select luckywalk.open_round()") == {"processed": 0}
+        assert job(db, "open_round") == {"processed": 0}
+        assert rounds(db) == []
 
 
 def test_a_round_is_opened_once_however_often_it_is_tried(db: Database) -> None:
@@ -51,15 +53,15 @@ def test_a_round_is_opened_once_however_often_it_is_tried(db: Database) -> None:
     assert rounds(db) == [(WEEK.round_no, "open")]
 
 
-@pytest.mark.parametrize("moment", [WEEK.opens_at, WEEK.at(3, "04:00"), WEEK.closes_at - SECOND])
-def test_a_claim_opens_the_round_when_its_job_is_late(db: Database, moment: datetime) -> None:
-    db.clock(moment)
-    walk(db, walker(1))
-    first = claim(db, walker(1))
-    assert (first["round_no"], first["is_banked"]) == (WEEK.round_no, False)
-    assert rounds(db) == [(WEEK.round_no, "open")]
-    assert job(db, "open_round") == {"processed": 0}
-    assert rounds(db) == [(WEEK.round_no, "open")]
+def test_a_claim_opens_the_round_when_its_job_is_late(db: Database) -> None:
+    for number, (days_before_draw, clock) in enumerate([(6, "12:30"), *MOMENTS], start=WEEK.round_no):
+        db.clock(Week(number).at(days_before_draw, clock))
+        walk(db, walker(1))
+        first = claim(db, walker(1))
+        assert (first["round_no"], first["is_banked"]) == (number, False)
+        assert rounds(db)[-1] == (number, "open")
+        assert job(db, "open_round") == {"processed": 0}
+        assert len(rounds(db)) == number - WEEK.round_no + 1
 
 
 def test_a_claim_before_opening_time_makes_no_round(db: Database) -> None:

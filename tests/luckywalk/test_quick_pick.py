@@ -138,14 +138,14 @@ def test_every_set_is_equally_likely(masks: list[int]) -> None:
     ],
 )
 def test_a_biased_picker_would_fail(
-    db: Database, body: str, tail: Callable[[list[int]], float], count: int
+    module_db: Database, body: str, tail: Callable[[list[int]], float], count: int
 ) -> None:
-    with db.owner.transaction(force_rollback=True):
-        db.owner.execute(
+    with module_db.owner.transaction(force_rollback=True):
+        module_db.owner.execute(
             "create or replace function luckywalk.quick_pick() returns bigint language plpgsql volatile "
             f"as $biased${body}$biased$".encode()
         )
-        biased = picks(db, count)
+        biased = picks(module_db, count)
     assert all(mask & ~IN_ALL == 0 and mask.bit_count() == 6 for mask in biased)
     assert tail(biased) < SIGNIFICANCE
 

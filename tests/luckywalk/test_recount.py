@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.harness.databases import Database
 from tests.luckywalk.books import assert_books_prove, recount, stored
 from tests.luckywalk.weeks import WEEK, Week, draw_week, mask_of, open_week, pour, settle_week
@@ -25,10 +23,8 @@ def pour_winners(db: Database, week: Week, winning: list[int]) -> None:
     )
 
 
-@pytest.mark.parametrize("winning", [[1, 2, 3, 4, 5, 6], [7, 13, 20, 28, 33, 45]])
-def test_a_thousand_tickets_counted_again_in_plain_python_come_to_the_same(
-    db: Database, winning: list[int]
-) -> None:
+def test_a_thousand_tickets_counted_again_in_plain_python_come_to_the_same(db: Database) -> None:
+    winning = [7, 13, 20, 28, 33, 45]
     open_week(db)
     pour(db, WEEK, 1000)
     pour_winners(db, WEEK, winning)

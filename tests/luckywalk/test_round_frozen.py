@@ -51,7 +51,7 @@ def test_what_a_state_does_not_let_its_next_step_write_is_frozen(
             assert refusal(owner, change) == ("ZW015", "round_frozen"), name
 
 
-@pytest.mark.parametrize(("state", "to"), itertools.pairwise(STATES))
+@pytest.mark.parametrize(("state", "to"), list(itertools.pairwise(STATES)))
 def test_a_step_does_not_carry_a_frozen_change_along(
     owner: psycopg.Connection[dict[str, Any]], state: str, to: str
 ) -> None:
