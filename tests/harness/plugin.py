@@ -36,10 +36,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """A place for the findings; seeds that the workers of xdist agree on."""
     config.stash[FINDINGS] = Findings()
+    config.addinivalue_line("markers", "kill: kills a process at a random instant, once a seed (--kills)")
     seed = config.getoption("--kill-seed")
     if seed is not None:
         os.environ[KILL_SEED] = str(seed)
     os.environ.setdefault(KILL_SEED, str(random.randrange(10**6)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m kill` chooses the tests that kill."""
+    for item in items:
+        if "kill_seed" in getattr(item, "fixturenames", ()):
+            item.add_marker("kill")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
