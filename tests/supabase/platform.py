@@ -1,0 +1,139 @@
+"""A cluster and databases as Supabase's: `postgres` is no superuser, and much belongs to others."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from tests.harness.databases import Database
+from tests.harness.server import ROOT, Server, start
+
+PLATFORM = (Path(__file__).parent / "platform.sql").read_text()
+SNAPSHOT = (Path(__file__).parent / "snapshot.sql").read_text()
+ADMIN = "supabase_admin"
+OURS = ["core", "jobs", "ledger", "luckywalk", "api", "dotbase", "test_clock"]
+ROLES = """
+create role anon nologin noinherit;
+create role authenticated nologin noinherit;
+create role service_role nologin noinherit bypassrls;
+create role authenticator login noinherit;
+grant anon, authenticated, service_role to authenticator;
+create role supabase_auth_admin login noinherit createrole;
+create role postgres login nosuperuser createrole createdb bypassrls replication;
+grant anon, authenticated, service_role to postgres;
+grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
+alter role anon set statement_timeout = '3s';
+alter role authenticated set statement_timeout = '8s';
+"""
+
+
+class SupabaseDatabase(Database):
+    """As any test's database; jobs run as `postgres`, as pg_cron runs them there."""
+
+    def as_cron(self) -> psycopg.Connection[Any]:
+        """A new session of the role whose lines pg_cron has."""
+        return self.server.connect(self.name, user="postgres")
+
+    def snapshot(self, *, ours: bool) -> set[str]:
+        """Owner, rights and definition of all that is ours, or of all that is not."""
+        with self.server.connect(self.name, user=ADMIN) as admin:
+            admin.execute("set search_path = ''")
+            rows = admin.execute(SNAPSHOT.encode(), {"ours": OURS, "which": ours}).fetchall()
+        return {row[0] for row in rows}
+
+
+def cluster() -> Server:
+    """The cluster `supabase`; the caller holds its lock. Its bootstrap superuser takes Supabase's name."""
+    server = start("supabase")
+    with server.connect("postgres") as connection:
+        row = connection.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
+        if row == (False,):
+            return server
+        connection.execute("create role dotbase_migrator superuser login")
+    with server.connect("postgres", user="dotbase_migrator") as connection:
+        connection.execute(f"alter role postgres rename to {ADMIN}".encode())
+        connection.execute(ROLES)
+        connection.execute("alter database postgres owner to postgres")
+    with server.connect("postgres", user=ADMIN) as connection:
+        connection.execute("drop role dotbase_migrator")
+    return server
+
+
+def create(server: Server, name: str) -> SupabaseDatabase:
+    """A new database as Supabase hands it over."""
+    with server.connect("postgres", user=ADMIN) as admin:
+        identifier = sql.Identifier(name)
+        admin.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
+        admin.execute(sql.SQL("create database {} template template0").format(identifier))
+        admin.execute(sql.SQL("grant all on database {} to postgres").format(identifier))
+    _hand_over(server, name)
+    return SupabaseDatabase(server, name)
+
+
+@contextmanager
+def pg_crons(server: Server) -> Iterator[SupabaseDatabase]:
+    """The database that pg_cron lives in, without anything of ours."""
+    name = "dotbase"
+    with server.connect(name, user=ADMIN) as admin:
+        if admin.execute("select to_regnamespace('auth') is null").fetchone() == (True,):
+            admin.execute("grant all on database dotbase to postgres")
+            _hand_over(server, name)
+        admin.execute("select cron.unschedule(jobid) from cron.job")
+        for schema in OURS:
+            admin.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
+    database = SupabaseDatabase(server, name)
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def _hand_over(server: Server, name: str) -> None:
+    with server.connect(name, user=ADMIN) as admin:
+        admin.execute(PLATFORM.encode())
+
+
+def drop(database: SupabaseDatabase) -> None:
+    """Drop a database that `create` made."""
+    database.close()
+    with database.server.connect("postgres", user=ADMIN) as admin:
+        admin.execute(
+            sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(database.name))
+        )
+
+
+def dotbase(database: SupabaseDatabase, *arguments: str) -> str:
+    """Run the command line on this database as `postgres`; what it said."""
+    return _run(
+        [
+            sys.executable,
+            "-m",
+            "dotbase.cli",
+            "--database-url",
+            database.server.conninfo(database.name),
+            *arguments,
+        ]
+    )
+
+
+def psql(database: SupabaseDatabase, text: str) -> None:
+    """Apply a text as a person would, in one transaction."""
+    program = shutil.which("psql") or "/usr/lib/postgresql/15/bin/psql"
+    conninfo = database.server.conninfo(database.name)
+    _run([program, "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-f", "-"], text)
+
+
+def _run(command: list[str], text: str | None = None) -> str:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "DOTBASE_CLUSTER")}
+    done = subprocess.run(command, input=text, capture_output=True, text=True, cwd=ROOT, env=environment)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return done.stdout

@@ -1,0 +1,145 @@
+"""On a database prepared as Supabase's: everything applies, works, and leaves others' things alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from dotbase.project import Project
+from dotbase.render import Variables, render_steps, render_text
+from tests.harness.people import admin, anon, walker
+from tests.harness.refusals import refused, rolled_back
+from tests.harness.server import ROOT, Server, one_process
+from tests.supabase.platform import OURS, SupabaseDatabase, dotbase, pg_crons, psql
+
+NUMBERS = [2, 13, 18, 32, 38, 42]
+MIGRATE = ("migrate", "--target", "supabase")
+
+
+def rendered_text() -> str:
+    """What `dotbase render --target supabase` prints."""
+    project = Project(ROOT)
+    variables = Variables(target="supabase", clock="real", master_key_file=None)
+    return render_text(project, variables, render_steps(project, variables))
+
+
+def test_the_platform_is_as_supabase_has_it(empty: SupabaseDatabase) -> None:
+    [role] = empty.rows("select * from pg_roles where rolname = current_user")
+    assert role["rolname"] == "postgres"
+    assert not role["rolsuper"]
+    assert role["rolcreaterole"]
+    assert role["rolbypassrls"]
+    for statement in (
+        "create function vault.mine() returns int return 1",
+        "alter table auth.users add x int",
+    ):
+        with refused("42501"), rolled_back(empty.owner):
+            empty.owner.execute(statement.encode())
+
+
+def test_the_rendered_sql_alone_gives_the_database(empty: SupabaseDatabase) -> None:
+    before = empty.snapshot(ours=False)
+    psql(empty, rendered_text())
+    assert empty.snapshot(ours=False) == before
+    assert any("luckywalk.claim_steps" in line for line in empty.snapshot(ours=True))
+
+
+def test_migrate_gives_it_too_changes_nothing_of_others_and_has_nothing_to_do_again(
+    empty: SupabaseDatabase,
+) -> None:
+    before = empty.snapshot(ours=False)
+    assert "Migrated in" in dotbase(empty, *MIGRATE)
+    after = empty.snapshot(ours=True)
+    assert empty.snapshot(ours=False) == before
+    assert "Nothing to do" in dotbase(empty, *MIGRATE)
+    assert empty.snapshot(ours=False) == before
+    assert empty.snapshot(ours=True) == after
+
+
+def test_all_that_is_ours_belongs_to_postgres(migrated: SupabaseDatabase) -> None:
+    owners = migrated.rows(
+        "select distinct o.owner::regrole::text from ("
+        "select nspowner as owner from pg_namespace where nspname = any (%s) "
+        "union all select relowner from pg_class where relnamespace = any (%s::regnamespace[]) "
+        "union all select proowner from pg_proc where pronamespace = any (%s::regnamespace[])) as o",
+        *[OURS] * 3,
+    )
+    assert [row["owner"] for row in owners] == ["postgres"]
+
+
+def test_a_lottery_week_goes_from_steps_to_paid_prizes(migrated: SupabaseDatabase) -> None:
+    migrated.clock("2024-12-29 12:30")
+    assert migrated.run_job("make_partitions")
+    opened = migrated.run_job("open_round")
+    assert opened is not None
+    assert opened["status"] == "succeeded", opened
+    round_no = migrated.value("select max(round_no) from luckywalk.rounds")
+    migrated.clock("2025-01-02 18:00")
+    for number in (1, 2):
+        assert migrated.call(walker(number), "report_steps", steps=3000).ok
+    assert migrated.call(walker(1), "claim_steps", threshold=1000, numbers=NUMBERS).ok
+    assert migrated.call(walker(1), "claim_steps", threshold=2000).ok
+    assert migrated.call(walker(2), "claim_steps", threshold=1000, numbers=[2, 13, 18, 32, 38, 41]).ok
+    migrated.clock("2025-01-04 20:00")
+    assert migrated.run_job("close_round")
+    migrated.clock("2025-01-04 20:50")
+    assert migrated.call(admin, "enter_result", round_no=round_no, numbers=NUMBERS).ok
+    drawn = migrated.run_job("draw_round")
+    assert drawn is not None
+    assert drawn["status"] == "succeeded", drawn
+    migrated.clock("2025-01-05 11:00")
+    settled = migrated.run_job("settle_round")
+    assert settled is not None
+    assert settled["status"] == "succeeded", settled
+    held = {row["account"]: row["balance"] for row in migrated.call(walker(1), "my_balances").rows}
+    assert held["luckywalk.held"] == 1_000_000
+    shown = migrated.select(anon, "rounds", ["status", "winners_count"], {"round_no": round_no}).row
+    assert shown["status"] == "settled"
+    assert shown["winners_count"] >= 2
+    assert all(row["ok"] for row in migrated.rows("select * from ledger.check()"))
+
+
+def test_row_level_security_holds_there_too(migrated: SupabaseDatabase) -> None:
+    for table in ("luckywalk.tickets", "ledger.balances", "core.settings"):
+        for role in ("anon", "authenticated", "service_role"):
+            with refused("42501"), rolled_back(migrated.owner, role):
+                migrated.owner.execute(f"select * from {table}".encode())
+
+
+def test_secrets_are_the_vaults(migrated: SupabaseDatabase) -> None:
+    for value in ("first", "second"):
+        migrated.owner.execute("select core.set_secret('push', %s)", [value])
+        assert migrated.value("select core.secret('push')") == value
+    assert migrated.value("select count(*) from vault.secrets where name = 'push'") == 1
+    assert migrated.value("select count(*) from core.secrets") == 0
+    with refused("secret_not_found"):
+        migrated.owner.execute("select core.secret('none')")
+    with refused("42501"), rolled_back(migrated.owner, "authenticated"):
+        migrated.owner.execute("select core.secret('push')")
+
+
+def test_schedules_are_lines_of_postgres_where_pg_cron_lives(supabase: Server) -> None:
+    with one_process("supabase-pg-cron"), pg_crons(supabase) as database:
+        before = database.snapshot(ours=False)
+        dotbase(database, *MIGRATE, "--clock", "movable")
+        assert database.value("select count(*) from cron.job") == 0
+        database.owner.execute("select jobs.set_live(true)")
+        lines = {row["jobname"]: row for row in database.rows("select * from cron.job")}
+        declared = {row["job_name"] for row in database.rows("select job_name from jobs.jobs")}
+        assert lines.keys() == declared
+        assert {line["username"] for line in lines.values()} == {"postgres"}
+        database.owner.execute("select jobs.set_live(false)")
+        assert database.value("select count(*) from cron.job") == 0
+        assert database.snapshot(ours=False) == before
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "authenticator"])
+def test_no_client_role_gained_a_right_outside_of_the_policies(role: str, migrated: SupabaseDatabase) -> None:
+    allowed = {
+        row["name"] for row in migrated.rows("select name from core.doors where %s = any (roles)", role)
+    }
+    able = migrated.rows(
+        "select proname from pg_proc where pronamespace = 'api'::regnamespace "
+        "and has_function_privilege(%s, oid, 'execute')",
+        role,
+    )
+    assert {row["proname"] for row in able} == allowed
