@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,10 @@ PREFIX = "dotbase_scratch_"
 
 @contextmanager
 def scratch_database(
-    options: GlobalOptions, steps: Sequence[Step], variables: Variables
+    options: GlobalOptions,
+    steps: Sequence[Step],
+    variables: Variables,
+    verify: Callable[[Connection], None] = lambda connection: None,
 ) -> Iterator[Connection]:
     """A superuser's connection, in autocommit, to a database in which every step has been applied.
 
@@ -41,15 +44,20 @@ def scratch_database(
         try:
             url = cluster.local_url(options.cluster, name, root=options.project)
             with connect(url) as connection:
-                build(connection, steps, variables)
+                build(connection, steps, variables, verify)
                 yield connection
         finally:
             _drop(maintenance, name)
 
 
-def build(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:
+def build(
+    connection: Connection,
+    steps: Sequence[Step],
+    variables: Variables,
+    verify: Callable[[Connection], None],
+) -> None:
     """Migrate an empty database, as a real one is migrated."""
-    migrate(Run(connection, steps, variables.target, variables.clock, variables.owner))
+    migrate(Run(connection, steps, variables.target, variables.clock, variables.owner, verify=verify))
 
 
 def _drop_leftovers(maintenance: Connection) -> None:

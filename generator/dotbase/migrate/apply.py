@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import time
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-import psycopg
-
 from dotbase.errors import DotbaseError
-from dotbase.migrate import books, catalog, lock, plan, privileges, versioned
+from dotbase.migrate import books, catalog, lock, plan, privileges, statements, versioned
 from dotbase.migrate.books import Books
-from dotbase.migrate.failures import NO_SUCH_OBJECT, refused
+from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.versioned import Segment
@@ -125,7 +123,7 @@ class _Migration:
         with self._run.transaction():
             if bootstrap is not None:
                 self._report.step(bootstrap.key)
-                self._execute(bootstrap)
+                statements.run(self._connection, bootstrap)
             privileges.require(self._connection, self._run.target, self._run.owner)
             self._run.as_owner()
             writer = self._open_books(bootstrap)
@@ -135,7 +133,7 @@ class _Migration:
             for step in segment.steps:
                 self._report.step(step.key)
                 self._undo_unfinished(step, before)
-                dropped |= versioned.execute(self._connection, step, step.sql, removable)
+                dropped |= versioned.execute(self._connection, step, removable)
                 writer.version(step, "applied")
                 outcome.versions.append(str(step.version))
             if last:
@@ -149,12 +147,6 @@ class _Migration:
         self.outcome.versions += outcome.versions
         self.outcome.repeatables += outcome.repeatables
         self.outcome.removed += outcome.removed
-
-    def _execute(self, step: Step) -> None:
-        try:
-            self._connection.execute(step.sql.encode(), prepare=False)
-        except psycopg.Error as error:
-            raise refused(step, error) from None
 
     def _open_books(self, bootstrap: Step | None) -> Writer:
         if not books.exist(self._connection):
@@ -180,12 +172,18 @@ class _Migration:
             self._undo(step)
 
     def _undo(self, step: Step) -> None:
+        undoing = replace(
+            step,
+            key=step.key.replace(".sql.j2", ".rollback.sql.j2"),
+            source=step.source.with_name(step.source.name.replace(".sql.j2", ".rollback.sql.j2")),
+            sql=step.rollback_sql or "",
+        )
         try:
             with self._connection.transaction() if step.transactional else nullcontext():
-                self._connection.execute((step.rollback_sql or "").encode(), prepare=False)
-        except psycopg.Error as error:
+                statements.run(self._connection, undoing)
+        except StepError as error:
             if error.sqlstate not in NO_SUCH_OBJECT:
-                raise refused(step, error, step.rollback_sql) from None
+                raise
 
     def _outside(self, step: Step) -> None:
         with self._run.transaction():
@@ -199,7 +197,7 @@ class _Migration:
                 self._report.say(f"{step.key} was started before and did not end: undone first.")
                 self._undo(step)
             self._report.step(step.key)
-            self._execute(step)
+            statements.run(self._connection, step)
         with self._run.transaction():
             self._run.as_owner()
             writer.version(step, "applied")

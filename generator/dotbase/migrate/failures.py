@@ -37,31 +37,24 @@ class StepError(DotbaseError):
         self.sqlstate = sqlstate
 
 
-def refused(step: Step, error: psycopg.Error, sql: str | None = None) -> StepError:
-    """The sentence for what the server said about a step's SQL."""
+def refused(step: Step, error: psycopg.Error, position: int) -> StepError:
+    """The sentence for what the server said about a step's SQL, at this character of its text."""
     diagnostic = error.diag
     said = diagnostic.message_primary or str(error).strip() or type(error).__name__
-    parts = [said]
-    if diagnostic.message_detail:
-        parts.append(diagnostic.message_detail)
-    if diagnostic.message_hint:
-        parts.append(diagnostic.message_hint)
-    what = " — ".join(part.strip().rstrip(".") for part in parts)
-    return StepError(what, _remedy(error.sqlstate), place(step, error, sql), error.sqlstate)
+    parts = [said, diagnostic.message_detail or "", diagnostic.message_hint or ""]
+    what = " — ".join(part.strip().rstrip(".") for part in parts if part.strip())
+    return StepError(what, _remedy(error.sqlstate), place(step, position), error.sqlstate)
 
 
-def place(step: Step, error: psycopg.Error, sql: str | None = None) -> str:
+def place(step: Step, position: int) -> str:
     """`file:line` of the template; the rendered line is looked up in the template's text."""
     path, _, part = step.key.partition("#")
-    if part or not path.endswith(".j2") or sql is not None:
+    if part or not path.endswith(".j2"):
         return f"{path}:{step.line}"
-    position = error.diag.statement_position
-    if position is None:
-        return f"{path}:{step.line}"
-    rendered = step.sql.splitlines()
-    number = step.sql[: int(position)].count("\n")
+    number = step.sql[:position].count("\n")
     with contextlib.suppress(OSError):
-        template = step.source.read_text().splitlines()
+        rendered = step.sql.splitlines()
+        template = step.source.read_text(encoding="utf-8").splitlines()
         text = rendered[number] if number < len(rendered) else ""
         same = [line for line, found in enumerate(template) if found == text]
         if same:

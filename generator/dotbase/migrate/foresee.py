@@ -24,6 +24,7 @@ def declarations(
         cluster.start(options.cluster, options.project)
     except DotbaseError as error:
         return f"declarations are not checked beforehand, for want of a local server: {error.what}."
-    with scratch_database(options, steps, variables) as connection:
-        verify(connection, project, variables)
-    return None
+    with scratch_database(
+        options, steps, variables, lambda connection: verify(connection, project, variables)
+    ):
+        return None

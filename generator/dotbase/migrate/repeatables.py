@@ -9,11 +9,11 @@ from typing import Any, NoReturn
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import catalog, plan
+from dotbase.migrate import catalog, plan, statements
 from dotbase.migrate.books import BookedRepeatable, with_objects
 from dotbase.migrate.catalog import CatalogObject, Watch
 from dotbase.migrate.declarations import start_over, undeclare
-from dotbase.migrate.failures import NOT_IN_PLACE, refused
+from dotbase.migrate.failures import NOT_IN_PLACE, StepError
 from dotbase.migrate.report import Report
 from dotbase.migrate.writer import Writer
 from dotbase.steps import Step
@@ -139,14 +139,14 @@ class Repeatables:
                 with self._connection.transaction():
                     catalog.drop(self._connection, doomed, f"{step.key}:{step.line}")
                     start_over(self._connection, step.key, step.app)
-                    self._connection.execute(step.sql.encode(), prepare=False)
+                    statements.run(self._connection, step)
                 return bool(doomed)
-            except psycopg.Error as error:
+            except StepError as error:
                 if error.sqlstate not in NOT_IN_PLACE or doomed == tries[-1]:
                     self._say_why(step, error)
         raise AssertionError(step.key)
 
-    def _say_why(self, step: Step, error: psycopg.Error) -> NoReturn:
+    def _say_why(self, step: Step, error: StepError) -> NoReturn:
         """The catalogue of policies may know better than the server what is wrong with a declaration."""
         path = step.key.partition("#")[0]
         if self._explain is not None and path.startswith("policies/") and not self._connection.broken:
@@ -158,7 +158,7 @@ class Repeatables:
                     raise better from None
             except psycopg.Error:
                 pass
-        raise refused(step, error) from None
+        raise error
 
     def _take_over(self, key: str, made: frozenset[CatalogObject]) -> None:
         """What one file made before and another makes now belongs to the latter."""

@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-import psycopg
-
 from dotbase.errors import DotbaseError
-from dotbase.migrate import books, lock, privileges, versioned
+from dotbase.migrate import books, lock, privileges, statements, versioned
 from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
-from dotbase.migrate.failures import NO_SUCH_OBJECT, refused
+from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.writer import Header, Writer
@@ -112,7 +110,7 @@ class _Rollback:
             key=f"schema/{booked.app}/{name}.rollback.sql.j2",
             app=booked.app,
             kind="versioned",
-            source=Path(f"schema/{booked.app}/{name}.rollback.sql.j2"),
+            source=_beside(current, name),
             line=1,
             sql=text,
             source_sha="",
@@ -164,7 +162,7 @@ class _Rollback:
             removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
             for step in segment.steps:
                 self._run.report.step(f"undo {step.version}")
-                versioned.execute(self._connection, step, step.sql, removable, down=True)
+                versioned.execute(self._connection, step, removable)
                 writer.version_gone(str(step.version))
                 undone.versions.append(str(step.version))
             if last:
@@ -204,10 +202,10 @@ class _Rollback:
         with self._run.outside():
             self._run.report.step(f"undo {step.version}")
             try:
-                self._connection.execute(step.sql.encode(), prepare=False)
-            except psycopg.Error as error:
+                statements.run(self._connection, step)
+            except StepError as error:
                 if error.sqlstate not in NO_SUCH_OBJECT:
-                    raise refused(step, error, step.sql) from None
+                    raise
         with self._run.transaction():
             self._run.as_owner()
             writer.version_gone(str(step.version))
@@ -226,6 +224,12 @@ class _Rollback:
         writer = Writer(self._connection, header, release_id)
         writer.open_release()
         return writer
+
+
+def _beside(current: Step | None, name: str) -> Path:
+    """The file of a rollback, if the version's own is known."""
+    file = f"{name}.rollback.sql.j2"
+    return current.source.with_name(file) if current is not None else Path(file)
 
 
 def _booked(key: str, app: str, position: int, text: str) -> BookedRepeatable:

@@ -8,9 +8,9 @@ from typing import Any
 
 import psycopg
 
-from dotbase.migrate import catalog
+from dotbase.migrate import catalog, statements
 from dotbase.migrate.catalog import CatalogObject
-from dotbase.migrate.failures import IN_THE_WAY, refused
+from dotbase.migrate.failures import IN_THE_WAY, StepError
 from dotbase.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -49,7 +49,7 @@ def segments(steps: Sequence[Step]) -> list[Segment]:
 
 
 def execute(
-    connection: Connection, step: Step, text: str, removable: Collection[CatalogObject], *, down: bool = False
+    connection: Connection, step: Step, removable: Collection[CatalogObject]
 ) -> frozenset[CatalogObject]:
     """Run a versioned file inside the transaction; returns the repeatable objects dropped for it.
 
@@ -58,18 +58,15 @@ def execute(
     """
     try:
         with connection.transaction():
-            connection.execute(text.encode(), prepare=False)
+            statements.run(connection, step)
         return frozenset()
-    except psycopg.Error as error:
+    except StepError as error:
         if error.sqlstate not in IN_THE_WAY:
-            raise refused(step, error, text if down else None) from None
+            raise
         blocking = catalog.dependents(connection, step.app, removable)
         if not blocking:
-            raise refused(step, error, text if down else None) from None
-    try:
-        with connection.transaction():
-            catalog.drop(connection, blocking, f"{step.key}:{step.line}")
-            connection.execute(text.encode(), prepare=False)
-        return frozenset(blocking)
-    except psycopg.Error as error:
-        raise refused(step, error, text if down else None) from None
+            raise
+    with connection.transaction():
+        catalog.drop(connection, blocking, f"{step.key}:{step.line}")
+        statements.run(connection, step)
+    return frozenset(blocking)
