@@ -55,6 +55,21 @@ def test_migrate_gives_it_too_changes_nothing_of_others_and_has_nothing_to_do_ag
     assert empty.snapshot(ours=True) == after
 
 
+def test_rolled_back_it_is_gone_and_migrated_again_it_is_the_same(empty: SupabaseDatabase) -> None:
+    others = empty.snapshot(ours=False)
+    dotbase(empty, *MIGRATE)
+    ours = empty.snapshot(ours=True)
+    versions = empty.value("select count(*) from dotbase.versions")
+    dotbase(empty, "rollback", "--steps", str(versions))
+    assert {schema for schema in OURS if empty.value("select to_regnamespace(%s) is not null", schema)} == {
+        "dotbase"
+    }
+    assert empty.snapshot(ours=False) == others
+    dotbase(empty, *MIGRATE)
+    assert empty.snapshot(ours=True) == ours
+    assert empty.snapshot(ours=False) == others
+
+
 def test_all_that_is_ours_belongs_to_postgres(migrated: SupabaseDatabase) -> None:
     owners = migrated.rows(
         "select distinct o.owner::regrole::text from ("
