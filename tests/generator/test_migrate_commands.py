@@ -91,7 +91,8 @@ def test_plan_warns_of_what_locks_or_loses(project: Path, dotbase: Dotbase) -> N
         "ledger",
         "risky",
         "-- Risky.\ncreate index risky_idx on ledger.transfers (amount);\n\n"
-        "alter table ledger.accounts add column note text, drop column note;\n",
+        "alter table ledger.accounts add column note text;\n"
+        "alter table ledger.accounts drop column note;\n",
     )
     migration(
         project,
@@ -107,7 +108,7 @@ def test_plan_warns_of_what_locks_or_loses(project: Path, dotbase: Dotbase) -> N
         (None, True),
         ("index on amounts", False),
     ]
-    assert [(w["file"][-14:], w["line"], w["rule"]) for w in found["warnings"]] == [
+    assert [(w["file"][-13:], w["line"], w["rule"]) for w in found["warnings"]] == [
         ("_risky.sql.j2", 2, "require-concurrent-index-creation"),
         ("_risky.sql.j2", 4, "ban-drop-column"),
     ]
