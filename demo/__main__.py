@@ -78,10 +78,18 @@ def command(
     if as_json:
         click.echo(json.dumps(found.as_json(), default=str, indent=2))
     else:
-        closing.show(console, found, report, export_to)
+        closing.show(console, found, report, export_to, _psql(options))
         console.print(f"In total {time.monotonic() - started:.0f} s.", style="dim")
     if not found.is_equal:
         raise DotbaseError("the recount differs from the database", f"see {summary.as_path(report)}")
+
+
+def _psql(options: GlobalOptions) -> str:
+    """How a person opens this database."""
+    if options.database_url:
+        return 'psql "$DATABASE_URL"'
+    named = "" if options.cluster == "dev" else f" --cluster {options.cluster}"
+    return f".venv/bin/dotbase{named} db psql"
 
 
 def _walk(console: Console, database: Database, doors: Doors, season: Season) -> None:

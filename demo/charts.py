@@ -66,7 +66,7 @@ def _winners_of_tier(
     low = min([*found, *(chance.low for chance in chances)])
     high = max([*found, *(chance.high for chance in chances)])
     padding = (high - low) * 0.06
-    axis = Axis(max(low - padding, 0), high + padding, top=top + 40, bottom=top + height - 34)
+    axis = Axis(low - padding, high + padding, top=top + 40, bottom=top + height - 34)
     start = left + 56
     drawing.text(left, top + 18, f"{7 - tier} numbers (tier {tier})", "heading")
     axis.draw(drawing, start, left + width)

@@ -15,14 +15,14 @@ from demo.summary import RoundLine, Summary, as_path
 MOST_DIFFERENCES = 10
 
 
-def show(console: Console, summary: Summary, report: Path, export: Path) -> None:
-    """Print the whole report."""
+def show(console: Console, summary: Summary, report: Path, export: Path, psql: str) -> None:
+    """Print the whole report; psql: how a person opens the database."""
     _rounds(console, summary)
     _winners(console, summary)
     _doors(console, summary)
     _recount(console, summary, export)
     _schedules(console, summary)
-    _next(console, summary, report, export)
+    _next(console, summary, report, psql)
 
 
 def _rounds(console: Console, summary: Summary) -> None:
@@ -107,18 +107,22 @@ def _recount(console: Console, summary: Summary, export: Path) -> None:
     _verdict(
         console,
         summary.tickets_match,
-        f"{summary.tickets_given:,} tickets were given by doors, and there is no other",
+        f"{summary.tickets_given:,} tickets were given by doors, and there is no other "
+        f"({summary.waiting:,} of them wait for the next round)",
     )
     _verdict(console, summary.proofs_hold, f"{summary.proofs} walkers' proofs lead to the published seals")
     for rule, ok, detail in summary.books:
         _verdict(console, ok, f"{rule} ({detail})")
-    if summary.waiting:
-        console.print(f"  ·  {summary.waiting:,} claims made after the last closing wait for the next round")
-    console.print(f"  ·  again, by yourself: .venv/bin/python -m demo.recount {as_path(export)}", style="dim")
+    console.print(
+        f"  ·  once more, by yourself: .venv/bin/python -m demo.recount {as_path(export)}", style="dim"
+    )
 
 
 def _verdict(console: Console, ok: bool, text: str) -> None:
-    console.print(Text("  ✓  ", "green") if ok else Text("  ✗  ", "bold red"), Text(text), sep="")
+    mark = Text("✓", "green") if ok else Text("✗", "bold red")
+    line = Table.grid(padding=(0, 2))
+    line.add_row("", mark, Text(text))
+    console.print(line)
 
 
 def _schedules(console: Console, summary: Summary) -> None:
@@ -133,10 +137,9 @@ def _schedules(console: Console, summary: Summary) -> None:
     console.print(table)
 
 
-def _next(console: Console, summary: Summary, report: Path, export: Path) -> None:
+def _next(console: Console, summary: Summary, report: Path, psql: str) -> None:
     console.print()
     console.print("[bold]What to try next[/]")
-    psql = ".venv/bin/dotbase db psql"
     last = summary.rounds[-1].round_no
     cheat = f"update luckywalk.tickets set mask = 126 where round_no = {last}"
     for what, command in (
@@ -155,7 +158,7 @@ def _next(console: Console, summary: Summary, report: Path, export: Path) -> Non
     verdict = "Everything adds up." if summary.is_equal else "Something does not add up: see above."
     console.print(
         f"[bold {'green' if summary.is_equal else 'red'}]{verdict}[/] "
-        f"{summary.total.tickets:,} tickets of {summary.walkers:,} walkers in {len(summary.rounds)} rounds, "
+        f"{summary.total.tickets:,} tickets of {summary.walkers:,} walkers, rounds: {len(summary.rounds)}, "
         f"{summary.seconds:.0f} s."
     )
 

@@ -7,6 +7,7 @@ picture of the whole page.
 from __future__ import annotations
 
 import base64
+import io
 import json
 import shutil
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from PIL import Image
 from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
@@ -108,7 +110,16 @@ def _visit(browser: webdriver.Chrome, url: str, dark: bool) -> tuple[list[str], 
     shot = browser.execute_cdp_cmd(
         "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True, "clip": clip}
     )
-    return said, asked, base64.b64decode(shot["data"])
+    return said, asked, _smaller(base64.b64decode(shot["data"]))
+
+
+def _smaller(png: bytes) -> bytes:
+    """The same picture with a palette: flat colours need no more."""
+    smaller = io.BytesIO()
+    with Image.open(io.BytesIO(png)) as picture:
+        palette = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        palette.save(smaller, "png", optimize=True)
+    return smaller.getvalue()
 
 
 def _log(browser: webdriver.Chrome, kind: str) -> list[dict[str, Any]]:

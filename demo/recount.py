@@ -21,7 +21,7 @@ from demo import seal
 ZONE = ZoneInfo("Asia/Seoul")
 FIRST_DRAW = date(2002, 12, 7)
 CLOSES_AT = time(20)
-STEPS_A_TICKET = 1000
+THRESHOLDS = range(1000, 10_001, 1000)
 POTS = {1: 1_000_000, 2: 500_000}
 PRIZES = {3: 50, 4: 10, 5: 5}
 HELD = (1, 2)  # tiers whose prizes wait for the identity check
@@ -118,7 +118,9 @@ def _distribute(put_in: Path, played: set[int], recount: Recount) -> dict[int, d
         if key in seen or row["day"] != day.isoformat():
             wrong.append(f"claim {key}: twice, or not of the day it was made on")
         seen.add(key)
-        if int(row["step"]) > steps.get((row["user_id"], row["day"]), 0) or int(row["step"]) % STEPS_A_TICKET:
+        if int(row["step"]) not in THRESHOLDS:
+            wrong.append(f"claim {key}: no such threshold")
+        if int(row["step"]) > steps.get((row["user_id"], row["day"]), 0):
             wrong.append(f"claim {key}: more than was walked")
         recount.tickets_claimed.add(row["ticket_id"])
         recount.claims_a_day[day] += 1

@@ -130,11 +130,14 @@ class Weeks:
     def _ask_for_proof(self, draw: Draw) -> None:
         """One walker a round asks for the proof of a ticket; the recount checks it against the seal."""
         walkers = self._season.walkers
-        walker = walkers[draw.number % len(walkers)]
-        tickets = self._doors.call(Call(walker.jwt_claims, "my_tickets", {"round_no": draw.number}))
-        if tickets:
-            asked = Call(walker.jwt_claims, "my_ticket_proof", {"ticket_id": tickets[0]["ticket_id"]})
-            self._season.proofs += self._doors.call(asked)
+        start = draw.number % len(walkers)
+        for walker in [*walkers[start:], *walkers[:start]]:
+            asked: dict[str, object] = {"round_no": draw.number}
+            tickets = self._doors.call(Call(walker.jwt_claims, "my_tickets", asked))
+            if tickets:
+                ticket: dict[str, object] = {"ticket_id": tickets[0]["ticket_id"]}
+                self._season.proofs += self._doors.call(Call(walker.jwt_claims, "my_ticket_proof", ticket))
+                return
 
     def _sync(self, found: list[Visit]) -> None:
         answers = self._doors.call_all([_calls(visit) for visit in found])
