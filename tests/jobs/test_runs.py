@@ -217,6 +217,16 @@ def test_a_refused_call_gives_the_jobs_lock_back(shop: Database) -> None:
         assert shop.value(locks + "where locktype = 'advisory' and datname = current_database()") == 0
 
 
+def test_a_call_inside_of_a_transaction_is_refused_and_holds_nobody_up(shop: Database) -> None:
+    with shop.as_cron() as session:
+        session.execute("begin")
+        with refused("2D000"):
+            session.execute("call jobs.run('work')")
+        session.execute("rollback")
+        assert shop.run_job("work")
+    assert effects(shop) == 1
+
+
 def test_a_run_that_took_effect_cannot_be_attempted_past_its_claim(shop: Database) -> None:
     run = shop.run_job("work")
     assert run is not None
