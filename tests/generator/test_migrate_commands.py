@@ -110,7 +110,7 @@ def test_plan_warns_of_what_locks_or_loses(project: Path, dotbase: Dotbase) -> N
     ]
     assert [(w["file"][-13:], w["line"], w["rule"]) for w in found["warnings"]] == [
         ("_risky.sql.j2", 2, "require-concurrent-index-creation"),
-        ("_risky.sql.j2", 4, "ban-drop-column"),
+        ("_risky.sql.j2", 5, "ban-drop-column"),
     ]
 
 

@@ -118,6 +118,48 @@ def test_a_removed_file_takes_its_objects_with_it(rig: Rig) -> None:
     assert rig.catalog() == before
 
 
+def test_what_is_made_only_when_absent_survives_a_change(rig: Rig) -> None:
+    def clock(function: str) -> Step:
+        return routines(
+            "clock",
+            f"""
+            create schema if not exists shop_clock;
+            create table if not exists shop_clock.moved (at timestamptz);
+            do $$ begin
+                if to_regtype('shop.moment') is null then
+                    create domain shop.moment as timestamptz;
+                end if;
+            end $$;
+            create or replace function shop.{function}() returns shop.moment
+            language sql as 'select max(at)::shop.moment from shop_clock.moved';
+            """,
+        )
+
+    rig.migrate(BASE, clock("now"))
+    with rig.connect() as connection:
+        connection.execute("insert into shop_clock.moved values (now())")
+    rig.migrate(BASE, clock("moved_now"))
+    assert functions(rig) == ["shop.moved_now()"]
+    assert rig.value("select shop.moved_now() is not null")
+    assert rig.plan(BASE, clock("moved_now")).empty
+    rig.migrate(BASE)
+    assert rig.value("select to_regnamespace('shop_clock') is null and to_regtype('shop.moment') is null")
+
+
+def test_what_a_declaration_keeps_is_not_stale(rig: Rig) -> None:
+    door = "create function shop.door() returns void language sql as 'select'"
+    build = declaration(
+        "policies/shop.yaml#doors",
+        f"do $$ begin if to_regprocedure('shop.door()') is null then {door}; end if; end $$;",
+        always=True,
+    )
+    rig.migrate(BASE, price_of(), build)
+    rig.migrate(BASE, price_of(result="numeric"), build)
+    assert functions(rig) == ["shop.door()", "shop.price_of(bigint)"]
+    rig.migrate(BASE, price_of(result="numeric"))
+    assert functions(rig) == ["shop.price_of(bigint)"]
+
+
 def test_a_renamed_file_changes_nothing(rig: Rig) -> None:
     one = routines("one", "create type shop.pair as (a integer); " + price_of().sql)
     two = routines("two", one.sql)

@@ -10,7 +10,7 @@ from functools import partial
 from dotbase.errors import DotbaseError
 from dotbase.migrate import books, catalog, lock, plan, privileges, statements, versioned
 from dotbase.migrate.books import Books
-from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
+from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, RacedError, StepError
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.versioned import Segment
@@ -105,7 +105,6 @@ class _Migration:
                 else partial(self._outside, segment.steps[0]),
                 self._run.patience,
                 self._report,
-                raced=lock.RACED if self._bootstrap is not None else frozenset(),
             )
         except DotbaseError as error:
             if self._boundary is None:
@@ -123,7 +122,12 @@ class _Migration:
         with self._run.transaction():
             if bootstrap is not None:
                 self._report.step(bootstrap.key)
-                statements.run(self._connection, bootstrap)
+                try:
+                    statements.run(self._connection, bootstrap)
+                except StepError as error:
+                    if error.sqlstate in RACED:
+                        raise RacedError(error.what, error.remedy, error.where, error.sqlstate) from error
+                    raise
             privileges.require(self._connection, self._run.target, self._run.owner)
             self._run.as_owner()
             writer = self._open_books(bootstrap)

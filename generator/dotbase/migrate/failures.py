@@ -26,6 +26,7 @@ NOT_IN_PLACE = frozenset(
 )
 # A versioned change that repeatable objects stand in the way of.
 IN_THE_WAY = frozenset({"2BP01", "0A000"})
+RACED = frozenset({"23505", "42710", "XX000"})
 NO_SUCH_OBJECT = frozenset({"42704", "42P01", "42703", "42883", "3F000"})
 
 
@@ -35,6 +36,10 @@ class StepError(DotbaseError):
     def __init__(self, what: str, remedy: str, where: str | None, sqlstate: str | None) -> None:
         super().__init__(what, remedy, where)
         self.sqlstate = sqlstate
+
+
+class RacedError(StepError):
+    """The bootstrap met the bootstrap of another database of the cluster: roles belong to all of them."""
 
 
 def refused(step: Step, error: psycopg.Error, position: int) -> StepError:

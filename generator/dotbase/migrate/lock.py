@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate.failures import BUSY, StepError
+from dotbase.migrate.failures import BUSY, RacedError, StepError
 from dotbase.migrate.report import Report
 
 Connection = psycopg.Connection[Any]
@@ -21,8 +21,6 @@ Result = TypeVar("Result")
 # The key of the session lock: 'dotb' 'ase' in ASCII, one for each database.
 LOCK = (0x646F7462, 0x617365)
 POLL = 0.2  # seconds
-# Roles belong to the cluster: the migration of another database may make the same ones meanwhile.
-RACED = frozenset({"23505", "42710", "XX000"})
 
 
 @dataclass(frozen=True)
@@ -74,12 +72,7 @@ def _holder(connection: Connection) -> str:
 
 
 def persistent(
-    connection: Connection,
-    run: Callable[[], Result],
-    patience: Patience,
-    report: Report,
-    *,
-    raced: frozenset[str] = frozenset(),
+    connection: Connection, run: Callable[[], Result], patience: Patience, report: Report
 ) -> Result:
     """Run a transaction again, after a growing pause, while it loses against other sessions' locks."""
     attempt = 0
@@ -87,7 +80,8 @@ def persistent(
         try:
             return run()
         except (StepError, psycopg.Error) as error:
-            if error.sqlstate not in BUSY | raced or connection.closed:
+            lost = isinstance(error, RacedError) or error.sqlstate in BUSY
+            if not lost or connection.closed:
                 raise
             if attempt >= patience.retries:
                 raise DotbaseError(

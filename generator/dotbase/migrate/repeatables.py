@@ -118,22 +118,37 @@ class Repeatables:
         )
         dropped = self._run(step, mine, others)
         made, now = self._watch.made()
-        stale = (mine & now.objects) - made
-        if stale:
-            catalog.drop(self._connection, stale, f"{step.key}:{step.line}")
-            self._watch.made()
+        left = (mine & now.objects) - made
+        if plan.makes_routines(step):
+            stale = _replaceable(left)
+            if stale:
+                made, now = self._without(step, stale, made)
+                dropped = True
+            left -= stale
+        # A schema, and what a declaration keeps, is its own also when it was not made anew.
+        objects = (made | left) & now.objects
         self._take_over(step.key, made)
         new_text = old is None or old.sha != step.sha
-        self._book(step, made, position, old.access if old else None, new_text=new_text)
+        self._book(step, objects, position, old.access if old else None, new_text=new_text)
         self.applied += 1
-        return dropped or bool(stale)
+        return dropped
+
+    def _without(
+        self, step: Step, stale: frozenset[CatalogObject], made: frozenset[CatalogObject]
+    ) -> tuple[frozenset[CatalogObject], catalog.Present]:
+        """Drop what the newer text did not make, and run it again: it may make things only when absent."""
+        catalog.drop(self._connection, stale, f"{step.key}:{step.line}")
+        self._run(step, made, frozenset())
+        again, now = self._watch.made()
+        return made | again, now
 
     def _run(self, step: Step, mine: frozenset[CatalogObject], others: frozenset[CatalogObject]) -> bool:
         """In place if possible; else after dropping what its older text made; else what others made, too.
 
         Returns whether anything was dropped.
         """
-        tries: list[frozenset[CatalogObject]] = list(dict.fromkeys([frozenset(), mine, mine | others]))
+        first: frozenset[CatalogObject] = frozenset()
+        tries = list(dict.fromkeys([first, _replaceable(mine), _replaceable(mine | others)]))
         for doomed in tries:
             try:
                 with self._connection.transaction():
@@ -189,6 +204,11 @@ class Repeatables:
                 self._writer.access(key, now.get(table))
             if booked.position != position[key]:
                 self._writer.position(key, position[key])
+
+
+def _replaceable(objects: frozenset[CatalogObject]) -> frozenset[CatalogObject]:
+    """Without schemas, which may hold data: those go only when their step is removed."""
+    return frozenset(found for found in objects if found.type != "schema")
 
 
 def as_steps(booked: Iterable[BookedRepeatable]) -> list[Step]:

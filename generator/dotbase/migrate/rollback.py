@@ -76,7 +76,8 @@ class _Rollback:
                     return self.undone
                 wanted = self._texts(before, doomed)
             cut = versioned.segments([self._down(found) for found in doomed])
-            self._run.report.expect(len(doomed))
+            keys = {found.key for found in wanted}
+            self._run.report.expect(len(doomed) + sum(key not in keys for key in before.repeatables))
             for segment in cut:
                 first, last = segment is cut[0], segment is cut[-1]
                 if segment.boundary is not None:
