@@ -23,7 +23,8 @@ bench: setup ## The measured claims of docs/, measured again
 	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
 torture: setup ## kill -9 at random instants, many times
-	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(TORTURE_ARGS)
+	@TORTURE=1 DOTBASE_CLUSTER=test .venv/bin/python -m pytest --kills 30 $(TORTURE_ARGS) \
+		tests/torture tests/generator/test_migrate_kill.py
 
 lock: ## Write requirements.lock anew from pyproject.toml; LOCK_ARGS=--upgrade for newer versions
 	@scripts/lock $(LOCK_ARGS)
