@@ -84,7 +84,7 @@ def test_a_killed_migration_is_old_or_new(
     versions = victim.versions()
     way = (*DOWN, str(versions)) if versions else UP
     goal = "old" if versions else "new"
-    after = random.Random(kill_seed).uniform(0.2, 1.1) * victim.seconds[goal]
+    after = random.Random(kill_seed).uniform(0.35, 1.02) * victim.seconds[goal]
     process = subprocess.Popen(victim.command(*way), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(timeout=after)
