@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from demo import closing, draws, export, page, recount, summary, walkers
-from demo.database import Database, migrate, recreate
+from demo.database import Database, migrate
 from demo.doors import Doors
+from demo.recreation import pg_cron_runs, recreate
 from demo.season import Season, Weeks
 from dotbase import cluster
 from dotbase.commands.context import GlobalOptions
@@ -52,15 +53,12 @@ def command(
     started = time.monotonic()
     options = GlobalOptions(project=ROOT, database_url=database_url or None, cluster=cluster_name)
     if not options.database_url:
-        for note in cluster.start(cluster_name, ROOT).notes:
-            console.print(note)
+        _start(console, cluster_name)
     url = resolve_url(options)
     recreate(url, may_drop_data=yes)
     migrate(options)
     database = Database(url)
-    console.print(
-        f"The database [bold]{database.name}[/] is dropped and made anew, migrated with a clock that moves."
-    )
+    console.print(f"The database [bold]{database.name}[/] is emptied, and migrated with a clock that moves.")
     season = Season(draws.latest(rounds), walkers.make(count, seed))
     doors = Doors(database.as_authenticator, CONNECTIONS)
     try:
@@ -82,6 +80,17 @@ def command(
         console.print(f"In total {time.monotonic() - started:.0f} s.", style="dim")
     if not found.is_equal:
         raise DotbaseError("the recount differs from the database", f"see {summary.as_path(report)}")
+
+
+def _start(console: Console, name: str) -> None:
+    """Start the local cluster; start it again where somebody dropped pg_cron's database under it."""
+    started = cluster.start(name, ROOT)
+    if started.was_running and not pg_cron_runs(cluster.local_url(name, "postgres", root=ROOT)):
+        cluster.stop(name, ROOT)
+        started = cluster.start(name, ROOT)
+        console.print("pg_cron had ended with its database; the server was restarted.")
+    for note in started.notes:
+        console.print(note)
 
 
 def _psql(options: GlobalOptions) -> str:

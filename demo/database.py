@@ -7,35 +7,15 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.conninfo import conninfo_to_dict
 
+from demo.recreation import pg_cron_runs
 from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent
-
-MARK = "Made by `make demo`; the next demo drops it."
-
-# Tables that a migration fills itself; any row elsewhere is somebody's data.
-TABLES_OF_OTHERS = """
-select format('%I.%I', n.nspname, c.relname)
-from pg_class as c
-inner join pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p')
-    and not c.relispartition
-    and n.nspname not in (
-        'pg_catalog', 'information_schema', 'core', 'jobs', 'cron', 'dotbase', 'test_clock', 'master_key'
-    )
-    and format('%I.%I', n.nspname, c.relname) <> 'ledger.accounts'
-    and not exists (
-        select
-        from pg_depend as d
-        where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e'
-    )
-order by 1
-"""
 
 LAST_RUN = """
 select r.status, r.result, a.message
@@ -93,7 +73,11 @@ class Database:
         """Back to real time, schedules on pg_cron; False where pg_cron lives in another database."""
         self.move_clock(None)
         row = self.owner.execute("select jobs.set_live(true)").fetchone()
-        return bool(row and row[0])
+        if row != (True,):
+            return False
+        if not pg_cron_runs(self.url):
+            raise DotbaseError("pg_cron's launcher does not run on the server", "restart the server")
+        return True
 
     def schedules(self) -> list[tuple[str, str, str, str | None]]:
         """Each job: name, local schedule, zone, and pg_cron's own line in GMT where it is live."""
@@ -105,39 +89,7 @@ class Database:
         return [(name, schedule, zone, live.get(name)) for name, schedule, zone in jobs]
 
 
-def recreate(url: str, *, may_drop_data: bool) -> None:
-    """Drop the database of this URL and make it anew; refuses where there is data that no demo made."""
-    name = str(conninfo_to_dict(url).get("dbname") or "")
-    if not name or name in ("postgres", "template0", "template1"):
-        raise DotbaseError(
-            f"the demo drops and makes its database, and will not do that to `{name}`",
-            "name a database of its own in the URL",
-        )
-    with connect(make_conninfo(url, dbname="postgres")) as server:
-        row = server.execute(
-            "select shobj_description(oid, 'pg_database') from pg_database where datname = %s", [name]
-        ).fetchone()
-        if row is not None and row[0] != MARK and not may_drop_data and (table := _table_with_rows(url)):
-            raise DotbaseError(
-                f"the database {name} holds data that no demo made, in {table}",
-                "say --yes (make demo DEMO_ARGS=--yes) to drop it, or name another with --database-url",
-            )
-        server.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-        server.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        server.execute(
-            sql.SQL("comment on database {} is {}").format(sql.Identifier(name), sql.Literal(MARK))
-        )
-
-
 def migrate(options: GlobalOptions) -> None:
     """`dotbase migrate` with a clock that moves; then schedules are declared, not live."""
     with opened(options, Wanted(target="postgres", clock="movable"), Silent()) as (run, _, _):
         apply.migrate(run)
-
-
-def _table_with_rows(url: str) -> str | None:
-    with connect(url) as connection:
-        for (table,) in connection.execute(TABLES_OF_OTHERS).fetchall():
-            if connection.execute(f"select from {table} limit 1").rowcount:
-                return str(table)
-    return None
