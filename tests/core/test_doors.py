@@ -213,9 +213,12 @@ def test_two_apps_cannot_have_a_door_of_the_same_name(own_shop: Database) -> Non
     assert own_shop.call(ME, "my_balances").rows
 
 
-def test_a_new_routine_is_closed_before_anybody_can_call_it(own_shop: Database) -> None:
+def test_a_routine_that_public_may_execute_is_closed(own_shop: Database) -> None:
     as_owner(own_shop, "create function shop.fresh() returns text language sql return 'x'")
     as_owner(own_shop, "create procedure shop.fresh_procedure() language sql begin atomic select 1; end")
+    for routine in ("shop.fresh()", "shop.fresh_procedure()"):
+        as_owner(own_shop, f"grant execute on routine {routine} to public")
+        assert own_shop.value("select has_function_privilege('public', %s, 'execute')", routine)
     as_owner(own_shop, "select core.close_routines('shop')")
     for routine in ("shop.fresh()", "shop.fresh_procedure()"):
         assert not own_shop.value("select has_function_privilege('public', %s, 'execute')", routine)

@@ -135,12 +135,14 @@ def test_a_line_that_somebody_changed_or_removed_by_hand_comes_back(live: Databa
 
 def test_lines_of_others_are_none_of_our_business(live: Database) -> None:
     live.owner.execute("select cron.schedule('vacuum of the dba', '0 4 * * *', 'vacuum')")
+    with live.as_cron() as cron:
+        cron.execute("select cron.schedule('by hand', '0 4 1 1 *', 'select 1')")
     try:
         sync(live, a="0 1 * * *")
         live.owner.execute("select jobs.set_live(false)")
-        assert lines(live).keys() == {"vacuum of the dba"}
+        assert lines(live).keys() == {"vacuum of the dba", "by hand"}
     finally:
-        live.owner.execute("select cron.unschedule('vacuum of the dba')")
+        live.owner.execute("select cron.unschedule(jobid) from cron.job where jobname like '% %'")
 
 
 def test_where_there_is_no_pg_cron_schedules_are_declared_and_not_live(db: Database) -> None:

@@ -147,6 +147,16 @@ def test_schedules_are_lines_of_postgres_where_pg_cron_lives(supabase: Server) -
         assert database.snapshot(ours=False) == before
 
 
+def test_public_may_execute_nothing_of_ours(migrated: SupabaseDatabase) -> None:
+    open_to_all = migrated.rows(
+        "select p.oid::regprocedure::text from pg_proc as p "
+        "cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a "
+        "where a.grantee = 0 and p.pronamespace = any (%s::regnamespace[])",
+        OURS,
+    )
+    assert open_to_all == []
+
+
 @pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "authenticator"])
 def test_no_client_role_gained_a_right_outside_of_the_policies(role: str, migrated: SupabaseDatabase) -> None:
     allowed = {
