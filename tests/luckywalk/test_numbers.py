@@ -22,8 +22,15 @@ def is_valid(numbers: list[int | None]) -> bool:
     return len(numbers) == 6 and len(set(numbers)) == 6 and all(n and 1 <= n <= 45 for n in numbers)
 
 
+def with_one_else(numbers: list[int], place: int, other: int | None) -> list[int | None]:
+    return [*numbers[:place], other, *numbers[place + 1 :]]
+
+
+ONE_WRONG = st.builds(
+    with_one_else, VALID, st.integers(0, 5), st.sampled_from([None, -1, 0, 46, 47, 63, 64, 65])
+)
 INVALID: st.SearchStrategy[list[int | None]] = st.one_of(
-    st.lists(NEAR, max_size=8), st.lists(FAR, min_size=5, max_size=7), st.lists(NEAR, min_size=6, max_size=6)
+    ONE_WRONG, st.lists(NEAR, max_size=8), st.lists(FAR, min_size=5, max_size=7)
 ).filter(lambda numbers: not is_valid(numbers))
 
 
