@@ -1,17 +1,20 @@
 # What a newcomer types. Each target sets up what it needs first.
-.PHONY: help setup demo test lint bench torture lock
+.PHONY: help setup demo report-shot test lint bench torture lock
 
 PYTEST_ARGS ?= -n 2
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## Install what is missing: Debian packages, .venv with the locked versions
 	@scripts/setup
 
 demo: setup ## A lottery quarter on real data: twelve draws, 500 walkers, a report
 	@.venv/bin/python -m demo $(DEMO_ARGS)
+
+report-shot: setup ## A look at report.html in headless Chromium (Debian's chromium, chromium-driver)
+	@.venv/bin/python -m demo.look $(LOOK_ARGS)
 
 test: setup ## The tests, against a server of their own
 	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(PYTEST_ARGS)

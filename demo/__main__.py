@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import click
+import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -134,8 +135,14 @@ def main() -> None:
     try:
         command.main(prog_name="demo", standalone_mode=True)
     except DotbaseError as error:
-        click.echo(f"demo: {error.sentence}", err=True)
-        sys.exit(1)
+        sentence = error.sentence
+    except psycopg.Error as error:
+        said = error.diag.message_primary or (str(error).strip() or "no reason given").splitlines()[0]
+        sentence = f"the server refused: {said}; the demo needs a superuser and a database of its own."
+    except OSError as error:
+        sentence = f"{error.filename}: {error.strerror}; name another place with --report or --export."
+    click.echo(f"demo: {sentence}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":
