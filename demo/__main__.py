@@ -52,6 +52,8 @@ def command(
     """Walkers live through the latest lottery weeks; then everything is counted again."""
     console = Console(stderr=as_json, highlight=False)
     started = time.monotonic()
+    for folder in (report.parent, export_to):
+        folder.mkdir(parents=True, exist_ok=True)
     options = GlobalOptions(project=ROOT, database_url=database_url or None, cluster=cluster_name)
     if not options.database_url:
         _start(console, cluster_name)

@@ -117,7 +117,7 @@ def _smaller(png: bytes) -> bytes:
     """The same picture with a palette: flat colours need no more."""
     smaller = io.BytesIO()
     with Image.open(io.BytesIO(png)) as picture:
-        palette = picture.convert("RGB").quantize(128, dither=Image.Dither.NONE)
+        palette = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         palette.save(smaller, "png", optimize=True)
     return smaller.getvalue()
 
