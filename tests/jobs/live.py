@@ -1,11 +1,15 @@
-"""The one database of the tests' cluster that pg_cron lives in, prepared once a run of the tests."""
+"""The one database of the tests' cluster that pg_cron lives in, prepared when the templates changed.
+
+Several runs of the tests may share it: none of them prepares anew what another one waits in.
+"""
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -15,13 +19,12 @@ from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
 from dotbase.project import Project
 from dotbase.render import Variables, render_steps
-from tests.harness import coverage
+from dotbase.steps import Step
+from tests.harness import coverage, templates
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT, Server, one_process
 from tests.jobs.shop import SHOP, declare, job
 
-# Workers of xdist share the first; without xdist this process is the run.
-RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
 ARMED = "armed"
 OURS = """
 select nspname from pg_namespace
@@ -38,9 +41,18 @@ def live_database(server: Server, clones: Clones) -> Iterator[Database]:
         if row is None or not row[0]:
             pytest.skip("pg_cron is not loaded in this server")
         database = Database(server, row[0])
+        steps = _steps(server.master_key_file)
+        wanted = _fingerprint(steps)
         try:
-            if _run_that_prepared(database) != RUN:
-                _prepare(database)
+            if _prepared(database) != wanted:
+                _prepare(database, steps)
+                database.owner.execute(
+                    sql.SQL("comment on database {} is {}").format(
+                        sql.Identifier(database.name), sql.Literal(wanted)
+                    )
+                )
+            elif not database.value("select count(*) from cron.job where jobname = %s", ARMED):
+                database.owner.execute("select jobs.set_live(true)")
             yield database
         finally:
             with server.connect(database.name) as connection:
@@ -48,15 +60,28 @@ def live_database(server: Server, clones: Clones) -> Iterator[Database]:
             database.close()
 
 
-def _run_that_prepared(database: Database) -> object:
+@cache
+def _steps(master_key_file: Path | None) -> Sequence[Step]:
+    return render_steps(Project(ROOT), _variables(master_key_file))
+
+
+def _variables(master_key_file: Path | None) -> Variables:
+    return Variables(target="postgres", clock="movable", master_key_file=master_key_file)
+
+
+def _fingerprint(steps: Sequence[Step]) -> str:
+    own = hashlib.sha256(SHOP.encode() + Path(__file__).read_bytes()).hexdigest()[:12]
+    return f"{templates.fingerprint(steps)} {own}"
+
+
+def _prepared(database: Database) -> object:
     return database.value(
         "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
     )
 
 
-def _prepare(database: Database) -> None:
+def _prepare(database: Database, steps: Sequence[Step]) -> None:
     """Everything anew, schedules live, and a job of each minute armed."""
-    name = sql.Identifier(database.name)
     with database.owner.transaction():
         if database.value("select to_regclass('cron.job')"):
             database.owner.execute("select cron.unschedule(jobid) from cron.job")
@@ -66,20 +91,14 @@ def _prepare(database: Database) -> None:
             database.owner.execute(sql.SQL("drop schema {} cascade").format(schema))
     coverage.install(database.owner)
     database.close()
-    _migrate(database)
+    key = database.server.master_key_file
+    variables = _variables(key)
+    with psycopg.connect(database.server.conninfo(database.name), autocommit=True) as connection:
+        migrate(
+            Run(connection, steps, "postgres", variables.clock, variables.owner, str(key) if key else None)
+        )
     with database.owner.transaction():
         database.owner.execute("set local role dotbase_owner")
         database.owner.execute(SHOP.encode())
     declare(database.owner, job(ARMED, "* * * * *", "shop.fire"), app="armed")
     database.owner.execute("select jobs.set_live(true)")
-    database.owner.execute(sql.SQL("comment on database {} is {}").format(name, sql.Literal(RUN)))
-
-
-def _migrate(database: Database) -> None:
-    key = database.server.master_key_file
-    variables = Variables(target="postgres", clock="movable", master_key_file=key)
-    steps = render_steps(Project(ROOT), variables)
-    with psycopg.connect(database.server.conninfo(database.name), autocommit=True) as connection:
-        migrate(
-            Run(connection, steps, "postgres", variables.clock, variables.owner, str(key) if key else None)
-        )
