@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -72,6 +74,22 @@ def refusal(
         "select name from core.errors where sqlstate = %s", [raised.value.sqlstate]
     ).fetchone()
     return raised.value.sqlstate, row["name"] if row else None
+
+
+def waits_for(
+    db: Database, holder: psycopg.Connection[Any], unless: Callable[[], bool] | None = None
+) -> bool:
+    """Returns once a session waits for this one; False when none does in half a minute, or `unless` holds."""
+    deadline = time.monotonic() + 30
+    with db.server.connect("postgres") as looking:
+        while time.monotonic() < deadline and not (unless and unless()):
+            row = looking.execute(
+                "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
+                [holder.info.backend_pid],
+            ).fetchone()
+            if row is not None:
+                return True
+    return False
 
 
 def move(connection: psycopg.Connection[Any], at: datetime) -> None:

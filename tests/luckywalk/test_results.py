@@ -227,3 +227,28 @@ def test_ten_administrators_with_two_sets_of_numbers_leave_one(db: Database) -> 
     codes = db.race(10, act)
     assert sorted(map(str, codes)) == ["None"] * 5 + ["numbers_already_set"] * 5
     assert len(entries(db)) == 1
+
+
+def test_a_correction_and_a_settlement_at_once_never_pay_on_the_wrong_numbers(db: Database) -> None:
+    week = WEEK
+    for _ in range(4):
+        number = week.round_no
+        open_week(db, week)
+        buy(db, walker(1), WINNING)
+        draw_week(db, week)
+        db.clock(week.settles_at)
+
+        def act(session: Postgrest, place: int, number: int = number) -> str | None:
+            if place % 2:
+                return session.call(admin, "settle_round", round_no=number).code
+            arguments = {"round_no": number, "numbers": LOSING, "reason": "typing error"}
+            return session.call(admin, "correct_result", **arguments).code
+
+        codes = set(db.race(10, act))
+        paid = db.value("select count(*) from ledger.transfers where transfer_key like %s", f"%/{number}/%")
+        if paid:
+            assert codes == {None, "round_already_settled"}
+        else:
+            assert codes == {None, "round_not_drawn"}
+            assert db.call(admin, "draw_round", round_no=number).row["status"] == "drawn"
+        week = week.next.next

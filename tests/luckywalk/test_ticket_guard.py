@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import walker
-from tests.luckywalk.by_hand import ROUNDS
+from tests.luckywalk.by_hand import ROUNDS, waits_for
 from tests.luckywalk.merkle import root_of, tickets_of
 from tests.luckywalk.weeks import WEEK, Week, buy, job, open_week
 
@@ -124,7 +124,7 @@ def test_a_ticket_added_by_hand_is_committed_before_its_round_is_sealed(db: Data
         by_hand.execute("begin")
         by_hand.execute(ADD.format("luckywalk.tickets", WEEK.round_no).encode())
         closing.start()
-        assert waits_for(db, by_hand.info.backend_pid)
+        assert waits_for(db, by_hand, unless=done.is_set)
         assert not done.is_set()
         by_hand.execute("commit")
     closing.join(timeout=30)
@@ -133,18 +133,6 @@ def test_a_ticket_added_by_hand_is_committed_before_its_round_is_sealed(db: Data
     tickets = tickets_of(db, WEEK)
     assert sealed == {"ticket_count": 2, "seal_root": root_of(tickets)}
     assert len(tickets) == 2
-
-
-def waits_for(db: Database, holder: int) -> bool:
-    """True as soon as a session waits for this one."""
-    with db.server.connect("postgres") as looking:
-        for _ in range(10_000):
-            row = looking.execute(
-                "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))", [holder]
-            ).fetchone()
-            if row is not None:
-                return True
-    return False
 
 
 def test_a_ticket_is_added_by_hand_in_read_committed_only(every_state: Database) -> None:

@@ -12,6 +12,7 @@ import psycopg
 
 from tests.harness.databases import Database
 from tests.harness.people import Person, walker
+from tests.luckywalk.by_hand import waits_for
 from tests.luckywalk.merkle import root_of, tickets_of
 from tests.luckywalk.weeks import SECOND, WEEK, claim, job, open_week, walk
 
@@ -33,15 +34,8 @@ def waits(
 ) -> Future[Any]:
     """Starts it in a thread and returns once it waits for the holder's transaction."""
     future = pool.submit(act)
-    with db.server.connect("postgres") as looking:
-        while not future.done():
-            row = looking.execute(
-                "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
-                [holder.info.backend_pid],
-            ).fetchone()
-            if row is not None:
-                return future
-    raise AssertionError(f"did not wait, but returned {future.result()}")
+    assert waits_for(db, holder, unless=future.done), "it did not wait"
+    return future
 
 
 def test_a_closing_waits_for_a_claim_under_way_and_seals_its_ticket(db: Database) -> None:
