@@ -1,7 +1,7 @@
 # What a newcomer types. Each target sets up what it needs first.
 .PHONY: help setup demo report-shot test lint bench torture lock
 
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
