@@ -105,6 +105,7 @@ def _distribute(put_in: Path, played: set[int], recount: Recount) -> dict[int, d
     """Each ticket into the round that the moment of its claim says."""
     wrong = recount.differences[0]
     steps = {(row["user_id"], row["day"]): int(row["steps"]) for row in _rows(put_in / "steps.csv")}
+    wrong += [f"steps {key}: no count of steps" for key, count in steps.items() if count < 0]
     tickets = {row["ticket_id"]: (row["user_id"], int(row["mask"])) for row in _rows(put_in / "tickets.csv")}
     rounds: dict[int, dict[str, tuple[str, int]]] = {number: {} for number in played}
     seen: set[Key] = set()
