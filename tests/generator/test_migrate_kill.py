@@ -20,8 +20,6 @@ from tests.generator.rig import Rig
 from tests.harness.findings import FINDINGS
 from tests.harness.server import ROOT, Server
 
-UP, DOWN = ("migrate",), ("rollback", "--steps")
-
 
 @dataclass
 class Victim:
@@ -36,6 +34,10 @@ class Victim:
         url = self.rig.server.conninfo(self.rig.name)
         project = ["--project", str(self.project), "--database-url", url]
         return [sys.executable, "-m", "dotbase.cli", *project, *arguments]
+
+    def way(self, goal: str) -> list[str]:
+        """The command that leads to a state."""
+        return ["migrate"] if goal == "new" else ["rollback", "--steps", str(self.versions())]
 
     def versions(self) -> int:
         if not self.rig.value("select to_regclass('dotbase.versions') is not null"):
@@ -67,24 +69,25 @@ def victim(
         shutil.copytree(ROOT / folder, project / folder)
     with new_database(server, maintenance) as rig:
         victim = Victim(rig, project)
-        for state, arguments in (("new", UP), ("old", DOWN)):
+        for state in ("new", "old"):
             started = time.monotonic()
-            steps = (str(victim.versions()),) if arguments is DOWN else ()
-            subprocess.run(victim.command(*arguments, *steps), check=True, capture_output=True)
+            subprocess.run(victim.command(*victim.way(state)), check=True, capture_output=True)
             victim.seconds[state] = time.monotonic() - started
             victim.states[state] = victim.state()
         assert victim.states["new"] != victim.states["old"]
         yield victim
 
 
-def test_a_killed_migration_is_old_or_new(
-    victim: Victim, kill_seed: int, request: pytest.FixtureRequest
+@pytest.mark.parametrize("goal", ["new", "old"])
+def test_a_killed_migration_or_rollback_leaves_the_old_or_the_new(
+    victim: Victim, goal: str, kill_seed: int, request: pytest.FixtureRequest
 ) -> None:
     request.config.stash[FINDINGS].kill_seeds.append(kill_seed)
-    versions = victim.versions()
-    way = (*DOWN, str(versions)) if versions else UP
-    goal = "old" if versions else "new"
-    after = random.Random(kill_seed).uniform(0.35, 1.02) * victim.seconds[goal]
+    other = "old" if goal == "new" else "new"
+    if victim.state() != victim.states[other]:
+        subprocess.run(victim.command(*victim.way(other)), check=True, capture_output=True)
+    way = victim.way(goal)
+    after = random.Random(f"{kill_seed} {goal}").uniform(0.3, 0.95) * victim.seconds[goal]
     process = subprocess.Popen(victim.command(*way), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         process.wait(timeout=after)
