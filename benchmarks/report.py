@@ -50,7 +50,7 @@ def on_screen(console: Console, comparisons: Sequence[Comparison], peaks: Sequen
     for one in comparisons:
         verdict = "[green]holds[/]" if one.holds else "[red]missed[/]"
         table.add_row(f"{one.name}\n[dim]beside: {one.floor_name}[/]", *_figures(one), one.bound, verdict)
-    console.print(table)
+    console.print(table, width=max(console.width, 110))
     for peak in peaks:
         console.print(
             f"{peak.step}, {peak.tickets:,} tickets of {peak.walkers:,} walkers: "

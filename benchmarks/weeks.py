@@ -30,7 +30,7 @@ def measure(
         Comparison(f"seal a round {what}", "scan that hashes each ticket", "s", seals, at_most=MOST),
         Comparison(
             f"draw and settle a round {what} of {walkers:,} walkers",
-            "scan with the mask filter, insert of the winners and of a row a winning walker into bare heaps",
+            "scan with the mask filter, winners and a row a winning walker into bare heaps",
             "s",
             draws,
             at_most=MOST,
