@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
 from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, load, validate
@@ -29,7 +30,7 @@ class Apps(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     zone: str
-    apps: dict[str, App]
+    apps: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")], App]
 
     @field_validator("zone")
     @classmethod

@@ -13,7 +13,7 @@ from dotbase.errors import DotbaseError
 from dotbase.project import Project
 from dotbase.steps import Step
 from dotbase.templating import SUFFIX, Renderer, Variables
-from dotbase.versions import versioned_steps
+from dotbase.versions import BOOTSTRAP, versioned_steps
 from dotbase.yaml_lines import Document, load
 
 __all__ = ["Variables", "render_steps", "render_text"]
@@ -30,12 +30,14 @@ def render_steps(project: Project, variables: Variables) -> list[Step]:
 
 
 def _steps(project: Project, variables: Variables) -> Iterator[Step]:
+    _refuse_strays(project)
     renderer = Renderer(project, variables)
-    bootstrap = project.root / "schema" / "core" / f"bootstrap{SUFFIX}"
+    bootstrap = project.root / "schema" / "core" / BOOTSTRAP
     if bootstrap.is_file() and "core" in project.apps:
         yield _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
     yield from versioned_steps(project, renderer)
     catalogues, schedules = catalogue.Catalogues(), cron.Schedules(project.zone)
+    doors: dict[str, str] = {}
     for app in project.apps:
         for path in _topics(project, app):
             text = renderer.render(path, app) + f"\nselect core.close_routines('{app}');\n"
@@ -43,8 +45,30 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
         yield from _declared(project, app, f"functions/{app}/errors.yaml", catalogues.sql)
         yield from _declared(project, app, f"functions/{app}/settings.yaml", settings.sql)
         yield from _policies(project, app, variables, renderer.own_rows())
-        yield from _declared(project, app, f"cron/{app}.yaml", schedules.sql)
-        yield from _doors(project, app, variables)
+        yield from _jobs(project, app, schedules)
+        yield from _doors(project, app, variables, doors)
+
+
+def _refuse_strays(project: Project) -> None:
+    """Files of an app that apps.yaml does not name would never be applied, without a word."""
+    found = [p for layer in ("schema", "functions") for p in (project.root / layer).glob("*/")]
+    found += [p for layer in ("policies", "cron") for p in (project.root / layer).glob("*.y*ml")]
+    for path in sorted(found):
+        if path.is_dir() and not any(path.iterdir()):
+            continue
+        if path.stem not in project.apps or path.suffix == ".yml":
+            raise DotbaseError(
+                "it belongs to no app of apps.yaml",
+                "add the app's row, or rename or delete it",
+                project.relative(path),
+            )
+    for path in sorted((project.root / "functions").glob("*/*")):
+        if path.suffix in (".sql", ".yml", ".yaml") and path.name not in ("errors.yaml", "settings.yaml"):
+            raise DotbaseError(
+                "the file's name is none that is read here",
+                "name it `topic.sql.j2`, errors.yaml or settings.yaml, or move it away",
+                project.relative(path),
+            )
 
 
 def _file_step(project: Project, app: str, kind: str, path: Path, text: str) -> Step:
@@ -63,8 +87,8 @@ def _topics(project: Project, app: str) -> list[Path]:
     """The files of routines, each after those that its `-- needs:` names, else by name."""
     files = {p.name.removesuffix(SUFFIX): p for p in (project.root / "functions" / app).glob(f"*{SUFFIX}")}
     graph: dict[str, set[str]] = {}
-    for topic, path in files.items():
-        text = path.read_text(encoding="utf-8")
+    for topic, path in sorted(files.items()):
+        text = _source(project, path)
         match = NEEDS.search(text)
         needed = set(match[1].replace(",", " ").split()) if match else set()
         for missing in sorted(needed - files.keys()):
@@ -82,10 +106,12 @@ def _topics(project: Project, app: str) -> list[Path]:
         sorter.prepare()
     except CycleError as error:
         circle = error.args[1]
+        text = _source(project, files[circle[0]])
+        line = text[: text.find("-- needs: ")].count("\n") + 1
         raise DotbaseError(
             f"the topics of app {app} need each other in a circle: {' → '.join(circle)}",
             "take one of them out of `-- needs:`",
-            project.relative(files[circle[0]]),
+            f"{project.relative(files[circle[0]])}:{line}",
         ) from None
     ordered: list[Path] = []
     while sorter.is_active():
@@ -95,11 +121,32 @@ def _topics(project: Project, app: str) -> list[Path]:
     return ordered
 
 
+def _source(project: Project, path: Path) -> str:
+    """A template's own text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DotbaseError(
+            f"it cannot be read ({error})", "restore the file, as UTF-8", f"{project.relative(path)}:1"
+        ) from None
+
+
 def _declared(project: Project, app: str, name: str, sql: Callable[[str, Document], str]) -> Iterator[Step]:
     path = project.root / name
     if path.is_file():
         document = load(path, project.root)
         yield _yaml_step(document, app, name, sql(app, document), 1)
+
+
+def _jobs(project: Project, app: str, schedules: cron.Schedules) -> Iterator[Step]:
+    name = f"cron/{app}.yaml"
+    if (project.root / name).is_file() and "jobs" not in project.apps[: project.apps.index(app) + 1]:
+        raise DotbaseError(
+            f"app {app} has schedules, but does not need the app that runs them",
+            "add jobs to its `needs` in apps.yaml, or delete the file",
+            name,
+        )
+    yield from _declared(project, app, name, schedules.sql)
 
 
 def _yaml_step(document: Document, app: str, key: str, text: str, line: int, *, always: bool = False) -> Step:
@@ -133,9 +180,17 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
     yield _yaml_step(document, app, f"{name}#grants", text, document.line("functions"), always=True)
 
 
-def _doors(project: Project, app: str, variables: Variables) -> Iterator[Step]:
+def _doors(project: Project, app: str, variables: Variables, taken: dict[str, str]) -> Iterator[Step]:
     document = load(project.root / "policies" / f"{app}.yaml", project.root)
-    text = policies.doors_sql(app, policies.read(document), variables)
+    declared = policies.read(document)
+    for door in declared.doors:
+        where = document.where("doors", door)
+        first = taken.setdefault(door, where)
+        if first != where:
+            raise DotbaseError(
+                f"door {door} is declared already, at {first}", "rename one of the two functions", where
+            )
+    text = policies.doors_sql(app, declared, variables)
     yield _yaml_step(document, app, f"{document.name}#doors", text, document.line("doors"), always=True)
 
 

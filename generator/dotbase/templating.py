@@ -15,6 +15,8 @@ from dotbase.project import Project
 Target = Literal["postgres", "supabase"]
 SUFFIX = ".sql.j2"
 MACROS = Path(__file__).parent / "templates"
+# What an expression of a template can raise.
+FAILURES = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -90,18 +92,34 @@ class Renderer:
             raise DotbaseError(
                 f"the template uses what it does not know: {error.message}",
                 f"templates know {known}",
-                f"{name}:{_line(error, name)}",
+                self._place(error, name),
+            ) from None
+        except jinja2.TemplateNotFound as error:
+            raise DotbaseError(
+                f"template {error.name} is not there or cannot be read",
+                "templates are named by their path in the project",
+                self._place(error, name),
             ) from None
         except jinja2.TemplateError as error:
-            raise DotbaseError(f"the template is broken: {error}", "mend it", name) from None
-        except (TypeError, ValueError, ZeroDivisionError, UnicodeDecodeError) as error:
             raise DotbaseError(
-                f"the template fails: {error}", "mend that line", f"{name}:{_line(error, name)}"
+                f"the template is broken: {error}", "mend it", self._place(error, name)
+            ) from None
+        except UnicodeDecodeError as error:
+            raise DotbaseError(
+                f"the template is no UTF-8 ({error.reason} at byte {error.start})",
+                "save it as UTF-8",
+                self._place(error, name),
+            ) from None
+        except FAILURES as error:
+            raise DotbaseError(
+                f"the template fails: {error}", "mend that line", self._place(error, name)
             ) from None
         return text.strip("\n") + "\n"
 
-
-def _line(error: BaseException, name: str) -> int:
-    """The template's line in a traceback that jinja2 has rewritten."""
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.endswith(name)]
-    return (frames[-1].lineno or 1) if frames else 1
+    def _place(self, error: BaseException, name: str) -> str:
+        """File and line of the innermost template in a traceback that jinja2 has rewritten."""
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            path = Path(frame.filename)
+            if path.name.endswith(".j2") and path.is_relative_to(self._project.root):
+                return f"{self._project.relative(path)}:{frame.lineno or 1}"
+        return f"{name}:1"

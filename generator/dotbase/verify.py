@@ -18,7 +18,11 @@ from dotbase.yaml_lines import Document, Place, load
 Connection = psycopg.Connection[Any]
 
 RELATIONS = """
-select n.nspname, c.relname, c.relkind in ('r', 'p', 'f'), array(
+select n.nspname, c.relname, c.relkind in ('r', 'p', 'f'), coalesce((
+    select bool_or(o.option_value::boolean)
+    from pg_catalog.pg_options_to_table(c.reloptions) as o
+    where o.option_name = 'security_invoker'
+), false), array(
     select a.attname::text
     from pg_catalog.pg_attribute as a
     where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -41,7 +45,7 @@ class Catalog:
     """What the database has, by schema."""
 
     tables: dict[tuple[str, str], list[str]]
-    views: frozenset[tuple[str, str]]
+    views: dict[tuple[str, str], bool]  # whether it reads as its caller
     routines: frozenset[tuple[str, str]]
     roles: frozenset[str]
 
@@ -81,15 +85,15 @@ def problems(connection: Connection, project: Project, variables: Variables) -> 
 
 def _read(connection: Connection, schemas: list[str]) -> Catalog:
     tables: dict[tuple[str, str], list[str]] = {}
-    views = set()
-    for schema, name, is_table, columns in connection.execute(RELATIONS, [schemas]):
+    views: dict[tuple[str, str], bool] = {}
+    for schema, name, is_table, invoker, columns in connection.execute(RELATIONS, [schemas]):
         if is_table:
             tables[(schema, name)] = columns
         else:
-            views.add((schema, name))
+            views[(schema, name)] = invoker
     routines = connection.execute(ROUTINES, [schemas]).fetchall()
     roles = connection.execute("select rolname from pg_catalog.pg_roles").fetchall()
-    return Catalog(tables, frozenset(views), frozenset(routines), frozenset(name for (name,) in roles))
+    return Catalog(tables, views, frozenset(routines), frozenset(name for (name,) in roles))
 
 
 def _tables(one: Declared, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
@@ -129,6 +133,12 @@ def _functions(one: Declared, found: Catalog, variables: Variables) -> Iterator[
     for name, roles in one.policies.views.items():
         if ("api", name) not in found.views:
             yield _missing(one.document, f"view api.{name}", "views", name)
+        elif not found.views[("api", name)]:
+            yield DotbaseError(
+                f"view api.{name} reads as its owner, past row-level security",
+                "make it `with (security_invoker = true)`",
+                one.document.where("views", name),
+            )
         yield from _roles(one.document, roles, found, variables, "views", name)
 
 
@@ -142,17 +152,8 @@ def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
 
 
 def _exposed(declared: list[Declared], found: Catalog) -> Iterator[DotbaseError]:
-    """Nothing is in api that no line put there, and no door opens into two apps."""
-    doors: dict[str, Declared] = {}
-    for one in declared:
-        for name in one.policies.doors:
-            if name in doors:
-                yield DotbaseError(
-                    f"door {name} is declared already, at {doors[name].document.where('doors', name)}",
-                    "rename one of the two functions",
-                    one.document.where("doors", name),
-                )
-            doors[name] = one
+    """Nothing is in api that no line put there."""
+    doors = {name for one in declared for name in one.policies.doors}
     views = {name for one in declared for name in one.policies.views}
     last = declared[-1].document if declared else None
     for schema, name in sorted(found.views):

@@ -18,6 +18,7 @@ from dotbase.steps import Step
 from dotbase.templating import SUFFIX, Renderer
 
 ROLLBACK = ".rollback"
+BOOTSTRAP = f"bootstrap{SUFFIX}"  # of core: no version
 FILE = re.compile(r"^(?P<number>\d{4})_(?P<name>[a-z][a-z0-9_]*)(?P<rollback>\.rollback)?\.sql\.j2$")
 DIRECTIVE = re.compile(r"^--\s*(transactional|boundary|depends)\s*:\s*(.*?)\s*$")
 
@@ -43,7 +44,7 @@ def versioned_steps(project: Project, renderer: Renderer) -> list[Step]:
                 raise DotbaseError(
                     f"it depends on version {needed}, which does not exist",
                     "name a version as `app.NNNN_name`",
-                    f"{project.relative(sources[version][1])}:1",
+                    f"{project.relative(sources[version][1])}:{_line_of(needed, sources[version][1])}",
                 )
     order = _order(project, rendered, rollbacks, sources)
     return [
@@ -56,7 +57,9 @@ def _files(project: Project, app: str) -> list[Path]:
     folder = project.root / "schema" / app
     numbers: dict[str, Path] = {}
     found = []
-    for path in sorted(folder.glob(f"[0-9]*{SUFFIX}")):
+    for path in sorted([*folder.glob("*.sql"), *folder.glob(f"*{SUFFIX}")]):
+        if (app, path.name) == ("core", BOOTSTRAP):
+            continue
         match = FILE.match(path.name)
         if match is None:
             raise DotbaseError(
@@ -114,6 +117,12 @@ def _directives(text: str, where: str) -> dict[str, str]:
     return found
 
 
+def _line_of(text: str, path: Path) -> int:
+    """The first comment line of a template that says this; its first line when a macro says it."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((n for n, line in enumerate(lines, 1) if line.startswith("--") and text in line), 1)
+
+
 def _order(
     project: Project,
     rendered: dict[str, str],
@@ -138,7 +147,9 @@ def _order(
             ordered = [by_name[migration.id] for migration in topological_sort(list(migrations))]
         except (yoyo_errors.BadMigration, ValueError) as error:
             circle = next(iter(version for version in rendered if names[version] in str(error)), None)
-            where = project.relative(sources[circle][1]) if circle else "schema"
+            where = "schema"
+            if circle:
+                where = f"{project.relative(sources[circle][1])}:{_line_of('depends', sources[circle][1])}"
             raise DotbaseError(
                 "the versions depend on each other in a circle", "take one `-- depends:` out", where
             ) from None

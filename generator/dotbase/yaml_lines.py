@@ -52,8 +52,10 @@ def load(path: Path, root: Path) -> Document:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
         raise DotbaseError(f"the YAML is broken: {error.problem}", "mend that line", where) from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2025-02-30
         raise DotbaseError(f"the YAML is broken: {error}", "mend the file", name) from None
+    except RecursionError:
+        raise DotbaseError("the YAML contains itself", "take the `*` out", name) from None
     return Document(path, name, {} if data is None else data, lines)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
 
 import click
 
 from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
 from dotbase.lint import Section, python, routines, style
 from dotbase.migrate import squawk
 from dotbase.project import Project
@@ -14,6 +16,8 @@ from dotbase.render import Variables, render_steps
 from dotbase.scratch import scratch_database
 from dotbase.templating import Target
 from dotbase.verify import problems
+
+Linter = Callable[[], list[Section]]
 
 
 @click.command("lint")
@@ -24,22 +28,33 @@ def command(options: GlobalOptions) -> None:
     Routines and declarations are checked in a scratch database on the local cluster.
     """
     project = Project.find(options.project)
-    variables = Variables()
-    steps = render_steps(project, variables)
+    steps = render_steps(project, Variables())
+    linters: dict[str, Linter] = {
+        "sqlfluff": lambda: [style.check(project, steps)],
+        "squawk": lambda: [_danger(project)],
+        "scratch database": lambda: _database(options, project),
+        "Python": lambda: python.check(project),
+    }
     failed = False
-    for section in (
-        style.check(project, steps),
-        _danger(project),
-        *_database(options, project),
-        *python.check(project),
-    ):
+    for section in _run(linters):
         failed |= bool(section.findings)
         _print(section)
     sys.exit(1 if failed else 0)
 
 
+def _run(linters: dict[str, Linter]) -> Iterator[Section]:
+    """Every linter's sections; one that cannot do its work is a finding and stops no other."""
+    for name, linter in linters.items():
+        try:
+            yield from linter()
+        except DotbaseError as error:
+            yield Section(name, "not looked at", [error.sentence])
+
+
 def _danger(project: Project) -> Section:
     """Versioned DDL that would lock the world or lose data, on either target."""
+    if not squawk.installed():
+        raise DotbaseError("squawk is not installed", "run `make setup`")
     found: dict[str, None] = {}
     versioned = 0
     targets: tuple[Target, ...] = ("postgres", "supabase")

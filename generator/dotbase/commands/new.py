@@ -34,7 +34,7 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
         raise DotbaseError(
             f"app {name} is there already", "choose another name", project.document.where("apps", name)
         )
-    files = _app_files(name)
+    files = _app_files(name, scheduled="jobs" in project.apps)
     for path in files:
         if (project.root / path).exists():
             raise DotbaseError("the file is there already", "move it away or choose another name", path)
@@ -93,8 +93,8 @@ def _write(path: Path, content: str) -> None:
         raise DotbaseError(f"{path} cannot be written ({error})", "check the folder's rights") from None
 
 
-def _app_files(name: str) -> dict[str, str]:
-    return {
+def _app_files(name: str, *, scheduled: bool) -> dict[str, str]:
+    files = {
         f"schema/{name}/0001_{name}.sql.j2": f"-- The tables of {name}.\ncreate schema {name};\n",
         f"schema/{name}/0001_{name}.rollback.sql.j2": f"drop schema {name} cascade;\n",
         f"functions/{name}/errors.yaml": f"# Refusals of {name}.\n{{}}\n",
@@ -102,5 +102,7 @@ def _app_files(name: str) -> dict[str, str]:
         f"policies/{name}.yaml": (
             f"# Who may do what with {name}. What has no line is denied.\ntables: {{}}\ndoors: {{}}\n"
         ),
-        f"cron/{name}.yaml": f"# Schedules of {name}, in local time.\n{{}}\n",
     }
+    if scheduled:
+        files[f"cron/{name}.yaml"] = f"# Schedules of {name}, in local time.\n{{}}\n"
+    return files

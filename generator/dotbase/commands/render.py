@@ -33,7 +33,8 @@ def command(
     variables = Variables(cast(Target, target), clock, master_key_file)
     steps = render_steps(project, variables)
     if out is None:
-        click.echo(render_text(project, variables, steps), nl=False)
+        # As bytes: the same in every locale.
+        click.echo(render_text(project, variables, steps).encode(), nl=False)
         return
     files = render_files(project, variables, steps)
     _write(out, files)

@@ -54,6 +54,11 @@ def warnings(steps: Sequence[Step]) -> list[Warning]:
     return found
 
 
+def installed() -> bool:
+    """Whether there is a squawk to ask."""
+    return _binary() is not None
+
+
 def _binary() -> str | None:
     beside = Path(sys.executable).parent / "squawk"
     return str(beside) if beside.exists() else shutil.which("squawk")

@@ -1,0 +1,286 @@
+"""apps.yaml, errors, settings, policies and schedules: a mistake is one sentence with the YAML's line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dotbase.project import Project
+from dotbase.render import Variables, render_steps
+from tests.generator.small import dotbase, make, refused, write
+
+ERROR = "  sqlstate: ZS001\n  status: 409\n  en: Sold out.\n  ko: 품절입니다.\n  hint: Wait.\n"
+JOB = "  about: Sweeps.\n  schedule: '0 3 * * *'\n  function: sweep\n  time_limit: 60s\n"
+APPS = 'zone: Asia/Seoul\napps:\n  jobs: {needs: [], about: "j"}\n  shop: {needs: [jobs], about: "a"}\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "zone: Mars/Base\napps: {}\n",
+            "apps.yaml:1: `zone`: there is no time zone Mars/Base; mend that entry.",
+        ),
+        (
+            "zone: Asia/Seoul\napps:\n  shop: {needs: [till], about: x}\n",
+            "apps.yaml:3: app shop needs till, which is not declared; add till or take it out of `needs`.",
+        ),
+        (
+            "zone: Asia/Seoul\napps:\n  a: {needs: [b], about: x}\n  b: {needs: [a], about: y}\n",
+            "apps.yaml:",
+        ),
+        (
+            "zone: Asia/Seoul\napps:\n  shop: {about: x}\n  shop: {about: y}\n",
+            "apps.yaml:4: `shop` stands twice, the first time in line 3; keep one of them.",
+        ),
+        ("zone: Asia/Seoul\napps:\n  shop: {about: x\n", "apps.yaml:4: the YAML is broken: "),
+        (
+            "zone: Asia/Seoul\napps:\n  shop: {about: x, neds: []}\n",
+            "apps.yaml:3: `apps shop neds`: Extra inputs are not permitted; mend that entry.",
+        ),
+        ("zone: Asia/Seoul\napps:\n  Shop: {about: x}\n", "apps.yaml:3: "),
+        ("- 1\n", "apps.yaml:1: "),
+    ],
+)
+def test_a_mistake_in_apps_is_refused(project: Path, text: str, sentence: str) -> None:
+    write(project, "apps.yaml", text)
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: {sentence}")
+    assert said.err.count("\n") == 1
+
+
+def test_apps_in_a_circle_are_named(project: Path) -> None:
+    write(
+        project, "apps.yaml", "zone: UTC\napps:\n  a: {needs: [b], about: x}\n  b: {needs: [a], about: y}\n"
+    )
+    assert "the apps need each other in a circle: " in dotbase(project, "render").err
+
+
+def test_a_folder_that_is_no_project_is_refused(tmp_path: Path) -> None:
+    refused(tmp_path, f"{tmp_path} holds no apps.yaml; name the project's folder with --project.")
+
+
+def test_the_project_is_found_from_a_folder_inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project / "schema/shop")
+    assert Project.find().root == project.resolve()
+
+
+def test_an_app_without_policies_is_refused(project: Path) -> None:
+    (project / "policies/shop.yaml").unlink()
+    refused(
+        project,
+        "policies/shop.yaml: app shop has no policies; write the file; what it does not say is denied.",
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["policies/till.yaml", "cron/shop.yml", "schema/till/0001_till.sql.j2", "functions/till/a.sql.j2"]
+)
+def test_files_of_an_app_that_is_not_declared_are_refused(project: Path, name: str) -> None:
+    write(project, name, "")
+    place = name if "yml" in name or "yaml" in name else name.rpartition("/")[0]
+    refused(
+        project, f"{place}: it belongs to no app of apps.yaml; add the app's row, or rename or delete it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (f"sold_out:\n{ERROR}sold_out:\n{ERROR}", ":7: `sold_out` stands twice, the first time in line 1; "),
+        (f"SoldOut:\n{ERROR}", ":1: `SoldOut [key]`: String should match pattern"),
+        (
+            f"sold_out:\n{ERROR.replace('ZS001', 'ZS1')}",
+            ":2: `sold_out sqlstate`: String should match pattern",
+        ),
+        (f"sold_out:\n{ERROR.replace('409', '200')}", ":3: `sold_out status`: Input should be greater than"),
+        (
+            f"sold_out:\n{ERROR.replace('  ko: 품절입니다.' + chr(10), '')}",
+            ":1: `sold_out ko`: Field required; mend that entry.",
+        ),
+        (
+            f"sold_out:\n{ERROR}gone:\n{ERROR}",
+            ":8: SQLSTATE ZS001 is declared already, at functions/shop/errors.yaml:2; give one of them ",
+        ),
+    ],
+)
+def test_a_mistake_in_errors_is_refused(project: Path, text: str, sentence: str) -> None:
+    write(project, "functions/shop/errors.yaml", text)
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: functions/shop/errors.yaml{sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "size:\n  type: integer\n  default: '5'\n  about: Size.\n",
+            ":3: `default` of setting size is no integer; write integers bare, times and intervals quoted.",
+        ),
+        (
+            "size:\n  type: number\n  default: 5\n  about: Size.\n",
+            ":2: `size type`: Input should be 'integer', 'boolean', 'text', 'time' or 'interval'; "
+            "mend that entry.",
+        ),
+    ],
+)
+def test_a_mistake_in_settings_is_refused(project: Path, text: str, sentence: str) -> None:
+    write(project, "functions/shop/settings.yaml", text)
+    refused(project, f"functions/shop/settings.yaml{sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "tables:\n  carts:\n    - {role: anon, command: read, rows: all}\n",
+            ":3: `tables carts 0 command`: Input should be 'select', 'insert', 'update' or 'delete'; "
+            "mend that entry.",
+        ),
+        (
+            "tables: {}\ndoors:\n  buy: [anon]\n  buy: [authenticated]\n",
+            ":4: `buy` stands twice, the first time in line 3; keep one of them.",
+        ),
+        ("tables: {}\nwindows: {}\n", ":2: `windows`: Extra inputs are not permitted; mend that entry."),
+    ],
+)
+def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: str) -> None:
+    write(project, "policies/shop.yaml", text)
+    refused(project, f"policies/shop.yaml{sentence}")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            f"sweep:\n{JOB.replace('0 3', '0 25')}",
+            ":3: `sweep schedule`: no cron schedule: ",
+        ),
+        (f"sweep:\n{JOB.replace('0 3 ', '0 ')}", ":3: `sweep schedule`: a schedule has five fields: "),
+        (f"sweep:\n{JOB}  zone: Mars/Base\n", ":6: `sweep zone`: there is no time zone Mars/Base; "),
+        (f"sweep:\n{JOB.replace('60s', 'soon')}", ":5: `sweep time_limit`: String should match pattern"),
+    ],
+)
+def test_a_mistake_in_schedules_is_refused(project: Path, text: str, sentence: str) -> None:
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "tables: {}\n")
+    write(project, "cron/shop.yaml", text)
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: cron/shop.yaml{sentence}")
+
+
+def test_a_job_name_stands_once_in_all_apps(project: Path) -> None:
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "tables: {}\n")
+    write(project, "cron/jobs.yaml", f"sweep:\n{JOB}")
+    write(project, "cron/shop.yaml", f"sweep:\n{JOB}")
+    refused(
+        project, "cron/shop.yaml:1: job sweep is declared already, at cron/jobs.yaml:1; rename one of them."
+    )
+
+
+def test_schedules_need_the_app_that_runs_them(project: Path) -> None:
+    write(project, "cron/shop.yaml", f"sweep:\n{JOB}")
+    refused(
+        project,
+        "cron/shop.yaml: app shop has schedules, but does not need the app that runs them; "
+        "add jobs to its `needs` in apps.yaml, or delete the file.",
+    )
+
+
+def test_a_door_stands_once_in_all_apps(project: Path) -> None:
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "doors:\n  buy: [anon]\n")
+    write(project, "policies/shop.yaml", "tables: {}\ndoors:\n  buy: [anon]\n")
+    refused(
+        project,
+        "policies/shop.yaml:3: door buy is declared already, at policies/jobs.yaml:2; "
+        "rename one of the two functions.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("second", "sentence"),
+    [
+        (f"sold_out:\n{ERROR.replace('ZS001', 'ZS002')}", ":1: error sold_out is declared already, at "),
+        (
+            f"gone:\n{ERROR.replace('ZS001', 'ZS002')}  constraints: [one_cart]\n",
+            ":7: constraint one_cart is declared already, at ",
+        ),
+        (f"gone:\n{ERROR}", ":2: SQLSTATE ZS001 is declared already, at "),
+    ],
+)
+def test_names_of_errors_stand_once_in_all_apps(project: Path, second: str, sentence: str) -> None:
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "tables: {}\n")
+    write(project, "functions/jobs/errors.yaml", f"sold_out:\n{ERROR}  constraints: [one_cart]\n")
+    write(project, "functions/shop/errors.yaml", second)
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: functions/shop/errors.yaml{sentence}functions/jobs/errors.yaml:")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"size: '\xff'\n", ": it cannot be read ('utf-8' codec can't decode byte 0xff"),
+        (b"size: &a [*a]\n", ":"),
+        (b"size: 2025-02-30\n", ": the YAML is broken: day is out of range for month; mend the file."),
+        (b"size: {\x01}\n", ": the YAML is broken: unacceptable character #x0001"),
+        (b"size:\n\t- 1\n", ":2: the YAML is broken: found character '\\t' that cannot start any token"),
+        (b"size: ]\n", ":1: the YAML is broken: "),
+        (b"? [a]\n: 1\n", ":1: "),
+        (b"7: 1\n", ":1: "),
+        (b"--- 1\n--- 2\n", ":2: the YAML is broken: "),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_refused(project: Path, content: bytes, sentence: str) -> None:
+    write(project, "functions/shop/settings.yaml", "").write_bytes(content)
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: functions/shop/settings.yaml{sentence}")
+    assert said.err.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_is_refused(project: Path) -> None:
+    (project / "policies/shop.yaml").unlink()
+    (project / "policies/shop.yaml").mkdir()
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("dotbase: policies/shop.yaml: app shop has no policies; ")
+
+
+@pytest.mark.parametrize("name", ["error.yaml", "settings.yml", "carts.sql"])
+def test_a_file_among_functions_that_nobody_would_read_is_refused(project: Path, name: str) -> None:
+    write(project, f"functions/shop/{name}", "")
+    refused(
+        project,
+        f"functions/shop/{name}: the file's name is none that is read here; "
+        "name it `topic.sql.j2`, errors.yaml or settings.yaml, or move it away.",
+    )
+
+
+def test_each_right_becomes_a_policy_and_a_grant_of_its_columns(project: Path) -> None:
+    write(
+        project,
+        "policies/shop.yaml",
+        "tables:\n  carts:\n    - {role: cron, command: update, rows: own, columns: [a, b]}\n",
+    )
+    step = next(step for step in render_steps(Project(project), Variables()) if "#tables" in step.key)
+    assert (step.key, step.line) == ("policies/shop.yaml#tables.carts", 2)
+    assert "alter table shop.carts force row level security;" in step.sql
+    own = "user_id = (select auth.uid())"
+    assert (
+        "create policy cron_update on shop.carts\nfor update to dotbase_cron\n"
+        f"using ({own}) with check ({own});" in step.sql
+    )
+    assert "grant update (\n    a,\n    b\n) on shop.carts to dotbase_cron;" in step.sql

@@ -1,0 +1,217 @@
+"""`dotbase render`: order, the same bytes every time, and one sentence for each broken template."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dotbase.project import Project
+from dotbase.render import Variables, render_steps
+from tests.generator.small import dotbase, make, refused, write
+from tests.harness.server import ROOT
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make(tmp_path)
+
+
+def keys(root: Path) -> list[str]:
+    return [step.key for step in render_steps(Project(root), Variables())]
+
+
+@pytest.mark.parametrize("target", ["postgres", "supabase"])
+def test_the_checkout_renders_to_the_same_bytes_every_time(target: str) -> None:
+    first, second = (dotbase(ROOT, "render", "--target", target) for _ in range(2))
+    assert first.code == 0
+    assert first.out.startswith("-- Source: schema/core/bootstrap.sql.j2\n")
+    assert first.out == second.out
+    assert ("set role dotbase_owner;" in first.out) is (target == "postgres")
+    assert first.out.count("select core.build_doors(") == 4
+
+
+def test_hash_seed_encoding_zone_and_folder_change_nothing(tmp_path: Path) -> None:
+    """As a shell runs it, twice in surroundings that have nothing in common."""
+    texts = [
+        subprocess.run(
+            [sys.executable, "-m", "dotbase.cli", "--project", str(ROOT), "render"],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONIOENCODING": encoding, "TZ": zone},
+            cwd=folder,
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed, encoding, zone, folder in [
+            ("1", "ascii", "UTC", tmp_path),
+            ("2", "utf-8", "Asia/Seoul", ROOT),
+        ]
+    ]
+    assert texts[0] == texts[1]
+
+
+def test_versions_come_first_then_each_app_ends_with_its_doors() -> None:
+    steps = render_steps(Project(ROOT), Variables())
+    kinds = [step.kind for step in steps]
+    assert kinds == sorted(kinds, key=["bootstrap", "versioned", "repeatable"].index)
+    apps = [step.app for step in steps if step.kind == "repeatable"]
+    assert list(dict.fromkeys(apps)) == list(Project(ROOT).apps)
+    for app in Project(ROOT).apps:
+        assert [step.key for step in steps if step.app == app][-1] == f"policies/{app}.yaml#doors"
+    assert len({step.key for step in steps}) == len(steps)
+    assert next(step.key for step in steps if step.kind == "repeatable") == "functions/core/closing.sql.j2"
+
+
+def test_a_folder_gets_a_file_a_step_and_loses_those_of_an_earlier_rendering(
+    project: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    write(project, "functions/shop/carts.sql.j2", "select 1;\n")
+    assert dotbase(project, "render", "--out", str(out)).code == 0
+    (project / "functions/shop/carts.sql.j2").unlink()
+    said = dotbase(project, "render", "--out", str(out))
+    assert (said.code, said.out) == (0, f"3 files in {out}\n")
+    files = sorted(out.iterdir())
+    assert [path.name for path in files] == [
+        "0001_schema_shop_0001_shop.sql",
+        "0002_policies_shop_yaml_grants.sql",
+        "0003_policies_shop_yaml_doors.sql",
+    ]
+    assert "\n".join(path.read_text() for path in files) == dotbase(project, "render").out
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(project: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    write(out, "notes.txt", "mine")
+    refused(
+        project,
+        f"{out} holds notes.txt, which no rendering wrote; name an empty folder or a new one.",
+        "render",
+        "--out",
+        str(out),
+    )
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+
+
+def test_topics_come_after_those_they_need_else_by_name(project: Path) -> None:
+    write(project, "functions/shop/alpha.sql.j2", "-- Alpha.\n-- needs: zulu\nselect 1;\n")
+    write(project, "functions/shop/mike.sql.j2", "select 1;\n")
+    write(project, "functions/shop/zulu.sql.j2", "select 1;\n")
+    assert [key for key in keys(project) if key.startswith("functions/")] == [
+        f"functions/shop/{topic}.sql.j2" for topic in ("mike", "zulu", "alpha")
+    ]
+
+
+def test_a_topic_that_needs_what_is_not_there_is_refused(project: Path) -> None:
+    write(project, "functions/shop/alpha.sql.j2", "-- Alpha.\n-- needs: nothing\nselect 1;\n")
+    refused(
+        project,
+        "functions/shop/alpha.sql.j2:2: it needs topic nothing, which app shop does not have; "
+        "name a file of functions/shop.",
+    )
+
+
+def test_topics_in_a_circle_are_refused(project: Path) -> None:
+    write(project, "functions/shop/a.sql.j2", "-- needs: b\nselect 1;\n")
+    write(project, "functions/shop/b.sql.j2", "-- needs: a\nselect 1;\n")
+    said = dotbase(project, "render")
+    assert said.code == 1
+    assert "the topics of app shop need each other in a circle: " in said.err
+    assert said.err.startswith("dotbase: functions/shop/")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "select 1;\n{% if %}\n",
+            ":2: the template is broken: Expected an expression, got 'end of statement block'; "
+            "mend that line.",
+        ),
+        (
+            "select 1;\n\nselect {{ colour }};\n",
+            ":3: the template uses what it does not know: 'colour' is undefined; templates know app, clock, "
+            "cron_role, master_key_file, own_rows, owner, target, zone.",
+        ),
+        (
+            "select {{ zone.colour }};\n",
+            ":1: the template uses what it does not know: 'str object' has no attribute 'colour'; templates "
+            "know app, clock, cron_role, master_key_file, own_rows, owner, target, zone.",
+        ),
+        (
+            "select 1;\nselect {{ 1 / 0 }};\n",
+            ":2: the template fails: division by zero; mend that line.",
+        ),
+        (
+            "{% include 'missing.sql.j2' %}\n",
+            ":1: template missing.sql.j2 is not there or cannot be read; templates are named by their path",
+        ),
+    ],
+)
+def test_a_broken_template_is_said_with_its_line(project: Path, text: str, sentence: str) -> None:
+    write(project, "functions/shop/carts.sql.j2", text)
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: functions/shop/carts.sql.j2{sentence}")
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("part", "place"),
+    [
+        ("select 1;\n{{ colour }}\n", "functions/shop/part.j2:2: the template uses what it does not know"),
+        ("\n\n{% for %}\n", "functions/shop/part.j2:3: the template is broken: "),
+        ("{% include 'functions/shop/part.j2' %}\n", "functions/shop/part.j2:1: the template fails: "),
+    ],
+)
+def test_a_mistake_in_an_included_file_is_said_with_its_own_place(
+    project: Path, part: str, place: str
+) -> None:
+    write(project, "functions/shop/part.j2", part)
+    write(project, "functions/shop/carts.sql.j2", "select 1;\n\n{% include 'functions/shop/part.j2' %}\n")
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith(f"dotbase: {place}")
+    assert said.err.count("\n") == 1
+
+
+def test_a_mistake_in_a_call_of_a_macro_is_said_with_the_line_of_the_call(project: Path) -> None:
+    write(project, "functions/shop/carts.sql.j2", "select 1;\nselect {{ own_rows(row='x') }};\n")
+    said = dotbase(project, "render")
+    assert said.err.startswith("dotbase: functions/shop/carts.sql.j2:2: the template fails: macro ")
+
+
+def test_a_routine_file_that_is_no_utf8_is_refused(project: Path) -> None:
+    write(project, "functions/shop/carts.sql.j2", "").write_bytes(b"select '\xff';\n")
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("dotbase: functions/shop/carts.sql.j2:1: it cannot be read (")
+
+
+def test_a_file_that_cannot_be_opened_is_refused(project: Path) -> None:
+    write(project, "functions/shop/carts.sql.j2", "").unlink()
+    (project / "functions/shop/carts.sql.j2").symlink_to(project / "nowhere")
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("dotbase: functions/shop/carts.sql.j2:1: it cannot be read (")
+
+
+def test_a_template_that_is_no_utf8_is_refused(project: Path) -> None:
+    (project / "schema/shop/0001_shop.sql.j2").write_bytes(b"select '\xff';\n")
+    said = dotbase(project, "render")
+    assert said.code == 1
+    assert said.err.startswith("dotbase: schema/shop/0001_shop.sql.j2:1: the template is no UTF-8 (")
+
+
+def test_own_rows_is_one_macro_for_templates_and_declarations(project: Path) -> None:
+    write(project, "functions/shop/carts.sql.j2", "select {{ own_rows('buyer_id') }};\n")
+    write(
+        project,
+        "policies/shop.yaml",
+        "tables:\n  carts:\n    - {role: anon, command: select, rows: own}\n",
+    )
+    out = dotbase(project, "render").out
+    assert "select buyer_id = (select auth.uid());" in out
+    assert "using (user_id = (select auth.uid()));" in out

@@ -1,0 +1,139 @@
+"""Versioned files: numbers, rollbacks, what they depend on, and how their heads say they are run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dotbase.project import Project
+from dotbase.render import Variables, render_steps
+from tests.generator.small import dotbase, make, refused, write
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make(tmp_path)
+
+
+def version(project: Path, name: str, text: str = "select 1;\n") -> None:
+    write(project, f"schema/{name}.sql.j2", text)
+    write(project, f"schema/{name}.rollback.sql.j2", "select 2;\n")
+
+
+def two_apps(project: Path) -> None:
+    write(
+        project,
+        "apps.yaml",
+        'zone: Asia/Seoul\napps:\n  a: {needs: [shop], about: "late"}\n  shop: {needs: [], about: "first"}\n',
+    )
+    write(project, "policies/a.yaml", "tables: {}\n")
+
+
+def versions(project: Path) -> list[str | None]:
+    steps = render_steps(Project(project), Variables())
+    return [step.version for step in steps if step.kind == "versioned"]
+
+
+def test_versions_of_an_app_come_after_those_of_the_apps_it_needs(project: Path) -> None:
+    two_apps(project)
+    version(project, "a/0001_tables")
+    version(project, "shop/0002_more")
+    assert versions(project) == ["shop.0001_shop", "shop.0002_more", "a.0001_tables"]
+
+
+def test_a_version_comes_after_what_it_depends_on(project: Path) -> None:
+    two_apps(project)
+    version(project, "a/0001_tables")
+    version(project, "shop/0002_more", "-- More.\n-- depends: a.0001_tables\nselect 1;\n")
+    assert versions(project) == ["shop.0001_shop", "a.0001_tables", "shop.0002_more"]
+
+
+def test_each_version_has_its_rollback_and_its_head(project: Path) -> None:
+    version(
+        project,
+        "shop/0002_index",
+        "-- An index.\n-- transactional: false\n-- boundary: index\ncreate index concurrently i on t (a);\n",
+    )
+    step = render_steps(Project(project), Variables())[1]
+    assert (step.version, step.rollback_sql) == ("shop.0002_index", "select 2;\n")
+    assert (step.transactional, step.boundary) == (False, "index")
+
+
+def test_rendering_twice_in_one_process_finds_the_same_versions(project: Path) -> None:
+    version(project, "shop/0002_more", "-- depends: shop.0001_shop\nselect 1;\n")
+    assert versions(project) == versions(project) == ["shop.0001_shop", "shop.0002_more"]
+
+
+def test_a_number_twice_in_an_app_is_refused(project: Path) -> None:
+    version(project, "shop/0001_zebras")
+    refused(
+        project,
+        "schema/shop/0001_zebras.sql.j2: version 0001 of app shop stands twice, also in 0001_shop.sql.j2; "
+        "give the newer one the next number.",
+    )
+
+
+def test_a_version_without_rollback_is_refused(project: Path) -> None:
+    write(project, "schema/shop/0002_more.sql.j2", "select 1;\n")
+    refused(
+        project,
+        "schema/shop/0002_more.sql.j2: the versioned file has no rollback; "
+        "write 0002_more.rollback.sql.j2 beside it.",
+    )
+
+
+def test_a_rollback_without_version_is_refused(project: Path) -> None:
+    write(project, "schema/shop/0002_more.rollback.sql.j2", "select 1;\n")
+    refused(
+        project,
+        "schema/shop/0002_more.rollback.sql.j2: the rollback has no versioned file; "
+        "add 0002_more.sql.j2 or delete it.",
+    )
+
+
+@pytest.mark.parametrize("name", ["02_More.sql.j2", "0002-more.sql.j2", "0002_more.sql", "more.sql.j2"])
+def test_a_file_name_that_is_no_version_is_refused(project: Path, name: str) -> None:
+    write(project, f"schema/shop/{name}", "select 1;\n")
+    refused(
+        project,
+        f"schema/shop/{name}: the file's name is not `NNNN_name.sql.j2`; "
+        "rename it: four digits, then lower-case words joined by underscores.",
+    )
+
+
+def test_versions_in_a_circle_are_refused(project: Path) -> None:
+    version(project, "shop/0002_b", "-- depends: shop.0003_c\nselect 1;\n")
+    version(project, "shop/0003_c", "-- depends: shop.0002_b\nselect 1;\n")
+    said = dotbase(project, "render")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("dotbase: schema/shop/000")
+    assert "the versions depend on each other in a circle; take one `-- depends:` out." in said.err
+
+
+def test_a_version_that_depends_on_none_that_exists_is_refused(project: Path) -> None:
+    version(project, "shop/0002_b", "-- B.\n-- depends: shop.0009_x\nselect 1;\n")
+    refused(
+        project,
+        "schema/shop/0002_b.sql.j2:2: it depends on version shop.0009_x, which does not exist; "
+        "name a version as `app.NNNN_name`.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("head", "sentence"),
+    [
+        (
+            "-- transactional: no",
+            ":1: `-- transactional:` takes true or false; write one of them.",
+        ),
+        (
+            "-- transactional: false",
+            ":1: a file outside of a transaction stands at a boundary without a name; "
+            "add a line `-- boundary: name` to its head.",
+        ),
+    ],
+)
+def test_a_head_that_says_nothing_clear_is_refused(project: Path, head: str, sentence: str) -> None:
+    version(project, "shop/0002_b", f"{head}\nselect 1;\n")
+    refused(project, f"schema/shop/0002_b.sql.j2{sentence}")
