@@ -57,7 +57,18 @@ class House:
 
 @contextmanager
 def opened() -> Iterator[House]:
-    """A house for the time of a measurement; dropped afterwards."""
+    """A house for the time of a measurement; dropped afterwards, and its server stopped."""
+    was_running = cluster.start(CLUSTER, ROOT).was_running
+    try:
+        with _migrated() as house:
+            yield house
+    finally:
+        if not was_running:
+            cluster.stop(CLUSTER, ROOT)
+
+
+@contextmanager
+def _migrated() -> Iterator[House]:
     options = GlobalOptions(project=ROOT, database_url=None, cluster=CLUSTER)
     variables = Variables(target="postgres", clock="real")
     steps = render_steps(Project(ROOT), variables)
