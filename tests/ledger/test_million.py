@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 from tests.harness.databases import Database
 from tests.ledger.books import HOUSE, PURSE, broken_rules
 
 PEOPLE = 20_000
-TRANSFERS = 200_000  # the million itself stands in benchmarks/, beside its floor
-SECONDS = 20
+TRANSFERS = 1_000_000
 
 POST = f"""
 select ledger.post_many(array(
@@ -22,11 +19,9 @@ select ledger.post_many(array(
 """
 
 
-def test_many_transfers_are_one_statement_once(books: Database) -> None:
-    started = time.monotonic()
+def test_a_million_transfers_are_one_statement_once(books: Database) -> None:
     assert books.value(POST, TRANSFERS) == TRANSFERS
     assert books.value(POST, TRANSFERS) == 0
-    assert time.monotonic() - started < SECONDS
     assert books.value("select count(*) from ledger.balances") == PEOPLE
     total = sum(1 + n % 1000 for n in range(1, TRANSFERS + 1))
     assert books.value("select sum(balance) from ledger.balances") == total
