@@ -27,7 +27,7 @@ def command() -> None:
 def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
     """Make an app: schema, functions, policies, cron, and its line in apps.yaml. It migrates as it is."""
     project = Project.find(options.project)
-    _check(name, "app")
+    _check(name, "an app")
     if name in RESERVED or name.startswith("pg_"):
         raise DotbaseError(f"`{name}` is taken by Postgres or dotbase itself", "choose another name")
     if name in project.apps:
@@ -59,7 +59,7 @@ def new_migration(options: GlobalOptions, app: str, name: str) -> None:
     project = Project.find(options.project)
     if app not in project.apps:
         raise DotbaseError(f"there is no app {app}", f"name one of {', '.join(project.apps)}")
-    _check(name, "migration")
+    _check(name, "a migration")
     folder = project.root / "schema" / app
     taken = [int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql.j2")]
     number = max(taken, default=0) + 1
@@ -76,7 +76,7 @@ def new_migration(options: GlobalOptions, app: str, name: str) -> None:
 def _check(name: str, what: str) -> None:
     if not NAME.match(name):
         raise DotbaseError(
-            f"`{name}` is no name for a {what}",
+            f"`{name}` is no name for {what}",
             "use lower-case letters, digits and underscores, a letter first, at most 40",
         )
 

@@ -1,0 +1,102 @@
+"""`dotbase lint`: each linter's finding is a line, any finding is exit code 1, a clean project is 0."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.generator.shop import POLICIES, ROUTINES, make_shop
+from tests.generator.small import dotbase, make, write
+
+HEADS = ("sqlfluff: ", "squawk: ", "declarations: ", "plpgsql_check: ")
+
+
+def add_version(project: Path, text: str) -> None:
+    write(project, "schema/shop/0002_change.sql.j2", text)
+    write(project, "schema/shop/0002_change.rollback.sql.j2", "alter table shop.carts drop column note;\n")
+
+
+def lint(project: Path) -> dict[str, list[str]]:
+    """The findings by linter; exit code and verdicts agree with them."""
+    said = dotbase(project, "lint")
+    found: dict[str, list[str]] = {}
+    for line in said.out.splitlines():
+        if line.startswith("  "):
+            found[list(found)[-1]].append(line.strip())
+        else:
+            name, _, verdict = line.partition(": ")
+            found[name] = []
+            assert verdict
+    assert said.code == (1 if any(found.values()) else 0)
+    assert said.err == ""
+    return found
+
+
+def test_a_clean_project_is_clean(tmp_path: Path) -> None:
+    said = dotbase(make_shop(tmp_path), "lint")
+    lines = said.out.splitlines()
+    assert said.code == 0, said.out
+    assert [line.startswith(head) for line, head in zip(lines, HEADS, strict=True)] == [True] * 4
+    assert all(line.endswith(": clean") for line in lines)
+
+
+def test_all_linters_find_their_own_in_one_run(tmp_path: Path) -> None:
+    project = make_shop(tmp_path)
+    add_version(
+        project, "alter table shop.carts ADD column note text;\n\ncreate index on shop.carts (note);\n"
+    )
+    write(project, "functions/shop/carts.sql.j2", ROUTINES.replace("c.cart_id = buy.", "c.nope = buy."))
+    write(project, "policies/shop.yaml", POLICIES.replace("  moves: []\n", ""))
+    found = lint(project)
+    assert any(
+        line.startswith("schema/shop/0002_change.sql.j2: line 1: CP01 ") for line in found["sqlfluff"]
+    ), found
+    assert any(
+        line.startswith("schema/shop/0002_change.sql.j2:3: require-concurrent-index-creation: ")
+        for line in found["squawk"]
+    ), found
+    assert [line.partition(";")[0] for line in found["declarations"]] == [
+        "policies/shop.yaml:1: table shop.moves has no line"
+    ]
+    assert any(
+        line.startswith("shop.buy(bigint): line 3: error 42703 column c.nope does not exist")
+        for line in found["plpgsql_check"]
+    ), found
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("alter table shop.carts add column note text not null;\n", "adding-required-field"),
+        ("alter table shop.carts drop column user_id;\n", "ban-drop-column"),
+        ("alter table shop.carts alter column user_id type text;\n", "changing-column-type"),
+    ],
+)
+def test_versions_that_would_lock_or_lose_are_findings(tmp_path: Path, text: str, rule: str) -> None:
+    """In a project that Postgres cannot build: the other linters speak all the same."""
+    project = make(tmp_path)
+    add_version(project, text)
+    found = lint(project)
+    assert any(f"schema/shop/0002_change.sql.j2:1: {rule}: " in line for line in found["squawk"]), found
+    assert [line.partition(";")[0] for line in found["scratch database"]] == [
+        "role dotbase_owner does not exist"
+    ]
+
+
+def test_text_that_is_no_sql_is_a_finding_of_each_that_reads_it(tmp_path: Path) -> None:
+    project = make_shop(tmp_path)
+    write(project, "functions/shop/more.sql.j2", "selekt everything;\n")
+    found = lint(project)
+    assert any(": PRS " in line for line in found["sqlfluff"]), found
+    assert found["scratch database"][0].startswith("functions/shop/more.sql.j2:1: ")
+
+
+def test_the_project_s_python_is_read_where_it_has_some(tmp_path: Path) -> None:
+    project = make_shop(tmp_path)
+    write(project, "pyproject.toml", '[tool.mypy]\nstrict = true\nfiles = ["tool.py"]\n')
+    write(project, "tool.py", "import os\ndef add(a, b):\n    return a + b\n")
+    found = lint(project)
+    assert any("tool.py:1:" in line and "F401" in line for line in found["ruff check"]), found
+    assert found["ruff format"]
+    assert any("tool.py:2: error: Function is missing" in line for line in found["mypy --strict"]), found

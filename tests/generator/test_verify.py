@@ -1,0 +1,136 @@
+"""Declarations against the database: migrate refuses a line for nothing, and a thing without a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
+from dotbase.render import Variables
+from dotbase.verify import problems, verify
+from tests.generator.conftest import new_database
+from tests.generator.rig import Rig
+from tests.generator.shop import POLICIES, ROUTINES, make_shop
+from tests.generator.small import Said, dotbase, write
+from tests.generator.test_migrate_commands import copy_project
+from tests.harness.databases import Database
+from tests.harness.server import Server
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return make_shop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def migrated(server: Server, maintenance: psycopg.Connection[Any], tmp_path_factory: Any) -> Iterator[Rig]:
+    """A database that the untouched shop was migrated to; what is refused leaves it so."""
+    with new_database(server, maintenance) as rig:
+        said = migrate(make_shop(tmp_path_factory.mktemp("shop")), rig)
+        assert said.code == 0, said.err
+        yield rig
+
+
+def migrate(project: Path, rig: Rig) -> Said:
+    return dotbase(project, "--database-url", rig.server.conninfo(rig.name), "migrate")
+
+
+def refused(project: Path, rig: Rig, sentence: str) -> None:
+    """Migrate says one sentence that begins like this, and the database is what it was."""
+    before = rig.catalog()
+    said = migrate(project, rig)
+    assert said.code == 1
+    assert said.err.startswith(f"dotbase: {sentence}")
+    assert said.err.count("\n") == 1
+    assert rig.catalog() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("  moves: []\n", "  moves: []\n  nope: []\n", "5: table shop.nope does not exist; "),
+        ("  moves: []\n", "", "1: table shop.moves has no line; add `moves: []` to close it, "),
+        ("[cart_id]", "[cart_id, nope]", "3: column nope of shop.carts does not exist; "),
+        ("role: authenticated", "role: nobody_here", "3: role nobody_here does not exist; "),
+        ("shelves: [anon]", "shelves: [nobody_here]", "6: role nobody_here does not exist; "),
+        ("shelves: [anon]\n", "shelves: [anon]\n  nope: [anon]\n", "7: view api.nope does not exist; "),
+        ("views:\n  shelves: [anon]\n", "", "view api.shelves has no line; "),
+        ("sweep: [cron]", "sweep: [nobody_here]", "8: role nobody_here does not exist; "),
+        ("sweep: [cron]\n", "sweep: [cron]\n  nope: [cron]\n", "9: function shop.nope does not exist; "),
+        ("buy: [authenticated]", "buy: [nobody_here]", "10: role nobody_here does not exist; "),
+        ("  buy: [authenticated]\n", "  nope: [authenticated]\n", "10: function shop.nope does not exist; "),
+    ],
+)
+def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
+    project: Path, migrated: Rig, old: str, new: str, sentence: str
+) -> None:
+    assert POLICIES.count(old) == 1
+    write(project, "policies/shop.yaml", POLICIES.replace(old, new))
+    place = "policies/shop.yaml:" if sentence[0].isdigit() else "policies/shop.yaml:1: "
+    refused(project, migrated, place + sentence)
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (
+            "create function api.peek() returns int language sql as 'select 1';",
+            "policies/shop.yaml:9: function api.peek is no door; ",
+        ),
+        (
+            "create view api.peeks with (security_invoker = true) as select 1 as one;",
+            "policies/shop.yaml:5: view api.peeks has no line; ",
+        ),
+        ("create view shop.peeks as select 1 as one;", "policies/shop.yaml:5: view shop.peeks is in "),
+        ("create table api.peeks (one int);", "policies/shop.yaml:1: table api.peeks is exposed; "),
+        ("create table shop.later (one int);", "policies/shop.yaml:1: table shop.later has no line; "),
+    ],
+)
+def test_what_a_template_makes_needs_a_line(project: Path, migrated: Rig, more: str, sentence: str) -> None:
+    write(project, "functions/shop/more.sql.j2", f"{more}\n")
+    refused(project, migrated, sentence)
+
+
+def test_a_view_that_reads_as_its_owner_is_refused(project: Path, migrated: Rig) -> None:
+    text = ROUTINES.replace("with (security_invoker = true) as", "as")
+    write(project, "functions/shop/carts.sql.j2", text)
+    refused(project, migrated, "policies/shop.yaml:6: view api.shelves reads as its owner, ")
+
+
+def test_a_broken_condition_of_rows_is_said_with_its_table_s_line(project: Path, migrated: Rig) -> None:
+    write(project, "policies/shop.yaml", POLICIES.replace("rows: own", "rows: nope > 1"))
+    refused(project, migrated, "policies/shop.yaml:")
+
+
+def test_plan_refuses_what_migrate_would_refuse(project: Path, migrated: Rig) -> None:
+    write(project, "policies/shop.yaml", POLICIES.replace("buy:", "sell:"))
+    said = dotbase(project, "--database-url", migrated.server.conninfo(migrated.name), "plan")
+    assert said.code == 1
+    assert said.err.startswith("dotbase: policies/shop.yaml:10: function shop.sell does not exist; ")
+
+
+def test_the_untouched_shop_has_nothing_left_to_do(project: Path, migrated: Rig) -> None:
+    assert "Nothing to do: " in migrate(project, migrated).out
+
+
+def test_the_checkout_has_no_problem_but_a_job_of_no_function_is_one(
+    tmp_path: Path, module_db: Database
+) -> None:
+    project, variables = Project(copy_project(tmp_path)), Variables()
+    with module_db.server.connect(module_db.name) as looking:
+        assert list(problems(looking, project, variables)) == []
+    path = tmp_path / "cron/luckywalk.yaml"
+    text = path.read_text(encoding="utf-8").replace("function: ", "function: no_", 1)
+    path.write_text(text, encoding="utf-8")
+    line = 1 + text[: text.index("function: ")].count("\n")
+    sentence = f"^cron/luckywalk.yaml:{line}: function luckywalk.no_.* does not exist; "
+    with (
+        module_db.server.connect(module_db.name) as looking,
+        pytest.raises(DotbaseError, match=sentence),
+    ):
+        verify(looking, Project(tmp_path), variables)
