@@ -11,6 +11,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from dotbase import cli
+from dotbase.cluster import layout
+from dotbase.cluster.layout import locate
 from tests.harness.server import ROOT
 
 
@@ -28,7 +30,13 @@ def dotbase(project: Path, *arguments: str) -> Said:
     out, err = TextIOWrapper(BytesIO(), encoding="utf-8"), StringIO()
     words = ["dotbase", "--project", str(project), "--cluster", "test", *arguments]
     code: object = 0
-    with patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(err):
+    with (
+        patch.object(sys, "argv", words),
+        # Scratch databases come from the cluster that tests share, not from one of the project's own.
+        patch.object(layout, "locate", lambda name, root=None: locate(name, ROOT)),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
         try:
             cli.main()
         except SystemExit as ended:

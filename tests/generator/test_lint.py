@@ -79,9 +79,7 @@ def test_versions_that_would_lock_or_lose_are_findings(tmp_path: Path, text: str
     add_version(project, text)
     found = lint(project)
     assert any(f"schema/shop/0002_change.sql.j2:1: {rule}: " in line for line in found["squawk"]), found
-    assert [line.partition(";")[0] for line in found["scratch database"]] == [
-        "role dotbase_owner does not exist"
-    ]
+    assert len(found["scratch database"]) == 1
 
 
 def test_text_that_is_no_sql_is_a_finding_of_each_that_reads_it(tmp_path: Path) -> None:
