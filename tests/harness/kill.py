@@ -126,8 +126,9 @@ class Torture:
 @contextmanager
 def torture(seed: int) -> Iterator[Torture]:
     """The torture cluster for one test: nobody else's sessions are in it meanwhile."""
-    server = start("torture")
+    # Looked at only in turn: while somebody else kills in it, it recovers and takes no connection.
     with one_process("torture"):
+        server = start("torture")
         with server.connect("postgres") as maintenance:
             template = templates.ensure(server, maintenance, templates.steps(server))
             database = Clones(server, maintenance, template).make()
