@@ -19,6 +19,7 @@ class Findings:
         self.own_answers: Counter[str] = Counter()
         self.clones: list[float] = []
         self.kill_seeds: list[int] = []
+        self.figures: Counter[str] = Counter()
 
     def as_json(self) -> dict[str, Any]:
         """For the wire from a worker to its controller."""
@@ -28,6 +29,7 @@ class Findings:
             "own_answers": dict(self.own_answers),
             "clones": self.clones,
             "kill_seeds": self.kill_seeds,
+            "figures": dict(self.figures),
         }
 
     def merge(self, value: dict[str, Any]) -> None:
@@ -37,6 +39,7 @@ class Findings:
         self.own_answers.update(value["own_answers"])
         self.clones += value["clones"]
         self.kill_seeds += value["kill_seeds"]
+        self.figures.update(value["figures"])
 
 
 FINDINGS = pytest.StashKey[Findings]()

@@ -1,4 +1,4 @@
-"""What the harness adds to pytest: the coverage option, and two lines in the summary."""
+"""What the harness adds to pytest: the coverage option, and the section "dotbase" in the summary."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.harness.coverage import share, uncovered_lines
+from tests.harness.figures import figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
 
@@ -70,6 +71,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the findings up, or judge them."""
     findings = session.config.stash[FINDINGS]
     findings.own_answers.update(own_answers)
+    findings.figures.update(figures)
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[WORKER_KEY] = findings.as_json()
         return
@@ -79,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """How often the fixture answered itself, what clones cost, what of PL/pgSQL was executed."""
+    """How often the fixture answered itself, what clones cost, what tests counted, what of PL/pgSQL was executed."""
     findings = config.stash[FINDINGS]
     lines: list[str] = []
     if findings.own_answers:
@@ -91,6 +93,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if findings.clones:
         mean = 1000 * sum(findings.clones) / len(findings.clones)
         lines.append(f"{len(findings.clones)} databases cloned and dropped, {mean:.0f} ms each.")
+    lines += [f"{number:,} {name}." for name, number in sorted(findings.figures.items())]
     if findings.statements:
         lines += _coverage_lines(findings, config.getoption("--plpgsql-coverage"))
     if lines:
