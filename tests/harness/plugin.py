@@ -81,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """How often the fixture answered itself, what clones cost, what tests counted, what of PL/pgSQL was executed."""
+    """Own answers of the fixture, cost of clones, what tests counted, coverage of PL/pgSQL."""
     findings = config.stash[FINDINGS]
     lines: list[str] = []
     if findings.own_answers:
