@@ -1,5 +1,5 @@
 # What a newcomer types. Each target sets up what it needs first.
-.PHONY: help setup demo report-shot test lint bench torture lock
+.PHONY: help setup node-packages demo report-shot test lint bench torture lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
 DOTBASE := .venv/bin/dotbase
@@ -9,6 +9,9 @@ help: ## This list
 
 setup: ## Install what is missing: Debian packages, .venv with the locked versions
 	@scripts/setup
+
+node-packages: setup
+	@scripts/node-packages
 
 demo: setup ## A lottery quarter on real data: twelve draws, 500 walkers, a report
 	@.venv/bin/python -m demo $(DEMO_ARGS)
