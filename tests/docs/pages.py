@@ -1,0 +1,72 @@
+"""The pages written for people, and what can be taken from them: links, paths, commands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tests.harness.server import ROOT
+
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+CODE = re.compile(r"`([^`\n]+)`")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One line of a fenced `sh` block; `said` is the comment behind it."""
+
+    page: str
+    line: int
+    text: str
+    said: str
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line} {self.text}"
+
+
+@cache
+def pages() -> dict[str, str]:
+    """Text by path from the root: README.md and everything in docs/."""
+    paths = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return {str(path.relative_to(ROOT)): path.read_text() for path in paths}
+
+
+def links() -> Iterator[tuple[str, str]]:
+    """(page, target) of every link that stays in the repository."""
+    for page, text in pages().items():
+        for target in LINK.findall(FENCE.sub("", text)):
+            if "://" not in target:
+                yield page, target
+
+
+def code_spans() -> Iterator[tuple[str, str]]:
+    """(page, text) of everything between single backticks."""
+    for page, text in pages().items():
+        for span in CODE.findall(FENCE.sub("", text)):
+            yield page, span
+
+
+def commands() -> Iterator[Command]:
+    """Every line of every `sh` block, continued lines joined."""
+    for page, text in pages().items():
+        for block in FENCE.finditer(text):
+            if block[1] not in ("sh", "bash", "console"):
+                continue
+            first = text[: block.start(2)].count("\n") + 1
+            lines = block[2].replace("\\\n", "\0").split("\n")
+            for number, line in enumerate(lines):
+                before = "\n".join(lines[:number]).count("\0")
+                command, _, comment = line.replace("\0", " ").partition(" #")
+                if command.strip() and not command.startswith("#"):
+                    yield Command(page, first + number + before, " ".join(command.split()), comment.strip())
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors that code hosts make of a page's headings."""
+    headings = HEADING.findall(FENCE.sub("", path.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
