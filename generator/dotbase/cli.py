@@ -20,6 +20,7 @@ COMMANDS = {
     "rollback": "rollback",
     "status": "status",
     "lint": "lint",
+    "access": "access",
     "new": "new",
 }
 

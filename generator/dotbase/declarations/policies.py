@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 
 from dotbase.declarations import call
 from dotbase.templating import Variables
@@ -12,6 +12,8 @@ from dotbase.yaml_lines import Document, validate
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 CLIENT_ROLES = ("anon", "authenticated", "service_role")
+ADMINISTRATOR = "administrator"
+NO_ROLE = "administrator is a claim and no role of Postgres: only a door, which checks it, can be for it"
 
 
 class Right(BaseModel):
@@ -23,6 +25,15 @@ class Right(BaseModel):
     rows: Annotated[str, StringConstraints(min_length=1)]
     columns: list[Identifier] | None = None
 
+    @model_validator(mode="after")
+    def _holds(self) -> Right:
+        """A line says what will be: nothing that the role would not be held to."""
+        if self.role == ADMINISTRATOR:
+            raise ValueError(NO_ROLE)
+        if self.role == "service_role" and self.rows != "all":
+            raise ValueError("service_role bypasses row-level security: its rows are `all`")
+        return self
+
 
 class Policies(BaseModel):
     """Everything an app allows."""
@@ -33,6 +44,21 @@ class Policies(BaseModel):
     functions: dict[Identifier, list[Identifier]] = {}
     doors: dict[Identifier, list[Identifier]] = {}
 
+    @field_validator("views", "functions")
+    @classmethod
+    def _for_roles(cls, lines: dict[str, list[str]]) -> dict[str, list[str]]:
+        if any(ADMINISTRATOR in roles for roles in lines.values()):
+            raise ValueError(NO_ROLE)
+        return lines
+
+    @field_validator("doors")
+    @classmethod
+    def _one_kind_of_person(cls, doors: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, roles in doors.items():
+            if {ADMINISTRATOR, "authenticated"} <= set(roles):
+                raise ValueError(f"door {name} is for administrators, or for everybody who is signed in")
+        return doors
+
 
 def read(document: Document) -> Policies:
     """An app's policies, checked as far as YAML can be."""
@@ -40,8 +66,11 @@ def read(document: Document) -> Policies:
 
 
 def real_role(role: str, variables: Variables) -> str:
-    """The role's name on the target: `cron` is whatever pg_cron's lines run as."""
-    return variables.cron_role if role == "cron" else role
+    """The role's name on the target: `cron` is whatever pg_cron's lines run as.
+
+    An administrator's role is `authenticated`; the claim that makes him one is checked by the door.
+    """
+    return {"cron": variables.cron_role, ADMINISTRATOR: "authenticated"}.get(role, role)
 
 
 def table_sql(app: str, table: str, rights: list[Right], variables: Variables, own_rows: str) -> str:
@@ -55,6 +84,11 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
         f"select core.drop_policies('{name}');",
         f"revoke all on {name} from public, {', '.join(roles)};",
     ]
+    if not rights:
+        # Restrictive, so that a policy and a grant made by hand open nothing.
+        lines.append(
+            f"create policy nobody on {name}\nas restrictive for all to anon, authenticated\nusing (false);"
+        )
     for right in rights:
         role = real_role(right.role, variables)
         rows = {"own": own_rows, "all": "true"}.get(right.rows, right.rows)

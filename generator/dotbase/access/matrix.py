@@ -1,0 +1,220 @@
+"""The matrix: for every object of the catalog, what each role may do, as the declarations say it.
+
+The catalog gives the rows alone. No right is read from it: what it really grants is for tests to find
+out, which execute every cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import psycopg
+
+from dotbase.access.objects import EXPOSED, Kind, Thing, things
+from dotbase.declarations import policies
+from dotbase.declarations.policies import ADMINISTRATOR, Policies, real_role
+from dotbase.project import Project
+from dotbase.templating import Variables
+from dotbase.yaml_lines import Document, Place, load
+
+COMMANDS: dict[Kind, tuple[str, ...]] = {
+    "schema": ("usage", "create"),
+    "table": ("select", "insert", "update", "delete"),
+    "view": ("select", "insert", "update", "delete"),
+    "door": ("execute",),
+    "function": ("execute",),
+    "sequence": ("select", "usage", "update"),
+}
+OF_COLUMNS = ("select", "insert", "update")
+SIGNED_IN = "authenticated"
+# Any login that no line names.
+STRANGER = "public"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one role may do with one object, or with one column of it.
+
+    rows:    `all`, `own` or an SQL condition; None where there are no rows or no right.
+    refused: what stands in the way: the right is missing, or the door asks for a claim.
+    line:    the declaration that allows it.
+    """
+
+    app: str
+    kind: Kind
+    object: str
+    column: str | None
+    role: str
+    command: str
+    rows: str | None = None
+    refused: Literal["right", "claim"] | None = None
+    line: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the role may."""
+        return self.refused is None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All cells, object by object; apps and roles in the order in which they are shown."""
+
+    apps: tuple[str, ...]
+    roles: tuple[str, ...]
+    things: dict[str, list[Thing]]
+    cells: tuple[Cell, ...]
+
+    def of(self, thing: Thing) -> list[Cell]:
+        """The cells of an object."""
+        return [cell for cell in self.cells if (cell.kind, cell.object) == (thing.kind, thing.title)]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One declared right: whose, what it allows, on which columns (None: all), and where it stands."""
+
+    role: str
+    command: str
+    rows: str | None
+    columns: tuple[str, ...] | None
+    place: str
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The policies of an app and where each of their lines stands."""
+
+    app: str
+    policies: Policies
+    document: Document
+
+
+def declarations(project: Project) -> list[Declared]:
+    """What the project declares, app by app."""
+    found = []
+    for app in project.apps:
+        document = load(project.root / "policies" / f"{app}.yaml", project.root)
+        found.append(Declared(app, policies.read(document), document))
+    return found
+
+
+def build(connection: psycopg.Connection[Any], apps: Sequence[Declared], variables: Variables) -> Matrix:
+    """The matrix of a database that these declarations were applied to."""
+    found = things(connection, [*(one.app for one in apps), EXPOSED])
+    lines = Lines(apps, variables)
+    by_app: dict[str, list[Thing]] = {}
+    for thing in found:
+        by_app.setdefault(lines.app_of(thing), []).append(thing)
+    order = [*(one.app for one in apps), EXPOSED]
+    names = tuple(sorted(by_app, key=order.index))
+    cells = [
+        cell
+        for app in names
+        for thing in by_app[app]
+        for role in lines.roles
+        for cell in _cells(app, thing, role, lines)
+    ]
+    return Matrix(names, lines.roles, by_app, tuple(cells))
+
+
+class Lines:
+    """The declared rights by object."""
+
+    def __init__(self, apps: Sequence[Declared], variables: Variables) -> None:
+        self._variables = variables
+        self._lines: dict[tuple[str, str, str], list[Line]] = {}
+        self._homes: dict[tuple[str, str], str] = {}
+        for one in apps:
+            self._read(one)
+        self.roles = self._all_roles()
+
+    def of(self, thing: Thing) -> list[Line]:
+        """What is declared for an object."""
+        return self._lines.get((thing.kind, thing.schema, thing.name), [])
+
+    def app_of(self, thing: Thing) -> str:
+        """The app that an object belongs to; what is exposed belongs to the app that says so."""
+        return self._homes.get((thing.kind, thing.name), thing.schema)
+
+    def _read(self, one: Declared) -> None:
+        for table, rights in one.policies.tables.items():
+            for number, right in enumerate(rights):
+                columns = tuple(right.columns) if right.columns and right.command != "delete" else None
+                place: Place = ("tables", table, number)
+                self._add(
+                    one, "table", one.app, table, right.role, right.command, right.rows, columns, *place
+                )
+        for view, roles in one.policies.views.items():
+            self._homes[("view", view)] = one.app
+            for role in roles:
+                self._add(one, "view", EXPOSED, view, role, "select", "all", None, "views", view)
+        for name, roles in one.policies.functions.items():
+            for role in roles:
+                self._add(one, "function", one.app, name, role, "execute", None, None, "functions", name)
+        for name, roles in one.policies.doors.items():
+            self._homes[("door", name)] = one.app
+            for role in roles:
+                for kind, schema in (("door", EXPOSED), ("function", one.app)):
+                    self._add(one, kind, schema, name, role, "execute", None, None, "doors", name)
+
+    def _add(
+        self,
+        one: Declared,
+        kind: str,
+        schema: str,
+        name: str,
+        role: str,
+        command: str,
+        rows: str | None,
+        columns: tuple[str, ...] | None,
+        *place: str | int,
+    ) -> None:
+        real = role if role == ADMINISTRATOR else real_role(role, self._variables)
+        line = Line(real, command, rows, columns, one.document.where(*place))
+        self._lines.setdefault((kind, schema, name), []).append(line)
+        # A right on an object is of no use without its schema's.
+        usage = Line(real_role(role, self._variables), "usage", None, None, line.place)
+        self._lines.setdefault(("schema", schema, schema), []).append(usage)
+
+    def _all_roles(self) -> tuple[str, ...]:
+        usual = ["anon", SIGNED_IN, ADMINISTRATOR, "service_role", self._variables.cron_role, "authenticator"]
+        named = {line.role for lines in self._lines.values() for line in lines}
+        return (*usual, *sorted(named - {*usual}), STRANGER)
+
+
+def _cells(app: str, thing: Thing, role: str, lines: Lines) -> Iterator[Cell]:
+    for command in COMMANDS[thing.kind]:
+        columns: Sequence[str | None] = (None,)
+        if thing.columns and command in OF_COLUMNS:
+            columns = thing.columns
+        for column in columns:
+            line, claim = _allowing(lines.of(thing), role, command, column)
+            refused: Literal["right", "claim"] | None = None if line else "right"
+            if line and claim:
+                refused = "claim"
+            yield Cell(
+                app,
+                thing.kind,
+                thing.title,
+                column,
+                role,
+                command,
+                line.rows if line and not claim else None,
+                refused,
+                line.place if line else None,
+            )
+
+
+def _allowing(lines: list[Line], role: str, command: str, column: str | None) -> tuple[Line | None, bool]:
+    """The line that gives the role this, and whether it asks for a claim that the role does not make."""
+    for line in lines:
+        if line.command != command or (line.columns is not None and column not in line.columns):
+            continue
+        if role == line.role or (role == ADMINISTRATOR and line.role == SIGNED_IN):
+            return line, False
+        if role == SIGNED_IN and line.role == ADMINISTRATOR:
+            return line, True
+    return None, False

@@ -1,0 +1,68 @@
+"""`dotbase access`: who may do what, as a table, as JSON, or as a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from dotbase.access import page, terminal
+from dotbase.access.matrix import Cell, build, declarations
+from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
+from dotbase.render import Variables, render_steps
+from dotbase.scratch import scratch_database
+from dotbase.verify import verify
+
+
+@click.command("access")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a cell.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page of coloured cells."
+)
+@click.pass_obj
+def command(options: GlobalOptions, as_json: bool, html: Path | None) -> None:
+    """Show who may do what: roles, objects and commands, as policies/ declares them.
+
+    The objects are those of a scratch database, freshly built from the templates: what no line allows
+    is in the matrix too.
+    """
+    project, variables = Project.find(options.project), Variables()
+    steps = render_steps(project, variables)
+    with scratch_database(
+        options, steps, variables, lambda connection: verify(connection, project, variables)
+    ) as connection:
+        matrix = build(connection, declarations(project), variables)
+    if html is not None:
+        _write(html, page.render(matrix, project))
+    if as_json:
+        click.echo(json.dumps([_json(cell) for cell in matrix.cells], indent=1, ensure_ascii=False))
+    elif html is not None:
+        click.echo(f"{html}: {len(matrix.cells):,} cells")
+    else:
+        terminal.show(matrix, Console())
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise DotbaseError(f"{path} cannot be written ({error.strerror})", "name another file") from None
+
+
+def _json(cell: Cell) -> dict[str, object]:
+    return {
+        "app": cell.app,
+        "kind": cell.kind,
+        "object": cell.object,
+        "column": cell.column,
+        "role": cell.role,
+        "command": cell.command,
+        "allowed": cell.allowed,
+        "rows": cell.rows,
+        "refused": cell.refused,
+        "line": cell.line,
+    }
