@@ -79,6 +79,16 @@ def create(server: Server, name: str) -> SupabaseDatabase:
     return SupabaseDatabase(server, name)
 
 
+def copy(database: SupabaseDatabase, name: str) -> SupabaseDatabase:
+    """A copy of a database, whose connections are closed for it."""
+    database.close()
+    with database.server.connect("postgres", user=ADMIN) as admin:
+        names = {"new": sql.Identifier(name), "old": sql.Identifier(database.name)}
+        admin.execute(sql.SQL("drop database if exists {new} with (force)").format(**names))
+        admin.execute(sql.SQL("create database {new} template {old}").format(**names))
+    return SupabaseDatabase(database.server, name)
+
+
 @contextmanager
 def pg_crons(server: Server) -> Iterator[SupabaseDatabase]:
     """The database that pg_cron lives in, without anything of ours."""

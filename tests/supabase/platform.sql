@@ -116,6 +116,53 @@ grant select, delete on vault.secrets, vault.decrypted_secrets to postgres with 
 
 grant execute on function vault.create_secret, vault.update_secret, vault._decrypt to postgres with grant option;
 
+-- pg_net: two unlogged tables, and functions that queue a request for a worker, which is not here.
+create schema net;
+
+create unlogged table net.http_request_queue (
+    id bigserial,
+    method text not null,
+    url text not null,
+    headers jsonb,
+    body bytea,
+    timeout_milliseconds integer not null
+);
+
+create unlogged table net._http_response (
+    id bigint,
+    status_code integer,
+    content_type text,
+    headers jsonb,
+    content text,
+    timed_out boolean,
+    error_msg text,
+    created timestamptz not null default now()
+);
+
+create function net.http_post(
+    url text, body jsonb default '{}', params jsonb default '{}',
+    headers jsonb default '{"Content-Type": "application/json"}', timeout_milliseconds integer default 5000
+)
+returns bigint
+language sql volatile as $$
+    insert into net.http_request_queue (method, url, headers, body, timeout_milliseconds)
+    values (
+        'POST', http_post.url, http_post.headers, convert_to(http_post.body::text, 'utf8'),
+        http_post.timeout_milliseconds
+    )
+    returning id
+$$;
+
+revoke all on all functions in schema net from public;
+
+grant usage on schema net to postgres, anon, authenticated, service_role;
+
+grant all on all tables in schema net to public;
+
+grant all on all sequences in schema net to public;
+
+grant execute on all functions in schema net to postgres, anon, authenticated, service_role;
+
 -- What Supabase gives by default to whatever is made in `public`.
 alter default privileges for role postgres in schema public
 grant all on tables to postgres, anon, authenticated, service_role;
@@ -144,6 +191,7 @@ when tag in ('CREATE EXTENSION') execute function extensions.grant_pg_cron_acces
 
 do $$
 begin
+    execute format('alter role postgres in database %I set search_path = "$user", public, extensions', current_database());
     if current_database() = current_setting('cron.database_name', true) then
         create extension pg_cron;
         grant usage on schema cron to postgres with grant option;

@@ -41,6 +41,8 @@ create table dotbase.versions (
     constraint versions_state_known check (state in ('applied', 'started'))
 );
 
+create index versions_release_id_idx on dotbase.versions (release_id);
+
 comment on table dotbase.versions is 'Versioned files that are applied, with the text that was applied.';
 comment on column dotbase.versions.position is 'Place in the order of application: rolled back from the highest.';
 comment on column dotbase.versions.source_sha is 'SHA-256 of the template: an applied file must not change.';
@@ -61,6 +63,8 @@ create table dotbase.repeatables (
     references dotbase.releases (release_id) on delete restrict
 );
 
+create index repeatables_release_id_idx on dotbase.repeatables (release_id);
+
 comment on table dotbase.repeatables is 'Repeatable steps as they are in force.';
 comment on column dotbase.repeatables.objects is 'What the step made, read from the catalog: [{"type", "identity"}].';
 comment on column dotbase.repeatables.access is 'Of a table''s step: fingerprint of the table''s grants and row security.';
@@ -75,6 +79,8 @@ create table dotbase.repeatable_history (
     constraint repeatable_history_release_id_fkey foreign key (release_id)
     references dotbase.releases (release_id) on delete restrict
 );
+
+create index repeatable_history_release_id_idx on dotbase.repeatable_history (release_id);
 
 comment on table dotbase.repeatable_history is 'Every text that a repeatable step had, for rollback.';
 comment on column dotbase.repeatable_history.sql is 'The text from this release on; null when the step was removed.';

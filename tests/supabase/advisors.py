@@ -1,0 +1,105 @@
+"""Supabase's own `db advisors` and `db lint`, run on a test's database; and what the design excepts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from tests.harness.server import ROOT
+from tests.supabase.platform import ADMIN, SupabaseDatabase
+
+PROGRAM = ROOT / "node_modules/@supabase/cli-linux-x64/bin/supabase"
+EXCEPTIONS = Path(__file__).parent / "advisors.yaml"
+# Of this cluster alone, which listens on the loopback address: the program knows no sockets.
+PASSWORD = "of the tests' cluster"
+# What says more about how long a database has been in use than about what it is.
+OF_USE = ("unused_index", "table_bloat")
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """One line of an advisor or of the checker of bodies."""
+
+    rule: str
+    object: str
+    detail: str
+
+
+def run(database: SupabaseDatabase, folder: Path, *arguments: str) -> Any:
+    """The program's answer to a command on this database, from a folder that has its config.toml."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "SUPABASE_HOME": str(folder / "home"),
+        # It would ask the network who we are and whether there is a newer one.
+        "SUPABASE_TELEMETRY_DISABLED": "1",
+        "DO_NOT_TRACK": "1",
+        "NO_COLOR": "1",
+        "PGSSLMODE": "disable",
+    }
+    done = subprocess.run(
+        [PROGRAM, *arguments, f"--remote={url(database)}", "--output-format", "json", "--agent", "no"],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment,
+        timeout=60,
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    return json.loads(done.stdout)
+
+
+def configured(folder: Path) -> Path:
+    """A folder with a config.toml that says which schema PostgREST exposes."""
+    (folder / "supabase").mkdir(parents=True)
+    (folder / "supabase/config.toml").write_text('project_id = "dotbase"\n\n[api]\nschemas = ["api"]\n')
+    return folder
+
+
+def url(database: SupabaseDatabase) -> str:
+    """The database's address over TCP, as the platform's `postgres`, who gets a password for it."""
+    with database.server.connect("postgres", user=ADMIN) as admin:
+        admin.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(PASSWORD)))
+    port = conninfo_to_dict(database.server.conninfo(database.name))["port"]
+    quoted = PASSWORD.replace(" ", "%20").replace("'", "%27")
+    return f"postgresql://postgres:{quoted}@127.0.0.1:{port}/{database.name}"
+
+
+def advised(database: SupabaseDatabase, folder: Path) -> set[Finding]:
+    """What `db advisors` finds, of every kind and level."""
+    answer = run(database, folder, "db", "advisors", "--level", "info")
+    return {Finding(row["name"], _object(row), row["detail"]) for row in answer["results"]}
+
+
+def _object(row: dict[str, Any]) -> str:
+    about = row["metadata"] or {}
+    return f"{about.get('schema', '')}.{about.get('name', '')}"
+
+
+def linted(database: SupabaseDatabase, folder: Path, schemas: list[str]) -> set[Finding]:
+    """What `db lint` finds in the bodies of these schemas' routines, warnings and errors."""
+    answer = run(database, folder, "db", "lint", "--level", "warning", "--schema", ",".join(schemas))
+    return {
+        Finding(issue["level"], row["function"], issue["message"])
+        for row in answer["results"]
+        for issue in row["issues"]
+    }
+
+
+def excepted() -> dict[tuple[str, str], str]:
+    """(rule, object) → reason, of every listed exception."""
+    listed = yaml.safe_load(EXCEPTIONS.read_text())
+    return {
+        (rule, name): " ".join(group["reason"].split())
+        for rule, groups in listed.items()
+        for group in groups
+        for name in group["objects"]
+    }
