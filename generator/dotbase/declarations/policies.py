@@ -89,11 +89,6 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
         lines.append(
             f"create policy nobody on {name}\nas restrictive for all to anon, authenticated\nusing (false);"
         )
-    if not rights:
-        # Restrictive, so that a policy and a grant made by hand open nothing.
-        lines.append(
-            f"create policy nobody on {name}\nas restrictive for all to anon, authenticated\nusing (false);"
-        )
     for right in rights:
         role = real_role(right.role, variables)
         rows = {"own": own_rows, "all": "true"}.get(right.rows, right.rows)
