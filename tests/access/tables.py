@@ -1,0 +1,118 @@
+"""Tables and views: every command, on every column, on one's own row and on another's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dotbase.access.matrix import Cell
+from dotbase.access.objects import Thing
+from tests.access.callers import Caller, Session
+from tests.access.world import CELLS, Finding, World, row_condition
+from tests.access.writes import allowed_writes
+from tests.harness.figures import count
+
+# Nobody but the owner may do these to any table, and no line can allow it.
+NEVER = {
+    "truncate": "truncate {name} cascade",
+    "trigger": "create trigger intruder after insert on {name} for each row "
+    "execute function pg_catalog.suppress_redundant_updates_trigger()",
+    "policy": "create policy intruder on {name} using (true)",
+    "disable row-level security": "alter table {name} disable row level security",
+}
+# A view's column that is no column of its table, or a view that is no plain view: nobody can write it.
+UNWRITABLE = ("0A000", "55000", "42809")
+
+
+def try_table(world: World, session: Session, thing: Thing) -> list[Finding]:
+    """Every cell of one caller and one table or view; what is not as declared."""
+    findings = list(_try(world, session, thing))
+    if thing.title in world.stored and world.stored[thing.title] != world.content(thing.title):
+        world.keep([thing.title])
+        what = "what is stored has changed"
+        findings.append(Finding(session.caller.name, "any", thing.title, None, "all rows", what))
+    return findings
+
+
+def _try(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
+    cells = world.cells(thing, session.caller)
+    yield from _denied(session, thing, [cell for cell in cells if not cell.allowed])
+    allowed = [cell for cell in cells if cell.allowed]
+    for cell in allowed:
+        if cell.command == "select":
+            yield from _select(world, session, thing, cell)
+    if thing.kind == "table":
+        yield from allowed_writes(world, session.caller, thing, allowed)
+        yield from _never(session, thing)
+
+
+def _denied(session: Session, thing: Thing, cells: Sequence[Cell]) -> Iterator[Finding]:
+    tried = [(cell, *how) for cell in cells for how in statements(session.caller, thing, cell)]
+    refusals = session.attempts([statement for _, _, statement in tried])
+    count(CELLS, len(tried))
+    for (cell, whose, _), refusal in zip(tried, refusals, strict=True):
+        unwritable = UNWRITABLE if thing.kind == "view" and cell.command != "select" else ()
+        if refusal is None:
+            yield _finding(session, cell, whose, "went through, though no line allows it")
+        elif not refusal.for_want_of_a_right and refusal.sqlstate not in unwritable:
+            what = f"stopped for another reason than a missing right: {refusal}"
+            yield _finding(session, cell, whose, what)
+
+
+def statements(caller: Caller, thing: Thing, cell: Cell) -> Iterator[tuple[str, str]]:
+    """The command by itself, which needs no other right, then on one's own row and on another's."""
+    name, column = thing.title, _quoted(cell.column)
+    bare = {
+        "select": f"select {column} from {name}",
+        "insert": f"insert into {name} ({column}) values (default)",
+        "update": f"update {name} set {column} = default",
+        "delete": f"delete from {name}",
+    }[cell.command]
+    yield "any row", bare
+    if "user_id" not in thing.columns:
+        return
+    for whose, user_id in (("own row", caller.user_id), ("another's row", caller.other_id)):
+        if user_id is None:
+            continue
+        if cell.command != "insert":
+            yield whose, f"{bare} where user_id = '{user_id}'"
+        elif cell.column == "user_id":
+            yield whose, f"insert into {name} (user_id) values ('{user_id}')"
+        else:
+            yield whose, f"insert into {name} (user_id, {column}) values ('{user_id}', default)"
+
+
+def _select(world: World, session: Session, thing: Thing, cell: Cell) -> Iterator[Finding]:
+    column = f"{_quoted(cell.column)}::text"
+    if refusal := session.attempt(f"select {column} from {thing.title}"):
+        yield _finding(session, cell, "own row", f"refused, though a line allows it: {refusal}")
+        return
+    seen = sorted(session.rows(f"select {column} from {thing.title}"), key=str)
+    if thing.kind == "view":
+        # What its reader may read of the tables himself, no more and no less.
+        definition = world.db.value("select pg_get_viewdef(%s::regclass)", thing.title)
+        query = f"select {column} from ({definition.rstrip(';')}) as v"
+        should = sorted(session.rows(query), key=str)
+    else:
+        condition = row_condition(session.caller, cell)
+        should = world.visible(f"select {column} from {thing.title} where {condition}", session.caller)
+    count(CELLS, 2 if "user_id" in thing.columns else 1)
+    if seen != should:
+        what = f"sees {len(seen)} rows, should see {len(should)}"
+        yield _finding(session, cell, "own and others' rows", what)
+
+
+def _never(session: Session, thing: Thing) -> Iterator[Finding]:
+    refusals = session.attempts([statement.format(name=thing.title) for statement in NEVER.values()])
+    count(CELLS, len(NEVER))
+    for command, refusal in zip(NEVER, refusals, strict=True):
+        if refusal is None or not refusal.for_want_of_a_right:
+            said = str(refusal or "went through")
+            yield Finding(session.caller.name, command, thing.title, None, "the table", said)
+
+
+def _finding(session: Session, cell: Cell, whose: str, what: str) -> Finding:
+    return Finding(session.caller.name, cell.command, cell.object, cell.column, whose, what)
+
+
+def _quoted(column: str | None) -> str:
+    return '"{}"'.format((column or "").replace('"', '""'))

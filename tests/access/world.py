@@ -1,0 +1,115 @@
+"""A database to try the matrix on: its cells, its callers, and how the owner looks at what they did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from dotbase.access.matrix import Cell, Declared, Matrix, build, declarations
+from dotbase.access.objects import Thing
+from dotbase.project import Project
+from dotbase.templating import Variables
+from tests.access.callers import Caller, Session, become
+from tests.harness.databases import Database
+from tests.harness.server import ROOT
+
+PROJECT = Project(ROOT)
+CELLS = "cells of the access matrix executed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A cell that is not what the declarations say."""
+
+    caller: str
+    command: str
+    object: str
+    column: str | None
+    whose: str
+    what: str
+
+    def __str__(self) -> str:
+        column = f".{self.column}" if self.column else ""
+        return f"{self.caller}: {self.command} {self.object}{column} ({self.whose}): {self.what}"
+
+
+@dataclass
+class World:
+    """A database, the matrix that its declarations promise, and sessions of everybody."""
+
+    db: Database
+    matrix: Matrix
+    sessions: dict[str, Session]
+    stored: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def things(self) -> dict[str, Thing]:
+        """The objects by the name that is printed."""
+        return {thing.title: thing for things in self.matrix.things.values() for thing in things}
+
+    @cached_property
+    def _cells(self) -> dict[tuple[str, str], list[Cell]]:
+        cells: dict[tuple[str, str], list[Cell]] = {}
+        for cell in self.matrix.cells:
+            cells.setdefault((cell.object, cell.role), []).append(cell)
+        return cells
+
+    def cells(self, thing: Thing, caller: Caller) -> list[Cell]:
+        """What the declarations say of one caller and one object."""
+        return [cell for cell in self._cells[(thing.title, caller.role)] if cell.kind == thing.kind]
+
+    def of_kind(self, *kinds: str) -> list[Thing]:
+        """The objects of these kinds."""
+        return [thing for thing in self.things.values() if thing.kind in kinds]
+
+    def keep(self, names: Sequence[str]) -> None:
+        """Remember what these tables hold."""
+        for name in names:
+            self.stored[name] = self.content(name)
+
+    def content(self, name: str) -> str:
+        """All rows of a table, whole, as the owner sees them."""
+        rows = "string_agg(t::text, e'\\n' order by t::text)"
+        return str(self.db.value(f"select coalesce({rows}, '') from {name} as t"))
+
+    def visible(self, query: str, caller: Caller) -> list[tuple[Any, ...]]:
+        """What the owner sees where the caller's claims are set: for conditions that ask for them."""
+        with self.db.owner.transaction():
+            if caller.person is not None:
+                claims = json.dumps({**caller.person.claims}, default=str)
+                self.db.owner.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+            rows = self.db.owner.execute(query.encode()).fetchall()
+        return sorted((tuple(row.values()) for row in rows), key=str)
+
+    @contextmanager
+    def acting(self, caller: Caller) -> Iterator[None]:
+        """The owner's connection acts as the caller, inside of a transaction that the owner holds."""
+        owner = self.db.owner
+        login = "dotbase_cron" if caller.login == "dotbase_cron" else "authenticator"
+        owner.execute(f"set local session authorization {login}".encode())
+        become(owner, caller, local=True)
+        yield
+        owner.execute("reset session authorization")
+        owner.execute("select set_config('request.jwt.claims', '', true)")
+
+
+def matrix_of(db: Database, declared: Sequence[Declared] | None = None) -> Matrix:
+    """The matrix of a test's database."""
+    with db.server.connect(db.name) as connection:
+        return build(connection, declared or declarations(PROJECT), Variables())
+
+
+def report(findings: Sequence[Finding]) -> str:
+    """A line a finding."""
+    return "\n".join(["", *map(str, findings)])
+
+
+def row_condition(caller: Caller, cell: Cell) -> str:
+    """Which rows a line gives to a caller, as the owner would say it."""
+    if cell.rows == "own":
+        return f"user_id = '{caller.user_id}'" if caller.user_id else "false"
+    return "true" if cell.rows == "all" else f"({cell.rows})"
