@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import resources
 from typing import Any
 
 import psycopg
@@ -34,6 +35,14 @@ def scratch_database(
     It is on the checkout's local cluster, whatever server the options name: nobody else's server
     gets databases that it did not ask for. The cluster is started when it does not run.
     """
+    with empty_database(options, variables) as url, connect(url) as connection:
+        build(connection, steps, variables, verify)
+        yield connection
+
+
+@contextmanager
+def empty_database(options: GlobalOptions, variables: Variables) -> Iterator[str]:
+    """The URL of a database without anything of ours; for Supabase, with a shape of what it brings."""
     cluster.start(options.cluster, options.project)
     name = f"{PREFIX}{secrets.token_hex(6)}"
     with connect(cluster.local_url(options.cluster, "postgres", root=options.project)) as maintenance:
@@ -43,9 +52,11 @@ def scratch_database(
         maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         try:
             url = cluster.local_url(options.cluster, name, root=options.project)
-            with connect(url) as connection:
-                build(connection, steps, variables, verify)
-                yield connection
+            if variables.target == "supabase":
+                with connect(url) as connection:
+                    shape = resources.files("dotbase").joinpath("templates", "supabase.sql").read_text()
+                    connection.execute(shape.encode())
+            yield url
         finally:
             _drop(maintenance, name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import cast
 
@@ -9,8 +10,11 @@ import click
 
 from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.migrate.prepare import one_sentence
 from dotbase.project import Project
 from dotbase.render import Variables, render_files, render_steps, render_text
+from dotbase.supabase.manifest import Folder
+from dotbase.supabase.render import Wanted, render, variables_of
 from dotbase.templating import Target
 
 MARKER = "-- Source: "
@@ -18,19 +22,40 @@ MARKER = "-- Source: "
 
 @click.command("render")
 @click.option("--target", type=click.Choice(["postgres", "supabase"]), default="postgres", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="A folder: one file a step.")
-@click.option("--clock", type=click.Choice(["real", "movable"]), default="real", hidden=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="A folder: one file a step; for supabase, the folder that holds supabase/migrations.",
+)
+@click.option("--name", help="Of the new migration, for supabase. [default: what changed]")
+@click.option(
+    "--moment",
+    type=click.DateTime(["%Y%m%d%H%M%S"]),
+    help="Version of the new migration, for supabase: 14 digits. [default: now, UTC]",
+)
+@click.option("--clock", type=click.Choice(["real", "movable"]), hidden=True)
 @click.option("--master-key-file", help="Where the server reads the master key of core.secrets.")
 @click.pass_obj
 def command(
-    options: GlobalOptions, target: str, out: Path | None, clock: str, master_key_file: str | None
+    options: GlobalOptions,
+    target: str,
+    out: Path | None,
+    name: str | None,
+    moment: datetime | None,
+    clock: str | None,
+    master_key_file: str | None,
 ) -> None:
     """Print the whole database as SQL, or write it to a folder.
 
     In order and in one session it is the database: `dotbase render | psql -v ON_ERROR_STOP=1 -1 …`.
+    For supabase, a folder gets the migrations for `supabase db push`: each time a new one for what has
+    changed since the last; a file that is there is never written again.
     """
     project = Project.find(options.project)
-    variables = Variables(cast(Target, target), clock, master_key_file)
+    if target == "supabase" and out is not None:
+        _add(options, project, Wanted(out, name, moment), clock)
+        return
+    variables = Variables(cast(Target, target), clock or "real", master_key_file)
     steps = render_steps(project, variables)
     if out is None:
         # As bytes: the same in every locale.
@@ -39,6 +64,18 @@ def command(
     files = render_files(project, variables, steps)
     _write(out, files)
     click.echo(f"{len(files)} files in {out}")
+
+
+def _add(options: GlobalOptions, project: Project, wanted: Wanted, clock: str | None) -> None:
+    """Add migrations for what has changed."""
+    variables = variables_of(Folder.at(wanted.out), clock)
+    with one_sentence():
+        new = render(options, project, variables, render_steps(project, variables), wanted)
+    for path in new:
+        click.echo(path)
+    click.echo(
+        f"{len(new)} new migrations" if new else "No new migration: nothing has changed since the last."
+    )
 
 
 def _write(out: Path, files: list[tuple[str, str]]) -> None:

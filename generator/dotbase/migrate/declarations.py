@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from dotbase.migrate.plan import table_of
+from dotbase.migrate.recording import note
 
 Connection = psycopg.Connection[Any]
 
@@ -61,7 +62,9 @@ def undeclare(connection: Connection, key: str, app: str, *, keep_settings: bool
         found = connection.execute("select pg_catalog.to_regprocedure(%s) is not null", [routine]).fetchone()
         if found == (True,):
             name = routine.partition("(")[0]
-            connection.execute(f"select {name}(%s, %s::jsonb)".encode(), [app, empty])
+            statement = f"select {name}(%s, %s::jsonb)"
+            connection.execute(statement.encode(), [app, empty])
+            note(connection, statement, [app, empty])
     start_over(connection, key, app)
     table = table_of(key)
     if table is not None:

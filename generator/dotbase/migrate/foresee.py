@@ -18,8 +18,6 @@ def declarations(
     options: GlobalOptions, project: Project, variables: Variables, steps: Sequence[Step]
 ) -> str | None:
     """Refuse what `migrate` would refuse, or say why that could not be found out."""
-    if variables.target != "postgres":
-        return f"declarations are not checked beforehand for target {variables.target}: migrate does it."
     try:
         cluster.start(options.cluster, options.project)
     except DotbaseError as error:

@@ -9,6 +9,7 @@ import sqlparse
 from psycopg import generators, pq
 
 from dotbase.migrate.failures import refused
+from dotbase.migrate.recording import note
 from dotbase.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -31,6 +32,7 @@ def run(connection: Connection, step: Step) -> None:
             if connection.broken:
                 raise error
             raise refused(step, error, _position(step.sql, number, error)) from error
+    note(connection, step.sql, source=step.key)
 
 
 def _position(text: str, number: int, error: psycopg.Error) -> int:

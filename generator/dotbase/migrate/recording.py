@@ -1,0 +1,88 @@
+"""A connection that keeps what a migration did to its database, to be written into files."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import pq
+
+# What a migration does to objects by itself, beside the texts of the steps and the books.
+DOES = re.compile(r"\s*(alter|create|drop|grant|revoke|notify)\b")
+BOOKS = re.compile(r"\bdotbase\.")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL that was run.
+
+    source:      key of the step whose text it is; None for what the migration does by itself.
+    transaction: number of the transaction; None outside of one.
+    """
+
+    text: str
+    source: str | None
+    transaction: int | None
+
+
+class Recording(psycopg.Connection[Any]):
+    """Remembers the statements that were not rolled back, but for those about the books.
+
+    after_commit: called with the number of each transaction that was committed.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.statements: list[Statement] = []
+        self.transactions = 0
+        self.after_commit: Callable[[int], None] = lambda number: None
+
+    def note(self, text: str, source: str | None = None) -> None:
+        """Remember a text that was run."""
+        inside = self.info.transaction_status != pq.TransactionStatus.IDLE
+        self.statements.append(Statement(text, source, self.transactions if inside else None))
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
+        """Run a statement, and remember it when it changes more than the books."""
+        cursor = super().execute(query, params, **options)
+        text = query.decode() if isinstance(query, bytes) else query
+        if not isinstance(text, str):
+            text = text.as_string(self)
+        if DOES.match(text) and not BOOKS.search(text):
+            note(self, text, params)
+        return cursor
+
+    @contextmanager
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Iterator[psycopg.Transaction]:
+        """A transaction or savepoint; what is rolled back is forgotten."""
+        mark = len(self.statements)
+        outermost = self.info.transaction_status == pq.TransactionStatus.IDLE
+        self.transactions += outermost
+        try:
+            with super().transaction(savepoint_name, force_rollback) as transaction:
+                yield transaction
+        except BaseException:
+            del self.statements[mark:]
+            raise
+        if outermost:
+            self.after_commit(self.transactions)
+
+
+def note(
+    connection: psycopg.Connection[Any],
+    text: str,
+    parameters: Sequence[object] | None = None,
+    *,
+    source: str | None = None,
+) -> None:
+    """Tell a connection that records of a statement that only its caller knows to change something."""
+    if isinstance(connection, Recording):
+        if parameters:
+            text = psycopg.ClientCursor(connection).mogrify(text.encode(), parameters)
+        connection.note(text, source)

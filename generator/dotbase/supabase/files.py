@@ -1,0 +1,129 @@
+"""The texts of new migrations: what a recorded migration did, cut where its transactions end."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlparse
+
+from dotbase.errors import DotbaseError
+from dotbase.migrate.recording import Statement
+from dotbase.supabase.manifest import MARKER
+from dotbase.templating import SUFFIX
+
+MOMENT = "%Y%m%d%H%M%S"
+HEAD = f"{MARKER}. Not to be edited: change the templates and render again."
+LONGEST_NAME = 60
+
+
+@dataclass
+class Piece:
+    """What one file does: a transaction's statements, or a single statement outside of one.
+
+    last: number of the last transaction in it.
+    """
+
+    statements: list[Statement]
+    transactional: bool
+    last: int
+
+
+def cut(statements: Iterable[Statement], committed: Sequence[int]) -> list[Piece]:
+    """One piece a transaction, one a statement outside of transactions; those that do nothing are joined.
+
+    committed: numbers of the transactions that were committed, also of those with nothing but books.
+    """
+    pieces: list[Piece] = []
+    by_transaction: dict[int, list[Statement]] = {number: [] for number in committed}
+    outside: dict[int, list[Statement]] = {}
+    number = 0
+    for statement in statements:
+        if statement.transaction is None:
+            outside.setdefault(number, []).append(statement)
+        else:
+            number = statement.transaction
+            by_transaction[number].append(statement)
+    return _joined(by_transaction, outside, pieces)
+
+
+def _joined(
+    by_transaction: dict[int, list[Statement]], outside: dict[int, list[Statement]], pieces: list[Piece]
+) -> list[Piece]:
+    for number in sorted(by_transaction):
+        inside = by_transaction[number]
+        previous = pieces[-1] if pieces and pieces[-1].transactional else None
+        if previous is not None and not (inside and previous.statements):
+            previous.statements += inside
+            previous.last = number
+        else:
+            pieces.append(Piece(inside, True, number))
+        pieces += [
+            Piece([Statement(text, statement.source, None)], False, number)
+            for statement in outside.get(number, [])
+            for text in single(statement.text)
+        ]
+    return pieces
+
+
+def single(text: str) -> list[str]:
+    """The statements of a text, one by one."""
+    found = (statement.strip() for statement in sqlparse.split(text))
+    return [s for s in found if sqlparse.format(s, strip_comments=True).strip(" \n;")]
+
+
+def text_of(piece: Piece, first: str, books: Sequence[str]) -> str:
+    """The text of a transactional file: the refusal in front, the statements, the books."""
+    parts = [HEAD, "set check_function_bodies = off;", first]
+    for statement in piece.statements:
+        if statement.source is not None:
+            parts.append(f"-- Source: {statement.source}\n{statement.text.strip()}")
+        else:
+            parts.append(f"{statement.text.strip().rstrip(';')};")
+    if books:
+        parts += ["-- The books of dotbase migrate, as it would have written them.", *books]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def text_outside(statement: Statement) -> str:
+    """The text of a file that holds one statement, which no transaction may hold."""
+    return f"{HEAD}\n-- Source: {statement.source}\n{statement.text.rstrip().rstrip(';')};\n"
+
+
+def name_of(pieces: Sequence[Piece], removed: Iterable[str]) -> str:
+    """What the files are about: a versioned file, else the apps."""
+    sources = [s.source for piece in pieces for s in piece.statements if s.source is not None]
+    versioned = [source for source in sources if source.startswith("schema/")]
+    if len(versioned) == 1:
+        return slug(versioned[0].removeprefix("schema/"))
+    apps = dict.fromkeys(re.split(r"[/.]", key)[1] for key in [*(versioned or sources), *removed])
+    return slug("_".join(apps) or "dotbase")
+
+
+def slug(name: str) -> str:
+    """A name for a file. Supabase's program takes an old `…_init.sql` for its own and skips it."""
+    found = re.sub(r"[^a-z0-9]+", "_", name.lower().removesuffix(SUFFIX)).strip("_")[:LONGEST_NAME].strip("_")
+    if not found:
+        raise DotbaseError(f"{name} gives no name of a file", "name it in latin letters, with --name")
+    return f"{found}ial" if re.search(r"(^|_)init$", found) else found
+
+
+def versions(count: int, existing: Sequence[int], moment: datetime) -> list[str]:
+    """Versions of 14 digits from a moment on, a second apart, all greater than those that exist."""
+    newest = max(existing, default=0)
+    start = moment
+    if newest >= int(moment.strftime(MOMENT)):
+        try:
+            start = datetime.strptime(str(newest), MOMENT) + timedelta(seconds=1)
+        except (ValueError, OverflowError):
+            start = None  # type: ignore[assignment]
+    if start is not None:
+        return [(start + timedelta(seconds=number)).strftime(MOMENT) for number in range(count)]
+    found = [str(newest + 1 + number) for number in range(count)]
+    if len(found[-1]) > len(str(10**13)):
+        raise DotbaseError(
+            f"no version of 14 digits comes after {newest}", "give that migration a moment as its version"
+        )
+    return found
