@@ -84,9 +84,28 @@ class Refusal:
 
     @property
     def for_want_of_a_right(self) -> bool:
-        """Whether a privilege was missing; a policy's refusal has the same SQLSTATE."""
-        missing = self.message.startswith(("permission denied", "must be owner"))
-        return self.sqlstate == "42501" and missing
+        """Whether a privilege was missing, on whatever; a policy's refusal has the same SQLSTATE."""
+        return self.sqlstate == "42501" and self.message.startswith(("permission denied", "must be owner"))
+
+    def names(self, schema: str, name: str, kind: str) -> bool:
+        """Whether the missing privilege was on this object, or on the schema that it lies in.
+
+        A function that may be called and then fails on a table, or a view that may be written and whose
+        table may not, is refused with the same SQLSTATE.
+        """
+        kinds = {
+            "table": ["table"],
+            "view": ["view"],
+            "sequence": ["sequence"],
+            "schema": ["schema"],
+        }.get(kind, ["function", "procedure", "aggregate"])
+        missing = [f"permission denied for {kind} {name}" for kind in kinds]
+        owner = [f"must be owner of {kind} {name}" for kind in ("table", "relation", "schema")]
+        return self.for_want_of_a_right and self.message in (
+            *missing,
+            *owner,
+            f"permission denied for schema {schema}",
+        )
 
     @property
     def by_a_policy(self) -> bool:

@@ -69,17 +69,18 @@ def try_routines(
     cells = [cell for thing in things for cell in world.cells(thing, session.caller)]
     refusals = session.attempts([calls[cell.object] for cell in cells])
     count(CELLS, len(cells))
-    for cell, refusal in zip(cells, refusals, strict=True):
-        what = _wrong_call(cell, refusal)
+    of_cells = [thing for thing in things for _ in world.cells(thing, session.caller)]
+    for thing, cell, refusal in zip(of_cells, cells, refusals, strict=True):
+        what = _wrong_call(thing, cell, refusal)
         if what:
             yield _finding(session, cell, what)
 
 
-def _wrong_call(cell: Cell, refusal: Refusal | None) -> str | None:
+def _wrong_call(thing: Thing, cell: Cell, refusal: Refusal | None) -> str | None:
     if cell.refused == "right":
         if refusal is None:
             return "went through, though no line allows it"
-        if not refusal.for_want_of_a_right:
+        if not refusal.names(thing.schema, thing.name, thing.kind):
             return f"was called, though no line allows it: {refusal}"
     elif cell.refused == "claim":
         if refusal is None or (refusal.code, refusal.sqlstate) not in (
@@ -100,7 +101,7 @@ def try_sequence(world: World, session: Session, thing: Thing) -> Iterator[Findi
         for statement in SEQUENCE[cell.command]:
             count(CELLS)
             refusal = session.attempt(statement.format(name=thing.title))
-            if refusal is None or not refusal.for_want_of_a_right:
+            if refusal is None or not refusal.names(thing.schema, thing.name, thing.kind):
                 yield _finding(session, cell, str(refusal or "went through"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import Thing
-from tests.access.callers import Caller, Session
+from tests.access.callers import Caller, Refusal, Session
 from tests.access.world import CELLS, Finding, World, row_condition
 from tests.access.writes import allowed_writes
 from tests.harness.figures import count
@@ -23,9 +23,12 @@ NEVER = {
 UNWRITABLE = ("0A000", "55000", "42809")
 
 
-def try_table(world: World, session: Session, thing: Thing) -> list[Finding]:
-    """Every cell of one caller and one table or view; what is not as declared."""
-    findings = list(_try(world, session, thing))
+def try_table(world: World, session: Session, thing: Thing, *, each_row: bool = True) -> list[Finding]:
+    """Every cell of one caller and one table or view; what is not as declared.
+
+    Without `each_row` a command that no line allows is tried by itself alone.
+    """
+    findings = list(_try(world, session, thing, each_row))
     if thing.title in world.stored and world.stored[thing.title] != world.content(thing.title):
         world.keep([thing.title])
         what = "what is stored has changed"
@@ -33,9 +36,9 @@ def try_table(world: World, session: Session, thing: Thing) -> list[Finding]:
     return findings
 
 
-def _try(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
+def _try(world: World, session: Session, thing: Thing, each_row: bool) -> Iterator[Finding]:
     cells = world.cells(thing, session.caller)
-    yield from _denied(session, thing, [cell for cell in cells if not cell.allowed])
+    yield from _denied(session, thing, [cell for cell in cells if not cell.allowed], each_row)
     allowed = [cell for cell in cells if cell.allowed]
     for cell in allowed:
         if cell.command == "select":
@@ -45,20 +48,20 @@ def _try(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
         yield from _never(session, thing)
 
 
-def _denied(session: Session, thing: Thing, cells: Sequence[Cell]) -> Iterator[Finding]:
-    tried = [(cell, *how) for cell in cells for how in statements(session.caller, thing, cell)]
+def _denied(session: Session, thing: Thing, cells: Sequence[Cell], each_row: bool) -> Iterator[Finding]:
+    tried = [(cell, *how) for cell in cells for how in statements(session.caller, thing, cell, each_row)]
     refusals = session.attempts([statement for _, _, statement in tried])
     count(CELLS, len(tried))
     for (cell, whose, _), refusal in zip(tried, refusals, strict=True):
         unwritable = UNWRITABLE if thing.kind == "view" and cell.command != "select" else ()
         if refusal is None:
             yield _finding(session, cell, whose, "went through, though no line allows it")
-        elif not refusal.for_want_of_a_right and refusal.sqlstate not in unwritable:
+        elif not (_is_missing(refusal, thing) or refusal.sqlstate in unwritable):
             what = f"stopped for another reason than a missing right: {refusal}"
             yield _finding(session, cell, whose, what)
 
 
-def statements(caller: Caller, thing: Thing, cell: Cell) -> Iterator[tuple[str, str]]:
+def statements(caller: Caller, thing: Thing, cell: Cell, each_row: bool) -> Iterator[tuple[str, str]]:
     """The command by itself, which needs no other right, then on one's own row and on another's."""
     name, column = thing.title, _quoted(cell.column)
     bare = {
@@ -68,7 +71,7 @@ def statements(caller: Caller, thing: Thing, cell: Cell) -> Iterator[tuple[str, 
         "delete": f"delete from {name}",
     }[cell.command]
     yield "any row", bare
-    if "user_id" not in thing.columns:
+    if "user_id" not in thing.columns or not each_row:
         return
     for whose, user_id in (("own row", caller.user_id), ("another's row", caller.other_id)):
         if user_id is None:
@@ -105,9 +108,13 @@ def _never(session: Session, thing: Thing) -> Iterator[Finding]:
     refusals = session.attempts([statement.format(name=thing.title) for statement in NEVER.values()])
     count(CELLS, len(NEVER))
     for command, refusal in zip(NEVER, refusals, strict=True):
-        if refusal is None or not refusal.for_want_of_a_right:
+        if refusal is None or not _is_missing(refusal, thing):
             said = str(refusal or "went through")
             yield Finding(session.caller.name, command, thing.title, None, "the table", said)
+
+
+def _is_missing(refusal: Refusal, thing: Thing) -> bool:
+    return refusal.names(thing.schema, thing.name, thing.kind)
 
 
 def _finding(session: Session, cell: Cell, whose: str, what: str) -> Finding:

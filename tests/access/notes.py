@@ -1,0 +1,56 @@
+"""The app of notes in a test's database: its tables, its lines, and rows of everybody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dotbase.access.matrix import Declared
+from dotbase.declarations import policies
+from dotbase.templating import Renderer, Variables
+from dotbase.yaml_lines import load
+from tests.access.callers import ONE, TWO
+from tests.access.world import PROJECT
+from tests.harness.databases import Database
+from tests.harness.people import admin
+
+HERE = Path(__file__).parent
+
+
+def declared() -> Declared:
+    """Its policies."""
+    document = load(HERE / "notes.yaml", HERE)
+    return Declared("notes", policies.read(document), document)
+
+
+def install(db: Database) -> Declared:
+    """Make it as a migration does, with a rendered step for each table, for grants and for doors."""
+    variables = Variables()
+    notes = declared()
+    own_rows = Renderer(PROJECT, variables).own_rows()
+    steps = [(HERE / "notes.sql").read_text()]
+    steps += [
+        policies.table_sql("notes", table, rights, variables, own_rows)
+        for table, rights in notes.policies.tables.items()
+    ]
+    steps += [
+        policies.grants_sql("notes", notes.policies, variables),
+        policies.doors_sql("notes", notes.policies, variables),
+    ]
+    with db.owner.transaction():
+        db.owner.execute("set local role dotbase_owner")
+        for step in steps:
+            db.owner.execute(step.encode())
+    # People have different numbers of rows, so that a count tells whose were seen.
+    for copies, person in enumerate((ONE, TWO, admin), start=1):
+        db.owner.execute(
+            "insert into notes.notes (user_id, title, pinned) "
+            "select %s, format('note %%s of %%s', n, %s::text), n = 1 from generate_series(1, %s) as n",
+            [person.user_id, person.name, copies],
+        )
+    db.owner.execute(
+        "insert into notes.boards (motto, editor, is_public) values "
+        "('everybody''s', 'nobody@example.com', true), ('mine', %s, false), ('also mine', %s, true)",
+        [ONE.claims["email"], ONE.claims["email"]],
+    )
+    db.reload()
+    return notes

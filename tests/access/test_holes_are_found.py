@@ -1,0 +1,337 @@
+"""Holes of every kind, opened one at a time: the executed matrix finds exactly that hole and nothing else.
+
+Opened by hand in the database, as a slip or an attacker would: the declarations stay what they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from dotbase.access.matrix import declarations
+from tests.access import notes
+from tests.access.callers import CALLERS, sessions
+from tests.access.conftest import OPEN, SHUT
+from tests.access.routines import calls, try_routines, try_schema, try_sequence
+from tests.access.tables import try_table
+from tests.access.test_beyond import NEWCOMERS, assert_denied
+from tests.access.world import CELLS, PROJECT, Finding, World, matrix_of, report
+from tests.harness.databases import Database
+from tests.harness.figures import count, figures
+
+Cells = tuple[tuple[str, str, tuple[str | None, ...]], ...]
+EVERYBODY = frozenset(caller.name for caller in CALLERS)
+PEOPLE = frozenset({"walker one", "walker two", "administrator"})
+WALKERS = frozenset({"walker one", "walker two"})
+TICKET = ("ticket_id", "user_id", "round_no", "mask", "created_at")
+TIER = ("round_no", "tier", "winners", "prize_each", "remainder")
+NOTE = ("note_id", "user_id", "title", "pinned", "length")
+SETTINGS_SEQUENCE = "core.setting_changes_setting_change_id_seq"
+IN_FORCE = "round_no in (select r.round_no from luckywalk.rounds as r where r.drawn_result_no = r.result_no)"
+OWN = "user_id = (select auth.uid())"
+ADMINISTRATORS = "core.require_administrator()"
+ADMINISTRATORS_DOORS = (
+    "close_round(round_no integer)",
+    "correct_result(round_no integer, numbers integer[], reason text)",
+    "draw_round(round_no integer)",
+    "enter_result(round_no integer, numbers integer[])",
+    "settle_round(round_no integer)",
+)
+ADMINISTRATORS_SETTINGS = ("list_settings()", "set_setting(name text, value jsonb)")
+
+
+@dataclass(frozen=True)
+class Hole:
+    """SQL that opens it and that closes it, and every cell that is wrong between: callers × (command, object,
+    columns). Without `undo`, it was the check of administrators.
+    """
+
+    name: str
+    sql: str
+    undo: str | None
+    callers: frozenset[str]
+    cells: Cells
+    schemas_open: bool = True
+    more: tuple[tuple[frozenset[str], Cells], ...] = ()
+
+    @property
+    def expected(self) -> set[tuple[str, str, str, str | None]]:
+        """The cells, one by one."""
+        return {
+            (caller, command, name, column)
+            for callers, cells in ((self.callers, self.cells), *self.more)
+            for caller in callers
+            for command, name, columns in cells
+            for column in columns
+        }
+
+
+def calls_of(*doors: str, app: str) -> Cells:
+    """The door and the function behind it."""
+    return tuple(("execute", f"{schema}.{door}", (None,)) for door in doors for schema in ("api", app))
+
+
+HOLES = [
+    Hole(
+        "a grant on a table",
+        "grant select on luckywalk.tickets to anon",
+        "revoke select on luckywalk.tickets from anon",
+        frozenset({"anon"}),
+        (("select", "luckywalk.tickets", TICKET),),
+    ),
+    Hole(
+        "a grant on one column",
+        "grant update (mask) on luckywalk.tickets to authenticated",
+        "revoke update (mask) on luckywalk.tickets from authenticated",
+        PEOPLE,
+        (("update", "luckywalk.tickets", ("mask",)),),
+    ),
+    Hole(
+        "a grant to insert, to a role without a schema",
+        "grant insert (amount) on ledger.transfers to dotbase_cron",
+        "revoke insert (amount) on ledger.transfers from dotbase_cron",
+        frozenset({"dotbase_cron"}),
+        (("insert", "ledger.transfers", ("amount",)),),
+    ),
+    Hole(
+        "a grant to everybody",
+        "grant delete on core.settings to public",
+        "revoke delete on core.settings from public",
+        EVERYBODY,
+        (("delete", "core.settings", (None,)),),
+    ),
+    Hole(
+        "a grant to truncate and to add triggers",
+        "grant truncate, trigger on jobs.runs to service_role",
+        "revoke truncate, trigger on jobs.runs from service_role",
+        frozenset({"service_role"}),
+        (("truncate", "jobs.runs", (None,)), ("trigger", "jobs.runs", (None,))),
+    ),
+    Hole(
+        "row-level security switched off",
+        "alter table luckywalk.round_tiers disable row level security",
+        "alter table luckywalk.round_tiers enable row level security",
+        PEOPLE | {"anon"},
+        (("select", "luckywalk.round_tiers", TIER),),
+    ),
+    Hole(
+        "a policy that shows more rows",
+        "alter policy anon_select on luckywalk.round_tiers using (true)",
+        f"alter policy anon_select on luckywalk.round_tiers using ({IN_FORCE})",
+        frozenset({"anon"}),
+        (("select", "luckywalk.round_tiers", TIER),),
+    ),
+    Hole(
+        "a second policy, which adds rows",
+        "create policy more on notes.notes for select to authenticated using (pinned)",
+        "drop policy more on notes.notes",
+        PEOPLE,
+        (("select", "notes.notes", NOTE),),
+    ),
+    Hole(
+        "a policy that lets others' rows be written",
+        "alter policy authenticated_update on notes.notes using (true) with check (true)",
+        f"alter policy authenticated_update on notes.notes using ({OWN}) with check ({OWN})",
+        PEOPLE,
+        (("update", "notes.notes", ("user_id", "title")),),
+    ),
+    Hole(
+        "a policy that lets others' rows be deleted",
+        "alter policy authenticated_delete on notes.notes using (true)",
+        f"alter policy authenticated_delete on notes.notes using ({OWN})",
+        PEOPLE,
+        (("delete", "notes.notes", (None,)),),
+    ),
+    Hole(
+        "a policy that lets rows be made for others",
+        "alter policy authenticated_insert on notes.notes with check (true)",
+        f"alter policy authenticated_insert on notes.notes with check ({OWN})",
+        PEOPLE,
+        (("insert", "notes.notes", ("user_id",)),),
+    ),
+    Hole(
+        "a policy that lets rows be given away",
+        "alter policy authenticated_update on notes.notes with check (true)",
+        f"alter policy authenticated_update on notes.notes with check ({OWN})",
+        PEOPLE,
+        (("update", "notes.notes", ("user_id",)),),
+    ),
+    Hole(
+        "a condition that got wider",
+        "alter policy anon_select on notes.boards using (is_public or editor like 'walker%')",
+        "alter policy anon_select on notes.boards using (is_public)",
+        frozenset({"anon"}),
+        (("select", "notes.boards", ("board_id", "motto")),),
+    ),
+    Hole(
+        "a policy gone: what a line promises is not given",
+        "drop policy authenticated_select on luckywalk.rounds",
+        "create policy authenticated_select on luckywalk.rounds for select to authenticated using (true)",
+        PEOPLE,
+        (
+            (
+                "select",
+                "luckywalk.rounds",
+                (
+                    *("round_no", "status", "opens_at", "closes_at", "draws_at", "settles_at", "tier1_pot"),
+                    *("tier2_pot", "tier3_prize", "tier4_prize", "tier5_prize", "ticket_count", "seal_root"),
+                    *("closed_at", "result_no", "winning_mask", "drawn_result_no", "drawn_at"),
+                    *("winners_count", "settled_at"),
+                ),
+            ),
+            # Their line asks for rounds.
+            ("select", "luckywalk.round_tiers", TIER),
+        ),
+    ),
+    Hole(
+        "a right gone: what a line promises is refused",
+        "revoke execute on function luckywalk.my_today() from authenticated",
+        "grant execute on function luckywalk.my_today() to authenticated",
+        PEOPLE,
+        calls_of("my_today()", app="luckywalk"),
+    ),
+    Hole(
+        "a function that everybody may call",
+        "grant execute on function luckywalk.open_round() to public",
+        "revoke execute on function luckywalk.open_round() from public",
+        EVERYBODY,
+        (("execute", "luckywalk.open_round()", (None,)),),
+    ),
+    Hole(
+        "a check of the caller that got lost",
+        "create or replace function core.require_administrator() returns text "
+        "language sql stable set search_path = '' as 'select core.caller_role()'",
+        None,
+        WALKERS,
+        (
+            *calls_of(*ADMINISTRATORS_DOORS, app="luckywalk"),
+            *calls_of(*ADMINISTRATORS_SETTINGS, app="core"),
+            *calls_of("wipe_notes()", app="notes"),
+        ),
+    ),
+    Hole(
+        "a view that reads as its owner",
+        "alter view api.round_tiers set (security_invoker = false)",
+        "alter view api.round_tiers set (security_invoker = true)",
+        PEOPLE | {"anon"},
+        (("select", "api.round_tiers", TIER),),
+    ),
+    Hole(
+        "a view that can be written through",
+        "grant update on api.round_tiers to anon",
+        "revoke update on api.round_tiers from anon",
+        frozenset({"anon"}),
+        (("update", "api.round_tiers", TIER),),
+    ),
+    Hole(
+        "a sequence that can be read and advanced",
+        f"grant usage on sequence {SETTINGS_SEQUENCE} to service_role",
+        f"revoke usage on sequence {SETTINGS_SEQUENCE} from service_role",
+        frozenset({"service_role"}),
+        (("select", SETTINGS_SEQUENCE, (None,)), ("usage", SETTINGS_SEQUENCE, (None,))),
+    ),
+    Hole(
+        "a schema to look into",
+        "grant usage on schema ledger to service_role",
+        "revoke usage on schema ledger from service_role",
+        frozenset({"service_role"}),
+        (("usage", "ledger", (None,)),),
+        schemas_open=False,
+    ),
+    Hole(
+        "a schema to build in",
+        "grant create, usage on schema api to anon",
+        "revoke create on schema api from anon",
+        frozenset({"anon"}),
+        (("create", "api", (None,)),),
+        schemas_open=False,
+    ),
+    Hole(
+        "a table that changed hands",
+        "alter table luckywalk.profiles owner to service_role",
+        "alter table luckywalk.profiles owner to dotbase_owner",
+        frozenset({"service_role"}),
+        (
+            *(
+                (command, "luckywalk.profiles", ("user_id", "nickname", "created_at", "updated_at"))
+                for command in ("select", "insert", "update")
+            ),
+            *(
+                (command, "luckywalk.profiles", (None,))
+                for command in ("delete", "truncate", "trigger", "policy", "disable row-level security")
+            ),
+        ),
+        # Its own functions run as the owner, who may not read it any more.
+        more=((PEOPLE, calls_of("my_profile()", app="luckywalk")),),
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def sound(lived: Database, stranger: str) -> Iterator[World]:
+    """The lived week and the app of notes, without a hole; every schema open."""
+    declared = [*declarations(PROJECT), notes.install(lived)]
+    with sessions(lived.server, lived.name, stranger) as opened:
+        world = World(lived, matrix_of(lived, declared), opened)
+        world.keep([thing.title for thing in world.of_kind("table")])
+        yield world
+
+
+def whole_matrix(world: World, *, schemas_open: bool) -> list[Finding]:
+    """Every cell of every caller."""
+    counted = figures[CELLS]
+    names = [thing.title for thing in world.of_kind("schema")]
+    how = calls(world.db, names)
+    findings: list[Finding] = []
+    for session in world.sessions.values():
+        for thing in world.of_kind("table", "view"):
+            findings += try_table(world, session, thing, each_row=False)
+        findings += try_routines(world, session, world.of_kind("door", "function"), how)
+        for thing in world.of_kind("sequence"):
+            findings += try_sequence(world, session, thing)
+        for thing in world.of_kind("schema") if not schemas_open else ():
+            findings += try_schema(world, session, thing)
+    figures[CELLS] = counted  # The same cells as in the other tests.
+    return findings
+
+
+@pytest.mark.parametrize("hole", HOLES, ids=lambda hole: hole.name.replace(" ", "-"))
+def test_the_matrix_finds(sound: World, hole: Hole) -> None:
+    owner = sound.db.owner
+    undo = hole.undo or sound.db.value("select pg_get_functiondef(%s::regprocedure)", ADMINISTRATORS)
+    opened = [thing.title for thing in sound.of_kind("schema")] if hole.schemas_open else []
+    for schema in opened:
+        owner.execute(OPEN.format(schema).encode())
+    owner.execute(hole.sql.encode())
+    try:
+        findings = whole_matrix(sound, schemas_open=hole.schemas_open)
+    finally:
+        owner.execute(undo.encode())
+        for schema in opened:
+            owner.execute(SHUT.format(schema).encode())
+    found = {(one.caller, one.command, one.object, one.column) for one in findings}
+    assert found == hole.expected, report(findings)
+    count("holes in access opened and found")
+
+
+@pytest.mark.parametrize("schemas_open", [False, True])
+def test_without_a_hole_it_finds_nothing(sound: World, schemas_open: bool) -> None:
+    """The last test of the module: every hole before it was closed again."""
+    for schema in [thing.title for thing in sound.of_kind("schema")] if schemas_open else ():
+        sound.db.owner.execute(OPEN.format(schema).encode())
+    findings = whole_matrix(sound, schemas_open=schemas_open)
+    assert not findings, report(findings)
+
+
+def test_a_default_privilege_that_gives_new_functions_away_is_seen(sound: World) -> None:
+    owner = sound.db.owner
+    owner.execute("alter default privileges for role dotbase_owner grant execute on functions to public")
+    owner.execute("set role dotbase_owner")
+    owner.execute(NEWCOMERS["function"][0].format(schema="api").encode())
+    owner.execute("reset role")
+    call = NEWCOMERS["function"][1][0].format(schema="api")
+    with pytest.raises(AssertionError, match="went through"):
+        assert_denied(sound.sessions["anon"].attempt(call), call)
+    count("holes in access opened and found")
