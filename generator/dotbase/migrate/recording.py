@@ -21,12 +21,14 @@ class Statement:
     """SQL that was run.
 
     source:      key of the step whose text it is; None for what the migration does by itself.
-    transaction: number of the transaction; None outside of one.
+    transaction: number of the transaction that it was in, or came after.
+    inside:      False for a statement that was in none.
     """
 
     text: str
     source: str | None
-    transaction: int | None
+    transaction: int
+    inside: bool
 
 
 class Recording(psycopg.Connection[Any]):
@@ -44,7 +46,7 @@ class Recording(psycopg.Connection[Any]):
     def note(self, text: str, source: str | None = None) -> None:
         """Remember a text that was run."""
         inside = self.info.transaction_status != pq.TransactionStatus.IDLE
-        self.statements.append(Statement(text, source, self.transactions if inside else None))
+        self.statements.append(Statement(text, source, self.transactions, inside))
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
         """Run a statement, and remember it when it changes more than the books."""

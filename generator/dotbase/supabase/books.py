@@ -133,7 +133,7 @@ def _repeatables(connection: Connection, before: Reading, after: Reading) -> lis
     if others:
         rows = ",\n    ".join(
             f"({_values(connection, (key, position, json.dumps(objects)))},"
-            f" {str(release > _newest(before)).lower()})"
+            f" {str(release != before.repeatables[key][6]).lower()})"
             for key, _, position, _, _, objects, release in others
         )
         said.append(
@@ -142,10 +142,6 @@ def _repeatables(connection: Connection, before: Reading, after: Reading) -> lis
             f"from (values\n    {rows}\n) as v (key, position, objects, again)\nwhere v.key = r.key;"
         )
     return [*said, ACCESS_BOOKED] if said else []
-
-
-def _newest(reading: Reading) -> int:
-    return max(reading.releases, default=0)
 
 
 def _new(before: Mapping[Any, Row], after: Mapping[Any, Row]) -> list[Row]:

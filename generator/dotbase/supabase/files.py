@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import sqlparse
-
 from dotbase.errors import DotbaseError
 from dotbase.migrate.recording import Statement
 from dotbase.supabase.manifest import MARKER
@@ -31,47 +29,26 @@ class Piece:
     last: int
 
 
-def cut(statements: Iterable[Statement], committed: Sequence[int]) -> list[Piece]:
-    """One piece a transaction, one a statement outside of transactions; those that do nothing are joined.
+def cut(statements: Sequence[Statement], committed: Iterable[int]) -> list[Piece]:
+    """One piece a transaction, one a statement outside of transactions.
 
-    committed: numbers of the transactions that were committed, also of those with nothing but books.
+    committed: numbers of all transactions, also of those that did nothing but write or read the books;
+    these are joined with their neighbours.
     """
     pieces: list[Piece] = []
-    by_transaction: dict[int, list[Statement]] = {number: [] for number in committed}
-    outside: dict[int, list[Statement]] = {}
-    number = 0
-    for statement in statements:
-        if statement.transaction is None:
-            outside.setdefault(number, []).append(statement)
-        else:
-            number = statement.transaction
-            by_transaction[number].append(statement)
-    return _joined(by_transaction, outside, pieces)
-
-
-def _joined(
-    by_transaction: dict[int, list[Statement]], outside: dict[int, list[Statement]], pieces: list[Piece]
-) -> list[Piece]:
-    for number in sorted(by_transaction):
-        inside = by_transaction[number]
-        previous = pieces[-1] if pieces and pieces[-1].transactional else None
-        if previous is not None and not (inside and previous.statements):
-            previous.statements += inside
-            previous.last = number
+    for number in committed:
+        inside = [found for found in statements if found.transaction == number and found.inside]
+        if pieces and pieces[-1].transactional and not (inside and pieces[-1].statements):
+            pieces[-1].statements += inside
+            pieces[-1].last = number
         else:
             pieces.append(Piece(inside, True, number))
         pieces += [
-            Piece([Statement(text, statement.source, None)], False, number)
-            for statement in outside.get(number, [])
-            for text in single(statement.text)
+            Piece([found], False, number)
+            for found in statements
+            if found.transaction == number and not found.inside
         ]
     return pieces
-
-
-def single(text: str) -> list[str]:
-    """The statements of a text, one by one."""
-    found = (statement.strip() for statement in sqlparse.split(text))
-    return [s for s in found if sqlparse.format(s, strip_comments=True).strip(" \n;")]
 
 
 def text_of(piece: Piece, first: str, books: Sequence[str]) -> str:
