@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "migrate",
     "rollback": "rollback",
     "status": "status",
+    "drift": "drift",
     "lint": "lint",
     "access": "access",
     "new": "new",

@@ -1,0 +1,51 @@
+"""`dotbase drift`: is the live database what the templates and declarations say?"""
+
+from __future__ import annotations
+
+import click
+
+from dotbase import drift
+from dotbase.commands.context import GlobalOptions
+from dotbase.connection import connect, resolve_url
+from dotbase.drift import pending, reference, report
+from dotbase.migrate.prepare import Wanted, decide, one_sentence
+from dotbase.project import Project
+from dotbase.render import render_steps
+
+DRIFT = 3
+
+
+@click.command("drift")
+@click.option("--target", type=click.Choice(["postgres", "supabase"]), help="[default: as migrated]")
+@click.option(
+    "--ignore", "ignored", multiple=True, metavar="SCHEMA", help="A schema that is somebody else's."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--sql", "as_sql", is_flag=True, help="Print the statements that would mend it.")
+@click.pass_context
+def command(
+    ctx: click.Context, target: str | None, ignored: tuple[str, ...], as_json: bool, as_sql: bool
+) -> None:
+    """Compare the live database with what the templates say; exit code 0 none, 3 any drift.
+
+    Reads catalogs only: nothing is made or locked in the live database. What it is compared with is
+    freshly built on the checkout's local cluster.
+    """
+    options: GlobalOptions = ctx.obj
+    project = Project.find(options.project)
+    with one_sentence(), connect(resolve_url(options), application_name="dotbase drift") as connection:
+        variables = decide(connection, options, Wanted(target))
+        steps = render_steps(project, variables)
+        waiting = pending.sentence(connection, steps)
+        scope = drift.scope_of(project, variables, ignored)
+        built = reference.build(options, steps, variables, scope, connection.info.server_version)
+        with connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            found, notes = drift.find(connection, built, project, variables, steps)
+    if as_json:
+        click.echo(report.as_json(found, waiting, notes))
+    elif as_sql:
+        click.echo(report.as_sql(found), nl=False)
+    else:
+        report.show(found, waiting, notes)
+    ctx.exit(DRIFT if found else 0)

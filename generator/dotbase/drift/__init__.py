@@ -1,0 +1,110 @@
+"""Drift: a live database compared with what the templates and declarations say, catalog against catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import psycopg
+
+from dotbase.declarations import policies
+from dotbase.drift import roles, schedules
+from dotbase.drift.compare import compare
+from dotbase.drift.items import Catalog, Difference, Item
+from dotbase.drift.queries import Scope
+from dotbase.drift.reader import collect
+from dotbase.drift.reference import Reference
+from dotbase.project import Project
+from dotbase.steps import Step
+from dotbase.templating import Variables
+from dotbase.yaml_lines import load
+
+__all__ = ["Difference", "find", "scope_of"]
+
+Connection = psycopg.Connection[Any]
+CLUSTER = ("role", "membership", "pg_cron line")
+
+
+def scope_of(project: Project, variables: Variables, ignored: Sequence[str]) -> Scope:
+    """What is compared: on a plain Postgres the whole database, on Supabase the schemas that are ours."""
+    ours = (*project.apps, "api", "dotbase", "test_clock")
+    return Scope(
+        ours=None if variables.target == "postgres" else ours,
+        ignored=tuple(ignored),
+        alike=variables.target == "postgres",
+    )
+
+
+def find(
+    connection: Connection,
+    reference: Reference,
+    project: Project,
+    variables: Variables,
+    steps: Sequence[Step],
+) -> tuple[list[Difference], list[str]]:
+    """Every difference of a database from its reference, and notes; in a transaction that is under way."""
+    scope = reference.scope
+    live = collect(connection, scope)
+    declared = Catalog(dict(reference.catalog.items), models=reference.catalog.models)
+    notes = _versions(reference.catalog.version, live.version)
+    if variables.target == "postgres":
+        of_cluster = roles.declared(steps)
+        for item in of_cluster:
+            declared.add(item)
+        for item in roles.live(connection, of_cluster, variables.owner):
+            live.add(item)
+        _hold_pg_cron(connection, declared, live)
+    wanted, found, note = schedules.items(
+        connection, reference.lines, variables.owner, variables.cron_role, whole=scope.ours is None
+    )
+    for item in wanted:
+        declared.add(item)
+    for item in found:
+        live.add(item)
+    notes += [note] if note else []
+    return compare(declared, live, homes(project)), notes
+
+
+def _versions(built: int, live: int) -> list[str]:
+    if built // 10000 == live // 10000:
+        return []
+    return [
+        f"the database is on PostgreSQL {live // 10000}, the local cluster on {built // 10000}:"
+        " they may write the same definition differently."
+    ]
+
+
+def _hold_pg_cron(connection: Connection, declared: Catalog, live: Catalog) -> None:
+    """pg_cron is declared in the one database that it lives in, which no scratch database is."""
+    row = connection.execute(
+        "select pg_catalog.current_setting('cron.database_name', true) = pg_catalog.current_database()"
+        " where pg_catalog.pg_has_role(session_user, 'pg_read_all_settings', 'usage')"
+    ).fetchone()
+    key = ("extension", "pg_cron")
+    if key in live.items:
+        facts = {**live.items[key].facts, "version": "the newest that the server has"}
+        declared.add(Item("extension", "pg_cron", "pg_cron", "", None, facts))
+    elif row == (True,):
+        declared.add(Item("extension", "pg_cron", "pg_cron", "", None, {}, "create extension pg_cron"))
+
+
+def homes(project: Project) -> Callable[[Item], str]:
+    """Tells the app of an item: of its schema, of its line in policies for what is in api."""
+    exposed: dict[str, str] = {}
+    for app in project.apps:
+        path = project.root / "policies" / f"{app}.yaml"
+        if path.is_file():
+            lines = policies.read(load(path, project.root))
+            exposed |= dict.fromkeys((*lines.doors, *lines.views), app)
+
+    def app_of(item: Item) -> str:
+        if item.kind in CLUSTER:
+            return "cluster"
+        if item.schema in project.apps:
+            return item.schema
+        if item.schema == "api":
+            subject = item.on if item.parent and item.parent[0] != "schema" else item.name
+            return exposed.get(subject.removeprefix("api.").partition("(")[0], "api")
+        return item.schema or "database"
+
+    return app_of

@@ -1,0 +1,115 @@
+"""The comparison: what is missing, what is not declared, what is called or made otherwise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+from dotbase.drift.items import Catalog, Difference, Item, Key
+from dotbase.drift.mend import Change
+from dotbase.drift.offer import offer
+from dotbase.drift.partitions import expect
+
+RENAMED = ("column", "constraint", "index", "policy", "trigger")
+
+
+def compare(declared: Catalog, live: Catalog, app_of: Callable[[Item], str]) -> list[Difference]:
+    """Every difference of a live catalog from the declared one, in order of app, kind and object."""
+    found = _Comparison(expect(declared, live), live, app_of).differences()
+    return sorted(found, key=lambda one: (one.app, one.kind, one.object, one.aspect))
+
+
+class _Comparison:
+    def __init__(self, declared: Catalog, live: Catalog, app_of: Callable[[Item], str]) -> None:
+        self._declared = declared.items
+        self._live = live.items
+        self._app_of = app_of
+        self._superuser = live.superuser
+        both = [key for key in declared.items if key in live.items]
+        self._both = dict.fromkeys(both)
+        self._missing = {key: item for key, item in declared.items.items() if key not in self._both}
+        self._extra = {key: item for key, item in live.items.items() if key not in self._both}
+
+    def differences(self) -> Iterator[Difference]:
+        yield from self._renamed()
+        for item in self._missing.values():
+            if item.absent is not None:
+                yield from self._facts(item, replace(item, facts=item.absent))
+            elif not self._goes_with_parent(item, self._missing, self._declared):
+                yield self._difference("", item, None)
+        for item in self._extra.values():
+            if item.absent is not None:
+                yield from self._facts(replace(item, facts=item.absent), item)
+            elif not self._goes_with_parent(item, self._extra, self._live):
+                yield self._difference("", None, item)
+        for key in self._both:
+            yield from self._facts(self._declared[key], self._live[key])
+
+    def _goes_with_parent(self, item: Item, gone: dict[Key, Item], catalog: dict[Key, Item]) -> bool:
+        """Whether what it lies on is reported, so that nothing is to be said of it."""
+        if (
+            item.kind == "sequence"
+            and item.parent
+            and item.parent[0] == "column"
+            and item.parent in self._both
+        ):
+            return True  # an identity column is one no more, or has become one
+        above = [item.parent] if item.parent else []
+        if "partition of" in item.facts:
+            above.append(("table", item.facts["partition of"]))
+        return any(
+            key in gone or (key in catalog and self._goes_with_parent(catalog[key], gone, catalog))
+            for key in above
+        )
+
+    def _renamed(self) -> Iterator[Difference]:
+        """Pairs of a missing and an undeclared one on the same table that differ in their names alone."""
+        pairs: dict[object, tuple[list[Item], list[Item]]] = defaultdict(lambda: ([], []))
+        for side, items in enumerate((self._missing, self._extra)):
+            for item in items.values():
+                if item.kind in RENAMED and item.parent in self._both:
+                    pairs[_signature(item)][side].append(item)
+        for missing, extra in pairs.values():
+            if len(missing) == len(extra) == 1:
+                del self._missing[missing[0].key], self._extra[extra[0].key]
+                yield self._difference("name", missing[0], extra[0])
+
+    def _facts(self, declared: Item, live: Item) -> Iterator[Difference]:
+        if declared.facts == live.facts:
+            return
+        for aspect in sorted(declared.facts.keys() | live.facts.keys()):
+            if not aspect.startswith("_") and declared.facts.get(aspect) != live.facts.get(aspect):
+                yield self._difference(aspect, declared, live)
+
+    def _difference(self, aspect: str, declared: Item | None, live: Item | None) -> Difference:
+        item = declared or live
+        assert item is not None
+        statements, reason = offer(Change(aspect, declared, live, self._superuser))
+        return Difference(
+            app=self._app_of(item),
+            kind=item.kind,
+            object=item.name,
+            aspect=aspect,
+            declared=_value(aspect, declared),
+            live=_value(aspect, live),
+            mend=statements,
+            reason=reason,
+        )
+
+
+def _value(aspect: str, item: Item | None) -> str | None:
+    if item is None:
+        return None
+    if aspect == "name":
+        return item.own
+    return item.facts.get(aspect) if aspect else "there"
+
+
+def _signature(item: Item) -> object:
+    """What is left of an item without its name."""
+    facts = {
+        aspect: value.replace(f" {item.own} ", " ", 1) if aspect == "definition" else value
+        for aspect, value in item.facts.items()
+    }
+    return (item.kind, item.parent, tuple(sorted(facts.items())))

@@ -1,0 +1,105 @@
+"""What mends schemas, extensions, publications, and what belongs to the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dotbase.drift.mend import Change, Unsafe
+
+
+def statements(change: Change) -> Iterator[str]:
+    """The statements of this family, if the change is one of it; what is left is dropped by its identity."""
+    mender = MENDERS.get(change.item.kind)
+    if mender is not None:
+        yield from mender(change)
+    elif change.live and change.declared is None:
+        yield f"drop {change.item.kind} {change.item.name}"
+    elif change.declared and not change.aspect and change.item.kind == "statistics":
+        yield change.declared.facts["definition"]
+        yield f"alter statistics {change.item.name} owner to {change.declared.facts['owner']}"
+
+
+def _schema(change: Change) -> Iterator[str]:
+    if change.live:
+        raise Unsafe("what lies in it would go with it: look, then drop it by hand")
+    raise Unsafe("all that lay in it is lost: restore it from a backup")
+    yield ""
+
+
+def _extension(change: Change) -> Iterator[str]:
+    item, declared = change.item, change.declared
+    if declared is None:
+        raise Unsafe("what hangs on it would go with it: look, then drop it by hand")
+    if change.aspect == "version":
+        yield f"alter extension {item.own} update"
+    elif change.aspect == "schema":
+        yield f"alter extension {item.own} set schema {change.wanted}"
+    elif declared.create:
+        yield declared.create
+
+
+def _publication(change: Change) -> Iterator[str]:
+    name, wanted = change.item.own, change.wanted
+    if not change.aspect:
+        raise Unsafe(
+            "subscribers may hang on it" if change.live else "its subscribers have to be set up again"
+        )
+    if change.aspect == "operations":
+        yield f"alter publication {name} set (publish = '{wanted}')"
+    elif change.aspect == "by way of the root":
+        yield f"alter publication {name} set (publish_via_partition_root = {'true' if wanted else 'false'})"
+    else:
+        raise Unsafe("it has to be made again, and its subscribers set up again")
+
+
+def _published(change: Change) -> Iterator[str]:
+    item, declared = change.item, change.declared
+    word = "table" if item.kind == "published table" else "tables in schema"
+    if change.live:
+        yield f"alter publication {item.own} drop {word} {item.create}"
+    if declared:
+        facts = declared.facts
+        columns = f" ({facts['columns']})" if "columns" in facts else ""
+        rows = f" where ({facts['rows']})" if "rows" in facts else ""
+        yield f"alter publication {item.own} add {word} {item.create}{columns}{rows}"
+
+
+def _role(change: Change) -> Iterator[str]:
+    item, aspect = change.item, change.aspect
+    if not aspect and change.declared:
+        yield change.declared.create or f"create role {item.own}"
+    elif aspect == "connection limit":
+        yield f"alter role {item.own} connection limit {change.wanted or '-1'}"
+    elif aspect == "valid until":
+        yield f"alter role {item.own} valid until 'infinity'"
+    elif aspect == "password" and not change.wanted:
+        yield f"alter role {item.own} password null"
+    elif change.declared and change.live:
+        yield f"alter role {item.own} {'' if change.wanted else 'no'}{aspect}"
+
+
+def _membership(change: Change) -> Iterator[str]:
+    item = change.item
+    if not change.aspect:
+        yield f"revoke {item.own} from {item.on}" if change.live else f"grant {item.own} to {item.on}"
+    else:
+        yield f"revoke {change.aspect} option for {item.own} from {item.on}"
+
+
+def _pg_cron(change: Change) -> Iterator[str]:
+    if change.declared is not None:
+        yield "select jobs.sync_pg_cron()"
+    else:
+        yield f"select cron.unschedule({change.item.own})"
+
+
+MENDERS: dict[str, Callable[[Change], Iterator[str]]] = {
+    "schema": _schema,
+    "extension": _extension,
+    "publication": _publication,
+    "published table": _published,
+    "published schema": _published,
+    "role": _role,
+    "membership": _membership,
+    "pg_cron line": _pg_cron,
+}

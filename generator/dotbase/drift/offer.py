@@ -1,0 +1,62 @@
+"""What would mend a difference, where that is safe: nothing that loses rows, and nothing that cascades.
+
+A statement that cannot be carried out (rows in its way, something that hangs on it) is refused by the server
+and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dotbase.drift import mend_code, mend_tables, mend_whole
+from dotbase.drift.items import SUPERUSER
+from dotbase.drift.mend import (
+    GRANT,
+    Change,
+    Unsafe,
+    default,
+    grants,
+    holder,
+    literal,
+    rights,
+    setting,
+    target,
+)
+
+Offer = tuple[tuple[str, ...], str | None]
+
+
+def offer(change: Change) -> Offer:
+    """Statements that mend, or why there are none."""
+    try:
+        statements = list(_shared(change))
+        for family in (mend_tables, mend_code, mend_whole):
+            if not statements:
+                statements = list(family.statements(change))
+    except Unsafe as unsafe:
+        return (), str(unsafe)
+    if not statements:
+        return (), "no single statement brings it back"
+    return tuple(one.replace(SUPERUSER, change.superuser) for one in statements), None
+
+
+def _shared(change: Change) -> Iterator[str]:
+    """Owner, comment, grants and settings, which most kinds have."""
+    item, aspect = change.item, change.aspect
+    if aspect == "owner" and change.wanted:
+        yield f"alter {item.kind} {item.name} owner to {change.wanted}"
+    elif aspect == "comment" and item.kind != "role":
+        yield f"comment on {target(item)} is {literal(change.wanted)}"
+    elif aspect.startswith("comment on column "):
+        column = aspect.removeprefix("comment on column ")
+        yield f"comment on column {item.name}.{column} is {literal(change.wanted)}"
+    elif aspect.startswith("default of column "):
+        column = aspect.removeprefix("default of column ")
+        yield f"alter {item.kind} {item.name} alter column {column} {default(change.wanted)}"
+    elif GRANT.match(aspect):
+        yield from grants(item, aspect, rights(change.found), rights(change.wanted))
+    elif aspect.startswith("setting in database "):
+        database, _, name = aspect.removeprefix("setting in database ").rpartition(" ")
+        yield f"alter role {item.own} in database {database} {setting(name, change.wanted)}"
+    elif aspect.startswith("setting "):
+        yield f"alter {holder(item)} {setting(aspect.removeprefix('setting '), change.wanted)}"

@@ -1,0 +1,43 @@
+"""How many steps wait for `dotbase migrate`: said first, since they are no drift and look like it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from dotbase.errors import DotbaseError
+from dotbase.migrate import books, plan
+from dotbase.steps import Step
+
+Connection = psycopg.Connection[Any]
+
+
+def sentence(connection: Connection, steps: Sequence[Step]) -> str | None:
+    """One sentence about what is not applied, or None; the connection is in autocommit."""
+    try:
+        with connection.transaction():
+            connection.execute("set transaction read only")
+            if not books.exist(connection):
+                return "The database has no books of dotbase migrate: run dotbase plan."
+            books.as_keeper(connection)
+            booked = books.read(connection)
+    except psycopg.errors.InsufficientPrivilege:
+        return "Whether steps are pending is not known: the role may not read the books."
+    try:
+        plan.check_versions(steps, booked)
+        count = _count(steps, booked)
+    except DotbaseError as error:
+        return f"Migrate would refuse: {error.sentence}"
+    if not count:
+        return None
+    return f"{count} step{'s are' if count > 1 else ' is'} not applied: run dotbase plan."
+
+
+def _count(steps: Sequence[Step], booked: books.Books) -> int:
+    """Versions to apply, texts that are new or changed, texts to remove; not what a person took away."""
+    existing = frozenset(found for one in booked.repeatables.values() for found in one.objects)
+    due = plan.due(steps, plan.renamed(steps, booked.repeatables), existing, {})
+    changed = [one for one in due if one.reason in ("new", "changed")]
+    return len(plan.pending(steps, booked)) + len(changed) + len(plan.removed(steps, booked.repeatables))

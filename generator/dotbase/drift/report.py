@@ -1,0 +1,84 @@
+"""What a person or a program is told of drift: lines by app, statements that mend, JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.table import Table
+
+from dotbase.drift.items import Difference, brief
+
+NONE = "No drift: the database is what the templates say."
+
+
+def as_json(found: Sequence[Difference], pending: str | None, notes: Sequence[str]) -> str:
+    """All of it, values whole."""
+    return json.dumps(
+        {
+            "pending": pending,
+            "notes": list(notes),
+            "drift": [
+                {
+                    "app": one.app,
+                    "kind": one.kind,
+                    "object": one.object,
+                    "aspect": one.aspect or None,
+                    "declared": one.declared,
+                    "live": one.live,
+                    "mend": list(one.mend),
+                    "no_mend": one.reason,
+                }
+                for one in found
+            ],
+        },
+        indent=2,
+        ensure_ascii=False,
+    )
+
+
+def as_sql(found: Sequence[Difference]) -> str:
+    """The statements that mend, as a script to read and run; what has none is a comment."""
+    lines: list[str] = []
+    for one in found:
+        lines.append(f"-- {one.app}: {one.sentence}")
+        lines += [f"{statement};" for statement in one.mend] or [f"-- not offered: {one.reason}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def show(found: Sequence[Difference], pending: str | None, notes: Sequence[str]) -> None:
+    """On a terminal a table an app; elsewhere one plain line a difference."""
+    console = Console(highlight=False, soft_wrap=True)
+    for sentence in (*([pending] if pending else []), *(f"Note: {note}" for note in notes)):
+        console.print(sentence, markup=False)
+    if not found:
+        console.print(NONE)
+        return
+    for app, differences in groupby(found, key=lambda one: one.app):
+        if sys.stdout.isatty():
+            console.print(_table(app, list(differences)), soft_wrap=False)
+        else:
+            for one in differences:
+                console.print(f"{app}: {one.sentence}; {_remedy(one)}", markup=False)
+    console.print(f"{len(found)} difference{'s' if len(found) > 1 else ''}.")
+
+
+def _table(app: str, found: Sequence[Difference]) -> Table:
+    table = Table(title=app, title_justify="left", show_lines=True, expand=True)
+    for column in ("kind", "object", "declared", "live", "mend"):
+        table.add_column(column, overflow="fold")
+    for one in found:
+        what = f"{one.kind}: {one.aspect}" if one.aspect else one.kind
+        cells = [what, one.object, brief(one.declared), brief(one.live), _remedy(one)]
+        table.add_row(*(cell.replace("[", "\\[") for cell in cells))
+    return table
+
+
+def _remedy(one: Difference) -> str:
+    if one.mend:
+        return "mend: " + brief("; ".join(one.mend), 200)
+    return f"not mended for you: {one.reason}"

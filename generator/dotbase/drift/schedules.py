@@ -1,0 +1,95 @@
+"""pg_cron's lines beside those that cron/<app>.yaml comes to, less what a person has switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dotbase.drift.items import Item
+
+Connection = psycopg.Connection[Any]
+
+WANTED = "select line_name, gmt_schedule, command from jobs.wanted_lines()"
+SWITCHED_OFF = """
+select j.job_name
+from jobs.jobs as j
+where j.switched_off or not (select s.live from jobs.switch as s)
+"""
+LINES = """
+select jobid, jobname, schedule, command, username, active
+from cron.job
+where database = pg_catalog.current_database()
+order by jobid
+"""
+HERE = "select pg_catalog.to_regclass('cron.job') is not null"
+HAS_JOBS = "select pg_catalog.to_regprocedure('jobs.wanted_lines()') is not null"
+
+
+def declared(reference: Connection) -> dict[str, tuple[str, str]]:
+    """Schedule and command of every line that is declared; needs a transaction that is undone."""
+    if reference.execute(HAS_JOBS).fetchone() != (True,):
+        return {}
+    reference.execute("update jobs.switch set live = true")
+    return {name: (schedule, command) for name, schedule, command in reference.execute(WANTED).fetchall()}
+
+
+def items(
+    connection: Connection, wanted: dict[str, tuple[str, str]], owner: str, cron_role: str, *, whole: bool
+) -> tuple[list[Item], list[Item], str | None]:
+    """Declared and live lines, in a transaction; a note when the live ones cannot be seen."""
+    if connection.execute(HERE).fetchone() != (True,):
+        return [], [], None
+    try:
+        with connection.transaction():
+            off = _as(connection, owner, SWITCHED_OFF)
+        with connection.transaction():
+            superuser = connection.execute(
+                "select pg_catalog.current_setting('is_superuser')"
+            ).fetchone() == ("on",)
+            lines = _as(connection, None if superuser else cron_role, LINES)
+    except psycopg.errors.InsufficientPrivilege as error:
+        return [], [], f"pg_cron's lines are not compared: {error.diag.message_primary}."
+    except psycopg.errors.UndefinedTable:
+        return [], [], None
+    gone = {name for (name,) in off}
+    expected = [
+        _item(name, "", {"schedule": schedule, "command": command, "user": cron_role})
+        for name, (schedule, command) in wanted.items()
+        if name not in gone
+    ]
+    names = {item.name for item in expected} | gone
+    found = [
+        _item(
+            name or f"no. {jobid}",
+            str(jobid),
+            {"schedule": schedule, "command": command, "user": user} | ({} if active else {"active": "no"}),
+        )
+        for jobid, name, schedule, command, user, active in lines
+        if whole or name in names or command.startswith("call jobs.")
+    ]
+    return expected, list(_distinct(found, cron_role)), None
+
+
+def _as(connection: Connection, role: str | None, query: str) -> list[tuple[Any, ...]]:
+    """What a query gives to this role; the role is put back."""
+    if role is not None:
+        connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
+    rows = connection.execute(query.encode()).fetchall()
+    connection.execute("set local role none")
+    return rows
+
+
+def _item(name: str, own: str, facts: dict[str, str]) -> Item:
+    return Item("pg_cron line", name, own, "", None, facts)
+
+
+def _distinct(found: list[Item], cron_role: str) -> Iterator[Item]:
+    """pg_cron's names are each user's own: a line of somebody else is told with his name."""
+    for item in found:
+        if item.facts["user"] == cron_role:
+            yield item
+        else:
+            yield _item(f"{item.name} of {item.facts['user']}", item.own, dict(item.facts))
