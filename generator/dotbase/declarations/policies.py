@@ -11,7 +11,6 @@ from dotbase.templating import Variables
 from dotbase.yaml_lines import Document, validate
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
-CLIENT_ROLES = ("anon", "authenticated", "service_role")
 ADMINISTRATOR = "administrator"
 NO_ROLE = "administrator is a claim and no role of Postgres: only a door, which checks it, can be for it"
 
@@ -76,13 +75,12 @@ def real_role(role: str, variables: Variables) -> str:
 def table_sql(app: str, table: str, rights: list[Right], variables: Variables, own_rows: str) -> str:
     """Row-level security, policies and grants of one table."""
     name = f"{app}.{table}"
-    # What a role had before goes first; the owner's own rights stay.
-    roles = [role for role in (*CLIENT_ROLES, variables.cron_role) if role != variables.owner]
     lines = [
         f"alter table {name} enable row level security;",
         f"alter table {name} force row level security;",
         f"select core.drop_policies('{name}');",
-        f"revoke all on {name} from public, {', '.join(roles)};",
+        # Whatever anybody had before goes first; the owner's own rights stay.
+        f"select core.take_back('{name}');",
     ]
     if not rights:
         # Restrictive, so that a policy and a grant made by hand open nothing.
@@ -111,7 +109,7 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
 
 def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
     """Execute on routines that are no doors, and select on the app's views in api."""
-    lines = []
+    lines = [f"select core.take_back_routines('{app}');"]
     for name, roles in policies.functions.items():
         for role in roles:
             real = real_role(role, variables)
@@ -120,11 +118,11 @@ def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
                 f"grant usage on schema {app} to {real};",
             ]
     for name, roles in policies.views.items():
-        lines.append(f"revoke all on api.{name} from public, {', '.join(CLIENT_ROLES)};")
+        lines.append(f"select core.take_back('api.{name}');")
         for role in roles:
             real = real_role(role, variables)
             lines += [f"grant select on api.{name} to {real};", f"grant usage on schema api to {real};"]
-    return "\n\n".join(dict.fromkeys(lines)) + "\n" if lines else "-- Nothing is granted apart from doors.\n"
+    return "\n\n".join(dict.fromkeys(lines)) + "\n"
 
 
 def doors_sql(app: str, policies: Policies, variables: Variables) -> str:
