@@ -33,11 +33,32 @@ where n.nspname = any (%s) and c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.
 """
 
 ROUTINES = """
-select n.nspname, p.proname
+select n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)
 from pg_catalog.pg_proc as p
 inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
 where n.nspname = any (%s)
 """
+
+# Sequences of the exposed schema, and what the owner has outside of the apps.
+ASTRAY = """
+select case when c.relkind = 'S' then 'sequence' when c.relkind in ('v', 'm') then 'view' else 'table' end,
+    n.nspname, c.relname
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S') and not c.relispartition
+    and (
+        (n.nspname = 'api' and c.relkind = 'S')
+        or (pg_catalog.pg_get_userbyid(c.relowner) = %(owner)s and not n.nspname = any (%(schemas)s))
+    )
+union all
+select 'function', n.nspname, p.proname
+from pg_catalog.pg_proc as p
+inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+where pg_catalog.pg_get_userbyid(p.proowner) = %(owner)s and not n.nspname = any (%(schemas)s)
+order by 2, 3
+"""
+# The platform's, the tool's and the clock's, beside those of the apps.
+OTHER_SCHEMAS = ("api", "auth", "dotbase", "test_clock")
 
 
 @dataclass(frozen=True)
@@ -46,8 +67,9 @@ class Catalog:
 
     tables: dict[tuple[str, str], list[str]]
     views: dict[tuple[str, str], bool]  # whether it reads as its caller
-    routines: frozenset[tuple[str, str]]
+    routines: dict[tuple[str, str], list[str]]  # the arguments of each of that name
     roles: frozenset[str]
+    astray: list[tuple[str, str, str]]  # kind, schema, name
 
 
 @dataclass(frozen=True)
@@ -71,7 +93,7 @@ def verify(connection: Connection, project: Project, variables: Variables) -> No
 
 def problems(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
     """Everything that `verify` would refuse."""
-    found = _read(connection, [*project.apps, "api"])
+    found = _read(connection, project, variables)
     declared = []
     for app in project.apps:
         document = load(project.root / "policies" / f"{app}.yaml", project.root)
@@ -81,9 +103,11 @@ def problems(connection: Connection, project: Project, variables: Variables) -> 
         yield from _functions(one, found, variables)
         yield from _jobs(one.app, project, found)
     yield from _exposed(declared, found)
+    yield from _astray(project, found)
 
 
-def _read(connection: Connection, schemas: list[str]) -> Catalog:
+def _read(connection: Connection, project: Project, variables: Variables) -> Catalog:
+    schemas = [*project.apps, "api"]
     tables: dict[tuple[str, str], list[str]] = {}
     views: dict[tuple[str, str], bool] = {}
     for schema, name, is_table, invoker, columns in connection.execute(RELATIONS, [schemas]):
@@ -91,9 +115,15 @@ def _read(connection: Connection, schemas: list[str]) -> Catalog:
             tables[(schema, name)] = columns
         else:
             views[(schema, name)] = invoker
-    routines = connection.execute(ROUTINES, [schemas]).fetchall()
+    routines: dict[tuple[str, str], list[str]] = {}
+    for schema, name, arguments in connection.execute(ROUTINES, [schemas]):
+        routines.setdefault((schema, name), []).append(arguments)
     roles = connection.execute("select rolname from pg_catalog.pg_roles").fetchall()
-    return Catalog(tables, views, frozenset(routines), frozenset(name for (name,) in roles))
+    # On Supabase the owner is everybody's `postgres`: what lies elsewhere is none of ours.
+    owner = variables.owner if variables.target == "postgres" else None
+    places = {"owner": owner, "schemas": [*project.apps, *OTHER_SCHEMAS]}
+    astray = connection.execute(ASTRAY, places).fetchall()
+    return Catalog(tables, views, routines, frozenset(name for (name,) in roles), astray)
 
 
 def _tables(one: Declared, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
@@ -153,7 +183,7 @@ def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
 
 def _exposed(declared: list[Declared], found: Catalog) -> Iterator[DotbaseError]:
     """Nothing is in api that no line put there."""
-    doors = {name for one in declared for name in one.policies.doors}
+    doors = {name: one.app for one in declared for name in one.policies.doors}
     views = {name for one in declared for name in one.policies.views}
     last = declared[-1].document if declared else None
     for schema, name in sorted(found.views):
@@ -162,7 +192,9 @@ def _exposed(declared: list[Declared], found: Catalog) -> Iterator[DotbaseError]
                 f"view api.{name} has no line", "list it under `views:` of its app", last.where("views")
             )
     for schema, name in sorted(found.routines):
-        if schema == "api" and name not in doors and last:
+        # A namesake of a door is none: it has other arguments than the door's function.
+        behind = found.routines.get((doors.get(name, ""), name), [])
+        if schema == "api" and last and found.routines[(schema, name)] != behind:
             yield DotbaseError(
                 f"function api.{name} is no door",
                 "move it to its app's schema and list it under `doors:`",
@@ -173,6 +205,15 @@ def _exposed(declared: list[Declared], found: Catalog) -> Iterator[DotbaseError]
             yield DotbaseError(
                 f"table api.{name} is exposed", "move it to its app's schema", last.where("tables")
             )
+
+
+def _astray(project: Project, found: Catalog) -> Iterator[DotbaseError]:
+    """What no line could allow, because it lies where no app's lines reach."""
+    for kind, schema, name in found.astray:
+        what = "is exposed" if schema == "api" else "lies outside of every app"
+        yield DotbaseError(
+            f"{kind} {schema}.{name} {what}", "move it to its app's schema", project.document.name
+        )
 
 
 def _roles(

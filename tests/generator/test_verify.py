@@ -88,6 +88,31 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
         ),
         ("create view shop.peeks as select 1 as one;", "policies/shop.yaml:5: view shop.peeks is in "),
         ("create table api.peeks (one int);", "policies/shop.yaml:1: table api.peeks is exposed; "),
+        ("create sequence api.count;", "apps.yaml: sequence api.count is exposed; "),
+        (
+            "create materialized view api.photo as select 1 as one;",
+            "policies/shop.yaml:5: view api.photo has ",
+        ),
+        (
+            "create materialized view shop.photo as select 1 as one;",
+            "policies/shop.yaml:5: view shop.photo is ",
+        ),
+        (
+            "create function api.buy(cart_id text) returns int language sql as 'select 1';",
+            "functions/shop/more.sql.j2 and others take away each other's objects without end; ",
+        ),
+        (
+            "create procedure api.buy(cart_id text, more int) language sql as 'select 1';",
+            "policies/shop.yaml:9: function api.buy is no door; ",
+        ),
+        (
+            "create schema attic; create table attic.box (one int);",
+            "apps.yaml: table attic.box lies outside of every app; ",
+        ),
+        (
+            "create schema attic; create function attic.open() returns int language sql as 'select 1';",
+            "apps.yaml: function attic.open lies outside of every app; ",
+        ),
         ("create table shop.later (one int);", "policies/shop.yaml:1: table shop.later has no line; "),
     ],
 )
