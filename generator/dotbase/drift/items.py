@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 Key = tuple[str, str]  # kind and name
 Facts = Mapping[str, str]
 
+WIDTH = 90  # of a value on one line
 SUPERUSER = "(superuser)"  # stands for whatever the superuser of a cluster is called
 OWNER = "its owner"
 
@@ -90,10 +92,27 @@ class Difference:
             return f"{what} {'is missing' if self.live is None else 'is not declared'}"
         if self.aspect == "name":
             return f"{what} is called {brief(self.live)}"
-        return f"{what}: {self.aspect}: declared {brief(self.declared)}, live {brief(self.live)}"
+        declared, live = apart(self.declared, self.live)
+        return f"{what}: {self.aspect}: declared {brief(declared)}, live {brief(live)}"
 
 
-def brief(value: str | None, length: int = 90) -> str:
+def apart(declared: str | None, live: str | None) -> tuple[str | None, str | None]:
+    """Of two long texts, where they begin to differ."""
+    if declared is None or live is None:
+        return declared, live
+    lines, others = (
+        [line.strip() for line in text.splitlines() if line.strip()] for text in (declared, live)
+    )
+    if len(lines) > 1 and len(others) > 1 and lines != others:
+        pairs = zip_longest(lines, others, fillvalue="nothing more")
+        declared, live = next((one, other) for one, other in pairs if one != other)
+    same = next((place for place, (a, b) in enumerate(zip(declared, live, strict=False)) if a != b), 0)
+    if max(len(declared), len(live)) > WIDTH and same > WIDTH // 2:
+        declared, live = (f"…{text[same - WIDTH // 4 :]}" for text in (declared, live))
+    return declared, live
+
+
+def brief(value: str | None, length: int = WIDTH) -> str:
     """A value on one line, its end cut off when it is long."""
     if value is None:
         return "none"

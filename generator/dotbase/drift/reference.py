@@ -23,7 +23,7 @@ MAINTAIN = 170000  # the version that brought this right
 
 @dataclass(frozen=True)
 class Reference:
-    """What a fresh build comes to: its catalog, how much of it was read, the lines that pg_cron would hold."""
+    """What a fresh build comes to: its catalog, how much of it was read, pg_cron's lines to be."""
 
     catalog: Catalog
     scope: Scope

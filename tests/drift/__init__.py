@@ -1,0 +1,1 @@
+"""Drift: hand-made changes of every kind, each found, and nothing else."""

@@ -1,0 +1,400 @@
+"""Hand-made changes of routines, views, triggers, types, and of what belongs to the database or cluster."""
+
+from __future__ import annotations
+
+from tests.drift.changes import change
+
+ROUTINES = [
+    change(
+        "a function more",
+        "create function luckywalk.mine() returns integer language sql return 1",
+        "luckywalk: function luckywalk.mine() is not declared",
+    ),
+    change(
+        "a function less",
+        "drop function luckywalk.cash_banked_claims(integer)",
+        "luckywalk: function luckywalk.cash_banked_claims(integer) is missing",
+    ),
+    change(
+        "an overload",
+        "create function luckywalk.open_round(integer) returns integer language sql return 1",
+        "luckywalk: function luckywalk.open_round(integer) is not declared",
+    ),
+    change(
+        "a door that no line put there",
+        "create function api.mine() returns integer language sql return 1",
+        "api: function api.mine() is not declared",
+    ),
+    change(
+        "a body",
+        "create or replace function luckywalk.refuse_ticket_change() returns trigger language plpgsql"
+        " volatile set search_path = '' as $$ begin return null; end $$",
+        "luckywalk: function luckywalk.refuse_ticket_change(): body: declared * live *",
+    ),
+    change(
+        "a body of standard SQL",
+        "create or replace function luckywalk.round_no_of_day(day date) returns integer language sql"
+        " immutable parallel safe return 7",
+        "luckywalk: function luckywalk.round_no_of_day(date): body: declared RETURN * live RETURN 7",
+    ),
+    change(
+        "a procedure's body",
+        "create or replace procedure jobs.run(in job_name text, in slot timestamptz default null)"
+        " language plpgsql as $$ begin end $$",
+        "jobs: procedure jobs.run(text,timestamp with time zone): body: *",
+    ),
+    change(
+        "volatility",
+        "alter function core.require_user() volatile",
+        "core: function core.require_user(): volatility: declared stable, live volatile",
+    ),
+    change(
+        "security definer",
+        "alter function luckywalk.seal_round(integer) security definer",
+        "luckywalk: function luckywalk.seal_round(integer): security: declared none, live security definer",
+    ),
+    change(
+        "security invoker",
+        "alter function core.secret(text) security invoker",
+        "core: function core.secret(text): security: declared security definer, live none",
+    ),
+    change(
+        "strictness",
+        "alter function core.require_user() strict",
+        "core: function core.require_user(): strict: declared none, live strict",
+    ),
+    change(
+        "parallel safety",
+        "alter function luckywalk.round_no_of_day(date) parallel unsafe",
+        "luckywalk: function luckywalk.round_no_of_day(date): parallel: declared parallel safe, live none",
+    ),
+    change(
+        "leakproofness",
+        "alter function core.require_user() leakproof",
+        "core: function core.require_user(): leakproof: declared none, live leakproof",
+    ),
+    change(
+        "cost",
+        "alter function core.require_user() cost 10000",
+        "core: function core.require_user(): cost: declared 100, live 10000",
+    ),
+    change(
+        "rows",
+        "alter function luckywalk.claim_steps(integer, integer[]) rows 5",
+        "luckywalk: function luckywalk.claim_steps(integer,integer[]): rows: declared 1000, live 5",
+    ),
+    change(
+        "a search_path",
+        "alter function luckywalk.open_round() reset search_path",
+        'luckywalk: function luckywalk.open_round(): setting search_path: declared "", live none',
+    ),
+    change(
+        "another search_path",
+        "alter function luckywalk.open_round() set search_path = public, pg_temp",
+        'luckywalk: function luckywalk.open_round(): setting search_path: declared "", live public, pg_temp',
+    ),
+    change(
+        "a setting of a function",
+        "alter function luckywalk.open_round() set work_mem = '1GB'",
+        "luckywalk: function luckywalk.open_round(): setting work_mem: declared none, live 1GB",
+    ),
+    change(
+        "a function's owner",
+        "alter function jobs.sync_pg_cron() owner to dotbase_owner",
+        "jobs: function jobs.sync_pg_cron(): owner: declared dotbase_cron, live dotbase_owner",
+    ),
+    change(
+        "an argument's name",
+        "drop function luckywalk.cash_banked_claims(integer); create function"
+        " luckywalk.cash_banked_claims(number integer) returns void"
+        " language sql volatile set search_path = '' as $$ select $$;"
+        "alter function luckywalk.cash_banked_claims(integer) owner to dotbase_owner;"
+        "comment on function luckywalk.cash_banked_claims(integer) is 'x';"
+        "revoke all on function luckywalk.cash_banked_claims(integer) from public",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): arguments: declared round_no integer,"
+        " live number integer",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): comment: *",
+        mends=False,
+    ),
+    change(
+        "an argument's default",
+        "create or replace function luckywalk.cash_banked_claims(round_no integer default 7) returns void"
+        " language sql volatile set search_path = '' as $$ select $$",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): arguments: declared round_no integer,"
+        " live round_no integer DEFAULT 7",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
+        mends=False,
+    ),
+    change(
+        "a return type",
+        "drop function luckywalk.cash_banked_claims(integer); create function"
+        " luckywalk.cash_banked_claims(round_no integer) returns integer"
+        " language sql volatile set search_path = '' as $$ select 1 $$;"
+        "alter function luckywalk.cash_banked_claims(integer) owner to dotbase_owner;"
+        "revoke all on function luckywalk.cash_banked_claims(integer) from public",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): comment: *",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): returns: declared void, live integer",
+        mends=False,
+    ),
+    change(
+        "a language",
+        "create or replace function luckywalk.cash_banked_claims(round_no integer) returns void"
+        " language plpgsql volatile set search_path = '' as $$ begin end $$",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.cash_banked_claims(integer): language: declared sql, live plpgsql",
+    ),
+    change(
+        "a comment on a function",
+        "comment on function core.now() is 'x'",
+        "core: function core.now(): comment: declared * live x",
+    ),
+    change(
+        "an aggregate",
+        "create aggregate core.product(bigint) (sfunc = int8mul, stype = bigint)",
+        "core: aggregate core.product(bigint) is not declared",
+    ),
+    change(
+        "an operator",
+        "create operator core.=== (function = int4eq, leftarg = int, rightarg = int)",
+        "core: operator core.===(integer,integer) is not declared",
+    ),
+    change(
+        "a cast",
+        "create cast (api.settings as text) with inout as implicit",
+        "database: cast (api.settings AS pg_catalog.text) is not declared",
+    ),
+    change(
+        "a collation",
+        'create collation core.plain from "C"',
+        "core: collation core.plain is not declared",
+    ),
+]
+
+VIEWS = [
+    change(
+        "a view more",
+        "create view api.everybody as select * from luckywalk.profiles",
+        "api: view api.everybody is not declared",
+    ),
+    change(
+        "a view's definition",
+        "create or replace view api.round_tiers with (security_invoker = true) as"
+        " select t.round_no, t.tier, t.winners, t.prize_each * 2 as prize_each, t.remainder"
+        " from luckywalk.round_tiers as t",
+        "luckywalk: view api.round_tiers: definition: declared *t.prize_each*, live *t.prize_each * 2*",
+    ),
+    change(
+        "a view's columns",
+        "create or replace view api.round_tiers with (security_invoker = true) as"
+        " select t.round_no, t.tier, t.winners, t.prize_each, t.remainder, true as x"
+        " from luckywalk.round_tiers as t",
+        "luckywalk: view api.round_tiers: definition: declared * live *",
+        mends=False,
+    ),
+    change(
+        "a view less",
+        "drop view api.round_tiers",
+        "luckywalk: view api.round_tiers is missing",
+    ),
+    change(
+        "a view that reads as its owner",
+        "alter view api.rounds reset (security_invoker)",
+        "luckywalk: view api.rounds: option security_invoker: declared true, live none",
+    ),
+    change(
+        "a view's options",
+        "alter view api.rounds set (security_barrier = on)",
+        "luckywalk: view api.rounds: option security_barrier: declared none, live true",
+    ),
+    change(
+        "a view's owner",
+        "alter view api.rounds owner to postgres",
+        "luckywalk: view api.rounds: owner: declared dotbase_owner, live (superuser)",
+    ),
+    change(
+        "a comment on a view's column",
+        "comment on column api.rounds.status is 'x'",
+        "luckywalk: view api.rounds: comment on column status: declared none, live x",
+    ),
+    change(
+        "a materialized view",
+        "create materialized view luckywalk.cached as select * from luckywalk.rounds",
+        "luckywalk: materialized view luckywalk.cached is not declared",
+    ),
+    change(
+        "a trigger more",
+        "create trigger mine before update on luckywalk.profiles for each row"
+        " execute function luckywalk.refuse_ticket_change()",
+        "luckywalk: trigger mine on luckywalk.profiles is not declared",
+    ),
+    change(
+        "a trigger less",
+        "drop trigger transfers_are_immutable on ledger.transfers",
+        "ledger: trigger transfers_are_immutable on ledger.transfers is missing",
+    ),
+    change(
+        "a trigger that is disabled",
+        "alter table ledger.transfers disable trigger transfers_are_immutable",
+        "ledger: trigger transfers_are_immutable on ledger.transfers: enabled: declared none, live disabled",
+    ),
+    change(
+        "a trigger's moment",
+        "create or replace trigger transfers_are_immutable before update on ledger.transfers"
+        " for each statement execute function ledger.refuse_change()",
+        "ledger: trigger transfers_are_immutable on ledger.transfers: definition: declared * live *",
+    ),
+    change(
+        "a trigger's name",
+        "alter trigger transfers_are_immutable on ledger.transfers rename to immutable",
+        "ledger: trigger transfers_are_immutable on ledger.transfers is called immutable",
+    ),
+    change(
+        "a rule",
+        "create rule nothing as on insert to luckywalk.profiles do instead nothing",
+        "luckywalk: rule nothing on luckywalk.profiles is not declared",
+    ),
+    change(
+        "a type more",
+        "create type core.mood as enum ('good', 'bad')",
+        "core: type core.mood is not declared",
+    ),
+    change(
+        "a domain more",
+        "create domain core.percent as integer check (value between 0 and 100)",
+        "core: type core.percent is not declared",
+    ),
+    change(
+        "a type's attributes",
+        "alter type api.settings add attribute x integer cascade",
+        "api: type api.settings: definition: declared * live *",
+        mends=False,
+    ),
+    change(
+        "a type's owner",
+        "alter type api.settings owner to postgres",
+        "api: type api.settings: owner: declared dotbase_owner, live (superuser)",
+    ),
+]
+
+WHOLE = [
+    change(
+        "a schema more",
+        "create schema stray; create table stray.x (y int)",
+        "stray: schema stray is not declared",
+        mends=False,
+    ),
+    change(
+        "a schema less",
+        "drop schema test_clock cascade",
+        "test_clock: schema test_clock is missing",
+        mends=False,
+    ),
+    change(
+        "a schema's owner",
+        "alter schema api owner to postgres",
+        "api: schema api: owner: declared dotbase_owner, live (superuser)",
+    ),
+    change(
+        "a comment on a schema",
+        "comment on schema api is null",
+        "api: schema api: comment: declared * live none",
+    ),
+    change(
+        "a table in public",
+        "create table public.todo (x int)",
+        "public: table public.todo is not declared",
+        mends=False,
+    ),
+    change(
+        "an extension more",
+        "create extension citext with schema extensions",
+        "extensions: extension citext is not declared",
+        mends=False,
+    ),
+    change(
+        "an extension's version",
+        "update pg_extension set extversion = '1.2' where extname = 'pgcrypto'",
+        "extensions: extension pgcrypto: version: declared the newest that the server has, live 1.2",
+    ),
+    change(
+        "an extension's schema",
+        "alter extension pgcrypto set schema public",
+        "extensions: extension pgcrypto: schema: declared extensions, live public",
+    ),
+    change(
+        "a publication more",
+        "create publication all_out for all tables",
+        "database: publication all_out is not declared",
+        mends=False,
+    ),
+    change(
+        "an event trigger",
+        "create function core.on_ddl() returns event_trigger language plpgsql as $$ begin end $$;"
+        "create event trigger watch on ddl_command_end execute function core.on_ddl()",
+        "core: event trigger watch is not declared",
+        "core: function core.on_ddl() is not declared",
+    ),
+    change(
+        "a setting of the database",
+        "do $$ begin execute format('alter database %I set work_mem = ''64MB''', current_database()); end $$",
+        "database: database itself: setting work_mem: declared none, live 64MB",
+    ),
+    change(
+        "a role's attribute",
+        "alter role anon login",
+        "cluster: role anon: login: declared none, live yes",
+    ),
+    change(
+        "an owner without BYPASSRLS",
+        "alter role dotbase_owner nobypassrls",
+        "cluster: role dotbase_owner: bypassrls: declared yes, live none",
+    ),
+    change(
+        "a role that inherits",
+        "alter role authenticator inherit",
+        "cluster: role authenticator: inherit: declared none, live yes",
+    ),
+    change(
+        "a role's limit of connections",
+        "alter role authenticator connection limit 5",
+        "cluster: role authenticator: connection limit: declared none, live 5",
+    ),
+    change(
+        "a password for the role of the schedules",
+        "alter role dotbase_cron password 'x'",
+        "cluster: role dotbase_cron: password: declared none, live set",
+    ),
+    change(
+        "a role's setting",
+        "alter role anon set statement_timeout = '3s'",
+        "cluster: role anon: setting statement_timeout: declared none, live 3s",
+    ),
+    change(
+        "a role's setting in this database",
+        "do $$ begin execute format('alter role anon in database %I set search_path = public',"
+        " current_database()); end $$",
+        "cluster: role anon: setting in database * search_path: declared none, live public",
+    ),
+    change(
+        "a membership more",
+        "grant dotbase_owner to authenticated",
+        "cluster: membership of authenticated in dotbase_owner is not declared",
+    ),
+    change(
+        "somebody else in a role of ours",
+        "create role bob login; grant service_role to bob",
+        "cluster: membership of bob in service_role is not declared",
+    ),
+    change(
+        "a membership less",
+        "revoke anon from authenticator",
+        "cluster: membership of authenticator in anon is missing",
+    ),
+    change(
+        "a membership that may be passed on",
+        "grant anon to authenticator with admin option",
+        "cluster: membership of authenticator in anon: admin: declared none, live yes",
+    ),
+]

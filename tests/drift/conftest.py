@@ -1,0 +1,74 @@
+"""The reference, built once a session, and a database that changes are made to and taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from dotbase import drift
+from dotbase.commands.context import GlobalOptions
+from dotbase.drift import reference as references
+from dotbase.drift.items import Difference
+from dotbase.drift.reference import Reference
+from dotbase.project import Project
+from dotbase.templating import Variables
+from tests.harness import templates
+from tests.harness.databases import Database
+from tests.harness.server import ROOT, Server
+
+# The harness's own, and the books: the tests' template is the rendered SQL alone.
+IGNORED = ("coverage_of_tests", "dotbase")
+Find = Callable[[psycopg.Connection[Any]], list[Difference]]
+
+
+@pytest.fixture(scope="session")
+def reference(server: Server) -> Reference:
+    """What the checkout's templates come to, built by `migrate`."""
+    variables = _variables(server)
+    options = GlobalOptions(project=ROOT, database_url=None, cluster="test")
+    scope = drift.scope_of(Project(ROOT), variables, IGNORED)
+    with server.connect() as connection:
+        version = connection.info.server_version
+    return references.build(options, templates.steps(server), variables, scope, version)
+
+
+@pytest.fixture(scope="session")
+def find(server: Server, reference: Reference) -> Find:
+    """Finds the drift of the database of a connection, inside of its transaction."""
+    steps, variables = templates.steps(server), _variables(server)
+
+    def find(connection: psycopg.Connection[Any]) -> list[Difference]:
+        found, notes = drift.find(connection, reference, Project(ROOT), variables, steps)
+        assert notes == []
+        return found
+
+    return find
+
+
+@pytest.fixture(scope="module")
+def session(server: Server, module_db: Database) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's session in the module's database."""
+    with server.connect(module_db.name) as connection:
+        as_migrated(connection)
+        yield connection
+
+
+def as_migrated(connection: psycopg.Connection[Any]) -> None:
+    """Take away what the harness itself sets in a clone."""
+    database = sql.Identifier(connection.info.dbname)
+    connection.execute(sql.SQL("alter database {} reset plpgsql_check.profiler").format(database))
+
+
+@pytest.fixture
+def by_hand(session: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """The same, in a transaction that is undone."""
+    with session.transaction(force_rollback=True):
+        yield session
+
+
+def _variables(server: Server) -> Variables:
+    return Variables(target="postgres", clock="movable", master_key_file=server.master_key_file)
