@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -16,6 +17,8 @@ from dotbase.project import Project
 from dotbase.render import Variables, render_steps
 from dotbase.scratch import scratch_database
 from dotbase.verify import verify
+
+WIDE = 200
 
 
 @click.command("access")
@@ -43,7 +46,9 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None) -> None:
     elif html is not None:
         click.echo(f"{html}: {len(matrix.cells):,} cells")
     else:
-        terminal.show(matrix, Console())
+        # Into a file or a pipe, where no width is given, a row stays a line.
+        width = None if sys.stdout.isatty() else WIDE
+        terminal.show(matrix, Console(width=width))
 
 
 def _write(path: Path, text: str) -> None:
