@@ -100,16 +100,13 @@ def _row(matrix: Matrix, thing: Thing, by_role: dict[str, list[Summary]]) -> Row
         name,
         paren + rest,
         [[_chip(one) for one in by_role[role]] for role in matrix.roles],
-        list(_columns(matrix, thing, by_role)),
+        list(_columns(matrix, thing)),
         any(one.allowed or one.claim for found in by_role.values() for one in found),
     )
 
 
-def _columns(matrix: Matrix, thing: Thing, by_role: dict[str, list[Summary]]) -> Iterator[Row]:
-    """The columns of an object of which a role may use some."""
-    partly = any(one.allowed for found in by_role.values() for one in found)
-    if not thing.columns or not partly:
-        return
+def _columns(matrix: Matrix, thing: Thing) -> Iterator[Row]:
+    """The columns of an object, folded away until somebody asks."""
     cells = {(cell.role, cell.command, cell.column): cell for cell in matrix.of(thing)}
     for column in thing.columns:
         chips = []
