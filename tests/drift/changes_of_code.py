@@ -310,18 +310,18 @@ WHOLE = [
     change(
         "an extension more",
         "create extension citext with schema extensions",
-        "extensions: extension citext is not declared",
+        "database: extension citext is not declared",
         mends=False,
     ),
     change(
         "an extension's version",
         "update pg_extension set extversion = '1.2' where extname = 'pgcrypto'",
-        "extensions: extension pgcrypto: version: declared the newest that the server has, live 1.2",
+        "database: extension pgcrypto: version: declared the newest that the server has, live 1.2",
     ),
     change(
         "an extension's schema",
         "alter extension pgcrypto set schema public",
-        "extensions: extension pgcrypto: schema: declared extensions, live public",
+        "database: extension pgcrypto: schema: declared extensions, live public",
     ),
     change(
         "a publication more",

@@ -28,7 +28,7 @@ Find = Callable[[psycopg.Connection[Any]], list[Difference]]
 @pytest.fixture(scope="session")
 def reference(server: Server) -> Reference:
     """What the checkout's templates come to, built by `migrate`."""
-    variables = _variables(server)
+    variables = variables_of(server)
     options = GlobalOptions(project=ROOT, database_url=None, cluster="test")
     scope = drift.scope_of(Project(ROOT), variables, IGNORED)
     with server.connect() as connection:
@@ -39,7 +39,7 @@ def reference(server: Server) -> Reference:
 @pytest.fixture(scope="session")
 def find(server: Server, reference: Reference) -> Find:
     """Finds the drift of the database of a connection, inside of its transaction."""
-    steps, variables = templates.steps(server), _variables(server)
+    steps, variables = templates.steps(server), variables_of(server)
 
     def find(connection: psycopg.Connection[Any]) -> list[Difference]:
         found, notes = drift.find(connection, reference, Project(ROOT), variables, steps)
@@ -70,5 +70,6 @@ def by_hand(session: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any
         yield session
 
 
-def _variables(server: Server) -> Variables:
+def variables_of(server: Server) -> Variables:
+    """How the tests' template is rendered."""
     return Variables(target="postgres", clock="movable", master_key_file=server.master_key_file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -10,7 +11,7 @@ import psycopg
 from dotbase.declarations import policies
 from dotbase.drift import roles, schedules
 from dotbase.drift.compare import compare
-from dotbase.drift.items import Catalog, Difference, Item
+from dotbase.drift.items import NEWEST, Catalog, Difference, Item
 from dotbase.drift.queries import Scope
 from dotbase.drift.reader import collect
 from dotbase.drift.reference import Reference
@@ -53,7 +54,7 @@ def find(
             declared.add(item)
         for item in roles.live(connection, of_cluster, variables.owner):
             live.add(item)
-        _hold_pg_cron(connection, declared, live)
+        _hold_pg_cron(connection, variables.cron_role, declared, live)
     wanted, found, note = schedules.items(
         connection, reference.lines, variables.owner, variables.cron_role, whole=scope.ours is None
     )
@@ -74,18 +75,26 @@ def _versions(built: int, live: int) -> list[str]:
     ]
 
 
-def _hold_pg_cron(connection: Connection, declared: Catalog, live: Catalog) -> None:
+def _hold_pg_cron(connection: Connection, role: str, declared: Catalog, live: Catalog) -> None:
     """pg_cron is declared in the one database that it lives in, which no scratch database is."""
-    row = connection.execute(
+    here = connection.execute(
         "select pg_catalog.current_setting('cron.database_name', true) = pg_catalog.current_database()"
         " where pg_catalog.pg_has_role(session_user, 'pg_read_all_settings', 'usage')"
     ).fetchone()
-    key = ("extension", "pg_cron")
-    if key in live.items:
-        facts = {**live.items[key].facts, "version": "the newest that the server has"}
-        declared.add(Item("extension", "pg_cron", "pg_cron", "", None, facts))
-    elif row == (True,):
-        declared.add(Item("extension", "pg_cron", "pg_cron", "", None, {}, "create extension pg_cron"))
+    found = live.items.get(("extension", "pg_cron"))
+    if found is None and here != (True,):
+        return
+    item = Item("extension", "pg_cron", "pg_cron", "", None, {}, "create extension pg_cron")
+    if found is not None:
+        may = connection.execute(
+            "select pg_catalog.has_schema_privilege(r.oid, 'cron', 'usage') from pg_catalog.pg_roles as r"
+            " where r.rolname = %s",
+            [role],
+        ).fetchone()
+        usage = {"its schema": f"open to {role}"}
+        live.add(replace(found, facts={**found.facts, **(usage if may == (True,) else {})}))
+        item = replace(item, facts={**found.facts, "version": NEWEST, **usage})
+    declared.add(item)
 
 
 def homes(project: Project) -> Callable[[Item], str]:

@@ -12,6 +12,7 @@ Facts = Mapping[str, str]
 WIDTH = 90  # of a value on one line
 SUPERUSER = "(superuser)"  # stands for whatever the superuser of a cluster is called
 OWNER = "its owner"
+NEWEST = "the newest that the server has"
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,8 @@ def _extension(change: Change) -> Iterator[str]:
         yield f"alter extension {item.own} update"
     elif change.aspect == "schema":
         yield f"alter extension {item.own} set schema {change.wanted}"
+    elif change.aspect == "its schema" and change.wanted:
+        yield f"grant usage on schema cron to {change.wanted.removeprefix('open to ')}"
     elif declared.create:
         yield declared.create
 
@@ -87,8 +89,10 @@ def _membership(change: Change) -> Iterator[str]:
 
 
 def _pg_cron(change: Change) -> Iterator[str]:
-    if change.declared is not None:
-        yield "select jobs.sync_pg_cron()"
+    if change.declared and change.declared.create:
+        yield change.declared.create
+    elif change.declared:
+        raise Unsafe("its row in jobs.jobs was changed too: put that right, then run jobs.sync_pg_cron()")
     else:
         yield f"select cron.unschedule({change.item.own})"
 

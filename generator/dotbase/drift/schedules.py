@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -12,12 +13,13 @@ from dotbase.drift.items import Item
 
 Connection = psycopg.Connection[Any]
 
+SYNC = "select jobs.sync_pg_cron()"
 WANTED = "select line_name, gmt_schedule, command from jobs.wanted_lines()"
-SWITCHED_OFF = """
-select j.job_name
+REGISTRY = """
+select j.job_name, j.gmt_schedule, j.switched_off
 from jobs.jobs as j
-where j.switched_off or not (select s.live from jobs.switch as s)
 """
+SWITCH = "select s.live from jobs.switch as s"
 LINES = """
 select jobid, jobname, schedule, command, username, active
 from cron.job
@@ -44,7 +46,8 @@ def items(
         return [], [], None
     try:
         with connection.transaction():
-            off = _as(connection, owner, SWITCHED_OFF)
+            registry = _as(connection, owner, REGISTRY)
+            live = _as(connection, owner, SWITCH) == [(True,)]
         with connection.transaction():
             superuser = connection.execute(
                 "select pg_catalog.current_setting('is_superuser')"
@@ -54,9 +57,13 @@ def items(
         return [], [], f"pg_cron's lines are not compared: {error.diag.message_primary}."
     except psycopg.errors.UndefinedTable:
         return [], [], None
-    gone = {name for (name,) in off}
+    gone = {name for name, _, off in registry if off} if live else set(wanted)
+    registered = {name: schedule for name, schedule, _ in registry}
     expected = [
-        _item(name, "", {"schedule": schedule, "command": command, "user": cron_role})
+        replace(
+            _item(name, "", {"schedule": schedule, "command": command, "user": cron_role}),
+            create=SYNC if registered.get(name, schedule) == schedule else None,
+        )
         for name, (schedule, command) in wanted.items()
         if name not in gone
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dotbase.drift.items import NEWEST
 from dotbase.drift.queries import facts, grants, query
 
 SCHEMAS = query(
@@ -23,7 +24,7 @@ left join people as o on o.oid = n.nspowner
 EXTENSIONS = query(
     """
 select
-    'extension', quote_ident(e.extname), quote_ident(e.extname), n.nspname, null, null,
+    'extension', quote_ident(e.extname), quote_ident(e.extname), '', null, null,
     $facts,
     pg_catalog.format('create extension %%I with schema %%I', e.extname, n.nspname), null
 from pg_catalog.pg_extension as e
@@ -35,7 +36,7 @@ where %(whole)s and n.nspname <> all (%(ignored)s::text[])
         (
             "version",
             "case when e.extversion is distinct from a.default_version then e.extversion"
-            " else 'the newest that the server has' end",
+            f" else '{NEWEST}' end",
         ),
         ("schema", "quote_ident(n.nspname)"),
     ),

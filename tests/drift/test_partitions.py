@@ -1,0 +1,150 @@
+"""What jobs make is no drift; what a hand does to a partition is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.drift.changes import Change, change
+from tests.drift.checks import check
+from tests.drift.conftest import Find, as_migrated
+from tests.harness.databases import Database
+from tests.harness.people import admin, walker
+from tests.harness.server import Server
+
+NUMBERS = [2, 13, 18, 32, 38, 42]
+ROUND = 1153
+TICKETS, RESULTS, CLAIMS = (
+    f"luckywalk.tickets_{ROUND}",
+    f"luckywalk.results_{ROUND}",
+    "luckywalk.claims_2025_01",
+)
+
+CHANGES = [
+    change(
+        "row-level security of a partition that is off",
+        f"alter table {TICKETS} disable row level security",
+        f"luckywalk: table {TICKETS}: row-level security: declared enabled, live none",
+    ),
+    change(
+        "row-level security of a partition that is not forced",
+        f"alter table {CLAIMS} no force row level security",
+        f"luckywalk: table {CLAIMS}: forced row-level security: declared forced, live none",
+    ),
+    change(
+        "a grant on a partition",
+        f"grant select on {TICKETS} to authenticated",
+        f"luckywalk: table {TICKETS}: grant to authenticated: declared none, live select",
+    ),
+    change(
+        "a grant on a partition's column",
+        f"grant select (mask) on {TICKETS} to authenticated",
+        f"luckywalk: column {TICKETS}.mask: grant to authenticated: declared none, live select",
+    ),
+    change(
+        "a policy of a partition more",
+        f"create policy own on {CLAIMS} for select to authenticated using (true)",
+        f"luckywalk: policy own on {CLAIMS} is not declared",
+    ),
+    change(
+        "a policy of a partition less",
+        f"drop policy nobody on {RESULTS}",
+        f"luckywalk: policy nobody on {RESULTS} is missing",
+    ),
+    change(
+        "a trigger of a partition less",
+        f"drop trigger tickets_are_immutable on {TICKETS}",
+        f"luckywalk: trigger tickets_are_immutable on {TICKETS} is missing",
+    ),
+    change(
+        "a trigger of a partition that is disabled",
+        f"alter table {TICKETS} disable trigger tickets_are_added_to_open_rounds",
+        f"luckywalk: trigger tickets_are_added_to_open_rounds on {TICKETS}: enabled: declared none,"
+        " live disabled",
+    ),
+    change(
+        "a partition's owner",
+        f"alter table {CLAIMS} owner to postgres",
+        f"luckywalk: table {CLAIMS}: owner: declared dotbase_owner, live (superuser)",
+    ),
+    change(
+        "an index of a partition",
+        f"create index mine on {RESULTS} (tier)",
+        "luckywalk: index luckywalk.mine is not declared",
+    ),
+    change(
+        "a constraint of a partition",
+        f"alter table {RESULTS} add constraint mine check (tier < 5 or tier = 5)",
+        f"luckywalk: constraint mine on {RESULTS} is not declared",
+    ),
+    change(
+        "a partition's default",
+        f"alter table {CLAIMS} alter column source set default 'steps'",
+        f"luckywalk: column {CLAIMS}.source: default: declared none, live 'steps'::text",
+    ),
+    change(
+        "a partition that no job made",
+        "create table luckywalk.tickets_7 partition of luckywalk.tickets for values in (7)",
+        "luckywalk: policy nobody on luckywalk.tickets_7 is missing",
+        "luckywalk: table luckywalk.tickets_7: forced row-level security: declared forced, live none",
+        "luckywalk: table luckywalk.tickets_7: owner: declared dotbase_owner, live (superuser)",
+        "luckywalk: table luckywalk.tickets_7: row-level security: declared enabled, live none",
+        "luckywalk: trigger tickets_are_added_to_open_rounds on luckywalk.tickets_7 is missing",
+        "luckywalk: trigger tickets_are_immutable on luckywalk.tickets_7 is missing",
+    ),
+    change(
+        "a partition that was detached",
+        f"alter table luckywalk.results detach partition {RESULTS}",
+        f"luckywalk: table {RESULTS} is not declared",
+        mends=False,
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def session(server: Server, module_db: Database) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's session in a database that has lived through a lottery week."""
+    live_a_week(module_db)
+    with server.connect(module_db.name) as connection:
+        as_migrated(connection)
+        yield connection
+
+
+def live_a_week(db: Database) -> None:
+    """Partitions, a round with claims, its draw and settlement, each by its job."""
+    db.clock("2024-12-29 12:30")
+    for job in ("make_partitions", "open_round"):
+        db.run_job(job)
+    db.clock("2025-01-02 18:00")
+    assert db.call(walker(1), "report_steps", steps=3000).ok
+    assert db.call(walker(1), "claim_steps", threshold=1000, numbers=NUMBERS).ok
+    assert db.call(walker(1), "claim_steps", threshold=2000).ok
+    db.clock("2025-01-04 20:00")
+    db.run_job("close_round")
+    db.clock("2025-01-04 20:50")
+    assert db.call(admin, "enter_result", round_no=ROUND, numbers=NUMBERS).ok
+    db.run_job("draw_round")
+    db.clock("2025-01-05 12:30")
+    for job in ("settle_round", "open_round", "make_partitions"):
+        run = db.run_job(job)
+        assert run is not None
+        assert run["status"] == "succeeded"
+
+
+def test_a_week_of_jobs_claims_and_rounds_is_no_drift(by_hand: psycopg.Connection[Any], find: Find) -> None:
+    made = by_hand.execute(
+        "select relname::text from pg_class where relispartition and relkind = 'r' order by relname"
+    ).fetchall()
+    assert {TICKETS, RESULTS, CLAIMS} <= {f"luckywalk.{name}" for (name,) in made}
+    assert len(made) >= 9
+    assert [one.sentence for one in find(by_hand)] == []
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
+def test_a_change_to_a_partition_is_found_and_mended(
+    change: Change, by_hand: psycopg.Connection[Any], find: Find
+) -> None:
+    check(change, by_hand, find)

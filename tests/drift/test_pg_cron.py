@@ -1,0 +1,124 @@
+"""pg_cron's lines are those of cron/*.yaml, less what a person has switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+import pytest
+
+from dotbase import drift
+from dotbase.drift.reference import Reference
+from dotbase.project import Project
+from tests.drift.changes import Change, change
+from tests.drift.checks import check
+from tests.drift.conftest import IGNORED, Find, variables_of
+from tests.harness import templates
+from tests.harness.databases import Clones
+from tests.harness.figures import count
+from tests.harness.server import ROOT, Server
+from tests.jobs.live import live_database
+
+CHANGES = [
+    change(
+        "a line of pg_cron less",
+        "delete from cron.job where jobname = 'draw_round'",
+        "cluster: pg_cron line draw_round is missing",
+    ),
+    change(
+        "a line's schedule",
+        "update cron.job set schedule = '1 2 3 4 5' where jobname = 'draw_round'",
+        "cluster: pg_cron line draw_round: schedule: declared * live 1 2 3 4 5",
+    ),
+    change(
+        "a line that is not active",
+        "update cron.job set active = false where jobname = 'draw_round'",
+        "cluster: pg_cron line draw_round: active: declared none, live no",
+    ),
+    change(
+        "a line's command",
+        "update cron.job set command = 'call jobs.run(''close_round'')' where jobname = 'draw_round'",
+        "cluster: pg_cron line draw_round: command: declared * live *",
+    ),
+    change(
+        "a line more",
+        "select cron.schedule('mine', '0 3 * * *', 'vacuum')",
+        "cluster: pg_cron line mine of postgres is not declared",
+    ),
+    change(
+        "a schedule changed in the registry",
+        "update jobs.jobs set gmt_schedule = '1 2 3 4 5' where job_name = 'draw_round';"
+        " select jobs.sync_pg_cron()",
+        "cluster: pg_cron line draw_round: schedule: declared * live 1 2 3 4 5",
+        mends=False,
+    ),
+    change(
+        "pg_cron's schema closed to the role of the schedules",
+        "revoke usage on schema cron from dotbase_cron",
+        "database: extension pg_cron: its schema: declared open to dotbase_cron, live none",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def session(server: Server, clones: Clones) -> Iterator[psycopg.Connection[Any]]:
+    """A superuser's session in the one database that pg_cron lives in."""
+    with live_database(server, clones) as database, server.connect(database.name) as connection:
+        yield connection
+
+
+@pytest.fixture
+def by_hand(session: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
+    """The same, in a transaction that is undone; without what other tests keep there."""
+    with session.transaction(force_rollback=True):
+        session.execute("delete from jobs.jobs where app not in ('core', 'jobs', 'ledger', 'luckywalk')")
+        session.execute("select jobs.sync_pg_cron()")
+        yield session
+
+
+@pytest.fixture
+def find(server: Server, reference: Reference) -> Find:
+    scope = replace(reference.scope, ignored=(*IGNORED, "shop"))
+    steps = templates.steps(server)
+
+    def find(connection: psycopg.Connection[Any]) -> list[drift.Difference]:
+        found, notes = drift.find(
+            connection, replace(reference, scope=scope), Project(ROOT), variables_of(server), steps
+        )
+        assert notes == []
+        return [one for one in found if one.app == "cluster" or one.kind == "extension"]
+
+    return find
+
+
+def test_the_lines_are_those_declared(by_hand: psycopg.Connection[Any], find: Find) -> None:
+    assert [one.sentence for one in find(by_hand)] == []
+
+
+@pytest.mark.parametrize(
+    "statement", ["select jobs.set_enabled('draw_round', false)", "select jobs.set_live(false)"]
+)
+def test_what_a_person_switched_off_is_no_drift(
+    statement: str, by_hand: psycopg.Connection[Any], find: Find
+) -> None:
+    before = by_hand.execute("select count(*) from cron.job").fetchone()
+    by_hand.execute(statement.encode())
+    assert by_hand.execute("select count(*) from cron.job").fetchone() != before
+    assert [one.sentence for one in find(by_hand)] == []
+
+
+def test_without_pg_cron_it_is_missing(by_hand: psycopg.Connection[Any], find: Find) -> None:
+    by_hand.execute("drop extension pg_cron")
+    [found] = find(by_hand)
+    assert found.sentence == "extension pg_cron is missing"
+    assert found.mend == ("create extension pg_cron",)
+    count("kinds of drift found")
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
+def test_a_change_to_pg_cron_is_found_and_mended(
+    change: Change, by_hand: psycopg.Connection[Any], find: Find
+) -> None:
+    check(change, by_hand, find)
