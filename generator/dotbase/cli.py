@@ -22,6 +22,7 @@ COMMANDS = {
     "drift": "drift",
     "lint": "lint",
     "access": "access",
+    "advise": "advise",
     "new": "new",
 }
 

@@ -1,0 +1,140 @@
+"""The runner: every rule over one snapshot of the catalog, in a transaction that can only read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dotbase.advise.declared import Declared, House
+from dotbase.advise.rules import Finding, Rule, catalog, rules
+from dotbase.errors import DotbaseError
+from dotbase.templating import Variables
+
+Connection = psycopg.Connection[Any]
+VARIABLE = re.compile(r""":'(\w+)'|:"(\w+)\"""")
+TIME_LIMIT = "60s"
+
+# On Supabase what belongs to the platform's own roles is not ours to mend.
+SCHEMAS = """
+select n.nspname::text
+from pg_catalog.pg_namespace as n
+where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+    and not exists (
+        select
+        from pg_catalog.pg_depend as d
+        where d.objid = n.oid
+            and d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
+            and d.deptype = 'e'
+    )
+    and (
+        n.nspname = 'public'
+        or %(target)s <> 'supabase'
+        or pg_catalog.pg_has_role(%(owner)s, n.nspowner, 'MEMBER')
+    )
+order by 1
+"""
+
+
+@dataclass
+class Advice:
+    """What the rules say of one database.
+
+    suppressed: findings that are left, with the reason.
+    skipped:    rules that could not be run, with what they lack.
+    stale:      keys of suppressions that matched nothing.
+    """
+
+    rules: int
+    findings: list[Finding] = field(default_factory=list)
+    suppressed: list[tuple[Finding, str]] = field(default_factory=list)
+    skipped: list[tuple[Rule, str]] = field(default_factory=list)
+    stale: list[str] = field(default_factory=list)
+
+
+def advise(connection: Connection, house: House, variables: Variables) -> Advice:
+    """Run all rules on the connection's database; nothing in it is changed."""
+    with reading(connection):
+        found, skipped = look(connection, house.declared, variables)
+    advice = Advice(len(rules()), skipped=skipped)
+    suppress = {k: s for k, s in house.declared.suppress.items() if s.holds(variables)}
+    for finding in found:
+        if finding.key in suppress:
+            advice.suppressed.append((finding, suppress[finding.key].reason))
+        else:
+            advice.findings.append(finding)
+    used = {finding.key for finding, _ in advice.suppressed}
+    left_out = {rule.number for rule, _ in skipped}
+    advice.stale = [key for key in suppress if key not in used and key.split()[0] not in left_out]
+    return advice
+
+
+@contextmanager
+def reading(connection: Connection) -> Iterator[None]:
+    """One snapshot, read only, of whatever the connection's settings were."""
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        prepare(connection)
+        yield
+
+
+def prepare(connection: Connection) -> None:
+    """What the rules rely on, until the transaction ends: no name is found by a path."""
+    connection.execute("set local search_path = ''")
+    connection.execute("set local jit = off")
+    connection.execute(f"set local statement_timeout = '{TIME_LIMIT}'".encode())
+
+
+def look(
+    connection: Connection, declared: Declared, variables: Variables, chosen: Sequence[Rule] | None = None
+) -> tuple[list[Finding], list[tuple[Rule, str]]]:
+    """The findings of these rules, or of all, and the rules that could not be run."""
+    values = _values(connection, declared, variables)
+    prelude = catalog()
+    found: list[Finding] = []
+    skipped: list[tuple[Rule, str]] = []
+    for rule in chosen if chosen is not None else rules():
+        if rule.needs is not None and rule.needs not in values:
+            skipped.append((rule, f"extension {rule.needs} is not installed in this database"))
+            continue
+        text = (
+            f"with {prelude}\nselect r.schema, r.name, r.part, r.detail\nfrom (\n{rule.sql}\n) as r\n"
+            "order by 1, 2, 3, 4"
+        )
+        query = VARIABLE.sub(lambda m: values[m[1] or m[2]], text)
+        try:
+            rows = connection.execute(query.encode(), prepare=True).fetchall()
+        except psycopg.errors.QueryCanceled:
+            raise DotbaseError(
+                f"rule {rule.number} took longer than {TIME_LIMIT}", "look at the server's load"
+            ) from None
+        found += [Finding(rule, *row) for row in rows]
+    return found, skipped
+
+
+def _values(connection: Connection, declared: Declared, variables: Variables) -> dict[str, str]:
+    """What stands for `:'name'` and `:"name"` in rules, as SQL."""
+    owner = connection.execute(
+        "select rolname::text from pg_catalog.pg_roles where rolname in (%s, current_user)"
+        " order by rolname = %s desc limit 1",
+        [variables.owner, variables.owner],
+    ).fetchone()
+    schemas = connection.execute(SCHEMAS, {"target": variables.target, "owner": owner[0] if owner else None})
+    extensions = connection.execute(
+        "select e.extname::text, n.nspname::text from pg_catalog.pg_extension as e"
+        " inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace"
+    ).fetchall()
+    literals = {
+        "schemas": [name for (name,) in schemas],
+        "exposed": declared.exposed,
+        "registries": list(declared.registries),
+        "partitions": json.dumps(declared.partitions),
+    }
+    values = {name: sql.Literal(value).as_string(connection) for name, value in literals.items()}
+    return values | {name: sql.Identifier(schema).as_string(connection) for name, schema in extensions}
