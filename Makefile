@@ -1,7 +1,8 @@
 # What a newcomer types. Each target sets up what it needs first.
-.PHONY: help setup node-packages demo report-shot test lint bench torture lock
+.PHONY: help setup node-packages demo report-shot test test-supabase lint bench torture lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
+SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
@@ -21,6 +22,9 @@ report-shot: setup ## A look at report.html in headless Chromium (Debian's chrom
 
 test: setup ## The tests, against a server of their own
 	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(PYTEST_ARGS)
+
+test-supabase: setup ## The apps' tests again, on a server shaped like Supabase's
+	@DOTBASE_TEST_TARGET=supabase DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 $(SUPABASE_TESTS)
 
 lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict
 	@DOTBASE_CLUSTER=test $(DOTBASE) lint

@@ -15,6 +15,7 @@ from tests.harness.databases import Clones, Database
 from tests.harness.findings import FINDINGS
 from tests.harness.kill import Torture
 from tests.harness.server import Server
+from tests.harness.target import SUPERUSER
 
 pytest_plugins = ["tests.harness.plugin"]
 
@@ -28,7 +29,7 @@ def server() -> Server:
 @pytest.fixture(scope="session")
 def maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's connection outside of all test databases."""
-    with server.connect("postgres") as connection:
+    with server.connect("postgres", user=SUPERUSER) as connection:
         yield connection
 
 

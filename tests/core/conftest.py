@@ -11,6 +11,7 @@ import pytest
 from dotbase.steps import Step
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT
+from tests.harness.target import OWNER
 
 SHOP = (Path(__file__).parent / "shop.sql").read_text()
 
@@ -18,7 +19,7 @@ SHOP = (Path(__file__).parent / "shop.sql").read_text()
 def with_shop(database: Database) -> Database:
     """The database with the tests' own app in it, made by the owner."""
     with database.owner.transaction():
-        database.owner.execute("set local role dotbase_owner")
+        database.owner.execute(f"set local role {OWNER}".encode())
         database.owner.execute(SHOP.encode())
     database.reload()
     return database

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from tests.core.conftest import rendered
 from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
+from tests.harness.target import CRON_ALONE, OWNER
 
 CLOCK = "functions/core/clock.sql.j2"
-CLIENTS = ["anon", "authenticated", "service_role", "authenticator", "dotbase_cron"]
+CLIENTS = ["anon", "authenticated", "service_role", "authenticator", *CRON_ALONE]
 SEOUL = ZoneInfo("Asia/Seoul")
 
 
@@ -23,7 +24,7 @@ SEOUL = ZoneInfo("Asia/Seoul")
 def real_clock(db: Database) -> Database:
     """A database in which the templates' real clock took the movable one's place."""
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute(rendered(clock="real")[CLOCK].sql.encode())
     return db
 
@@ -81,7 +82,7 @@ def test_no_setting_of_a_session_moves_the_clock(module_db: Database) -> None:
     with rolled_back(module_db.owner, "authenticated"):
         for name in ("test.now", "core.now", "request.now", "dotbase.now"):
             module_db.owner.execute("select set_config(%s, '2030-01-01', true)", [name])
-        module_db.owner.execute("set local role dotbase_owner")
+        module_db.owner.execute(f"set local role {OWNER}".encode())
         assert module_db.value("select core.now() = now()")
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.harness.databases import Database
 from tests.harness.people import anon, service, walker
 from tests.harness.refusals import assert_says
+from tests.harness.target import CRON_ALONE, OWNER, SUPABASE
 
 ME = walker(1)
 SIGNATURE = """
@@ -26,13 +27,15 @@ select
 from pg_proc as p
 where p.oid = %s::regproc
 """
-ROLES = ["anon", "authenticated", "service_role", "authenticator", "dotbase_cron"]
+ROLES = ["anon", "authenticated", "service_role", "authenticator", *CRON_ALONE]
 APPS = ["core", "jobs", "ledger", "luckywalk"]
+# What Supabase brings itself.
+BROUGHT = [] if SUPABASE else ["auth", "extensions", "master_key"]
 
 
 def as_owner(db: Database, statement: str, *parameters: object) -> None:
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute(statement.encode(), parameters or None)
 
 
@@ -81,13 +84,13 @@ def test_public_may_execute_nothing_of_the_apps(module_db: Database) -> None:
         "select p.oid::regprocedure::text from pg_proc as p "
         "cross join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) as a "
         "where a.grantee = 0 and p.pronamespace = any (%s::regnamespace[])",
-        [*APPS, "api", "auth", "master_key"],
+        [*APPS, "api", *(schema for schema in BROUGHT if schema != "extensions")],
     )
     assert open_to_all == []
 
 
 def test_public_and_clients_may_create_nothing_in_the_schemas(module_db: Database) -> None:
-    for schema in [*APPS, "api", "auth", "extensions", "master_key", "test_clock"]:
+    for schema in [*APPS, "api", *BROUGHT, "test_clock"]:
         for role in ["public", *ROLES]:
             assert not module_db.value("select has_schema_privilege(%s, %s, 'create')", role, schema)
 

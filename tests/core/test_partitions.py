@@ -9,6 +9,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
+from tests.harness.target import CRON_ALONE
 
 PARENT = "luckywalk.step_days"
 
@@ -62,7 +63,7 @@ def test_every_partition_of_the_apps_has_row_security_forced(db: Database) -> No
     assert [p["name"] for p in partitions if not p["closed"]] == []
 
 
-@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "dotbase_cron"])
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", *CRON_ALONE])
 def test_nobody_reads_a_partition_past_its_parent(role: str, module_db: Database) -> None:
     with refused("42501"), rolled_back(module_db.owner):
         ensure_month(module_db, date(2031, 3, 1))

@@ -12,6 +12,9 @@ import pytest
 from tests.core.conftest import MasterKey
 from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
+from tests.harness.target import OWNER, only_on_postgres
+
+pytestmark = only_on_postgres("on Supabase secrets are the Vault's, which tests/supabase asks")
 
 SECRET = "sk_live_비밀_0123456789"
 EXECUTABLE_BY_THE_OWNER_ALONE = [
@@ -24,12 +27,12 @@ EXECUTABLE_BY_THE_OWNER_ALONE = [
 
 def set_secret(db: Database, name: str, value: str) -> None:
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute("select core.set_secret(%s, %s)", [name, value])
 
 
 def read_secret(db: Database, name: str) -> object:
-    with rolled_back(db.owner, "dotbase_owner"):
+    with rolled_back(db.owner, OWNER):
         return db.value("select core.secret(%s)", name)
 
 
@@ -86,7 +89,7 @@ def test_without_its_master_key_the_store_neither_reads_nor_writes(
 def test_a_database_that_was_migrated_without_a_key_says_so(module_db: Database) -> None:
     with refused("secret_store_missing"), rolled_back(module_db.owner):
         module_db.owner.execute("drop function if exists master_key.value()")
-        module_db.owner.execute("set local role dotbase_owner")
+        module_db.owner.execute(f"set local role {OWNER}".encode())
         module_db.owner.execute("select core.set_secret('any', %s)", [SECRET])
 
 
@@ -103,7 +106,7 @@ def test_nobody_but_the_owner_may_execute(routine: str, keyed_db: Database) -> N
 
 def test_the_owner_may_read_no_other_file_of_the_server(keyed_db: Database, master_key: MasterKey) -> None:
     for read in ("select pg_read_file(%s)", "select pg_ls_dir(%s)"):
-        with refused("42501"), rolled_back(keyed_db.owner, "dotbase_owner"):
+        with refused("42501"), rolled_back(keyed_db.owner, OWNER):
             keyed_db.owner.execute(read.encode(), [str(master_key.path)])
 
 

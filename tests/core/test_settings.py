@@ -10,6 +10,7 @@ import pytest
 from tests.harness.databases import Database
 from tests.harness.people import admin, anon, service, walker
 from tests.harness.refusals import assert_says, refused, rolled_back
+from tests.harness.target import OWNER
 
 POT = "luckywalk.tier1_pot"
 
@@ -88,9 +89,9 @@ def test_an_administrator_changes_a_setting_and_the_change_is_kept(db: Database)
 
 def test_the_owner_changes_a_setting_in_sql_and_is_named(db: Database) -> None:
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute("select * from core.set_setting(%s, '7')", [POT])
-    assert db.value("select changed_by from core.setting_changes") == "dotbase_owner"
+    assert db.value("select changed_by from core.setting_changes") == OWNER
 
 
 def test_setting_what_is_set_already_is_no_change(db: Database) -> None:
@@ -112,7 +113,7 @@ def test_a_value_that_does_not_fit_is_refused_and_the_bounds_are_told(
 def test_json_null_is_no_value_of_any_setting(module_db: Database) -> None:
     names = [row["name"] for row in module_db.rows("select name from core.settings")]
     for name in names:
-        with refused("setting_invalid"), rolled_back(module_db.owner, "dotbase_owner"):
+        with refused("setting_invalid"), rolled_back(module_db.owner, OWNER):
             module_db.owner.execute("select core.set_setting(%s, 'null')", [name])
 
 

@@ -21,6 +21,8 @@ from tests.harness import coverage
 from tests.harness.postgrest import Postgrest
 from tests.harness.schema_cache import SchemaCache
 from tests.harness.server import ROOT, Server, one_process
+from tests.harness.supabase import Others
+from tests.harness.target import CRON, SUPABASE, SUPERUSER
 
 PREFIX = "dotbase_clone_"
 ZONE = ZoneInfo("Asia/Seoul")
@@ -49,7 +51,7 @@ class Database(Postgrest):
 
     @property
     def owner(self) -> psycopg.Connection[dict[str, Any]]:
-        """A superuser's connection in autocommit, rows as dicts: for looking and for slips."""
+        """A connection of `postgres` in autocommit, rows as dicts: a superuser, but on Supabase."""
         if self._owner is None or self._owner.closed:
             self._owner = self.server.connect(self.name)
             self._owner.row_factory = dict_row
@@ -80,7 +82,7 @@ class Database(Postgrest):
 
     def as_cron(self) -> psycopg.Connection[Any]:
         """A new session of the role that pg_cron logs in as."""
-        return self.server.connect(self.name, user="dotbase_cron")
+        return self.server.connect(self.name, user=CRON)
 
     @contextmanager
     def sessions(self, count: int) -> Iterator[list[Postgrest]]:
@@ -133,6 +135,7 @@ class Clones:
         self._strategy = sql.SQL("wal_log" if synced else "file_copy")
         self._schema_cache: SchemaCache | None = None
         self._apps = list(yaml.safe_load((ROOT / "apps.yaml").read_text())["apps"])
+        self._others = Others(server, maintenance) if SUPABASE else None
         self.drop_leftovers()
 
     def make(self) -> Database:
@@ -147,16 +150,18 @@ class Clones:
         database = Database(self.server, name, self._schema_cache)
         if self._schema_cache is None:
             self._schema_cache = database.schema_cache
-            with self.server.connect(name) as connection:
+            with self.server.connect(name, user=SUPERUSER) as connection:
                 self.statements = coverage.all_statements(connection, self._apps)
         return database
 
     def drop(self, database: Database) -> None:
-        """Keep what the profiler counted, then drop the clone."""
+        """Keep what the profiler counted, then drop the clone. On Supabase, others' things are as before."""
         database.close()
-        with self.server.connect(database.name) as connection:
+        with self.server.connect(database.name, user=SUPERUSER) as connection:
             self.covered.merge(coverage.collect(connection))
+        changed = self._others.changed(database.name) if self._others else []
         self._drop(database.name)
+        assert not changed, "what belongs to others was changed:\n" + "\n".join(changed)
 
     def _copy_database_settings(self, name: str) -> None:
         """Settings and privileges belong to the database, so `create database` leaves them behind.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from tests.harness.coverage import share, uncovered_lines
 from tests.harness.figures import figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
+from tests.harness.target import SUPABASE
 
 WORKER_KEY = "dotbase_harness"
 KILL_SEED = "DOTBASE_KILL_SEED"
@@ -83,7 +85,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Own answers of the fixture, cost of clones, what tests counted, coverage of PL/pgSQL."""
     findings = config.stash[FINDINGS]
-    lines: list[str] = []
+    lines = _target_lines(terminalreporter)
     if findings.own_answers:
         answers = ", ".join(f"{code} {count}" for code, count in sorted(findings.own_answers.items()))
         lines.append(f"Answered by the fixture itself, not by the database: {answers}.")
@@ -100,6 +102,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.section("dotbase")
         for line in lines:
             terminalreporter.write_line(line)
+
+
+def _target_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """On another target than plain PostgreSQL: the share of tests that ran, and why others did not."""
+    if not SUPABASE:
+        return []
+    passed = len(terminalreporter.stats.get("passed", []))
+    skipped = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    lines = [
+        f"Target supabase: {passed} passed, {len(skipped)} skipped"
+        f" ({100 * len(skipped) / max(1, passed + len(skipped)):.1f} %)."
+    ]
+    reasons = Counter(reason.removeprefix("Skipped: ") for reason in skipped)
+    return lines + [f"  {number} skipped: {reason}" for reason, number in reasons.most_common()]
 
 
 def _percent(findings: Findings) -> float:

@@ -13,6 +13,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from dotbase import cluster
+from tests.harness import supabase
+from tests.harness.target import SUPABASE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,6 +53,8 @@ def start(name: str = "test") -> Server:
     given = os.environ.get("DOTBASE_TEST_SERVER")
     if given and name == "test":
         return Server(given)
+    if name == "test" and SUPABASE:
+        return _start_as_supabase("test-supabase")
     if name == "test":
         with one_process("start"):
             _start_without_syncing(name)
@@ -60,19 +64,32 @@ def start(name: str = "test") -> Server:
     return Server(url, cluster.master_key_file(name, ROOT))
 
 
+def _start_as_supabase(name: str) -> Server:
+    """A cluster shaped like Supabase's."""
+    with one_process(f"start-{name}"):
+        _start_anew_after_a_reboot(name)
+        server = Server(cluster.local_url(name, "postgres", root=ROOT))
+        supabase.prepare(server)
+    return server
+
+
 def _start_without_syncing(name: str) -> None:
     """Nothing is synced to disk: that survives every kill -9, but not the machine's own crash.
 
     After a reboot the cluster is therefore made anew; it holds nothing but tests' databases.
     """
+    _start_anew_after_a_reboot(name)
+    with psycopg.connect(cluster.local_url(name, "postgres", root=ROOT), autocommit=True) as connection:
+        if connection.execute("show fsync").fetchone() == ("on",):
+            connection.execute("alter system set fsync = off")
+            connection.execute("alter system set full_page_writes = off")
+            connection.execute("select pg_reload_conf()")
+
+
+def _start_anew_after_a_reboot(name: str) -> None:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text()
     mark = ROOT / ".dotbase" / f"tests-{name}.boot"
     if mark.exists() and mark.read_text() != boot:
         cluster.destroy(name, ROOT)
     cluster.start(name, ROOT)
     mark.write_text(boot)
-    with psycopg.connect(cluster.local_url(name, "postgres", root=ROOT), autocommit=True) as connection:
-        if connection.execute("show fsync").fetchone() == ("on",):
-            connection.execute("alter system set fsync = off")
-            connection.execute("alter system set full_page_writes = off")
-            connection.execute("select pg_reload_conf()")

@@ -12,26 +12,23 @@ import psycopg
 from psycopg import sql
 
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
 from dotbase.steps import Step
-from tests.harness import coverage
+from tests.harness import coverage, supabase
 from tests.harness.server import ROOT, Server
+from tests.harness.target import OWNER, SUPABASE, SUPERUSER, variables
 
 PREFIX = "dotbase_template_"
 
 
 def steps(server: Server) -> list[Step]:
-    """The rendered SQL of the checkout for a plain Postgres with a movable clock."""
-    return render_steps(Project(ROOT), _variables(server))
-
-
-def _variables(server: Server) -> Variables:
-    return Variables(target="postgres", clock="movable", master_key_file=server.master_key_file)
+    """The rendered SQL of the checkout for the tests' target, with a movable clock."""
+    return render_steps(Project(ROOT), variables(server.master_key_file))
 
 
 def fingerprint(rendered: Sequence[Step]) -> str:
-    """Changes with any rendered text, and with this file."""
-    digest = hashlib.sha256(Path(__file__).read_bytes())
+    """Changes with any rendered text, with this file, and with the shape of what Supabase brings."""
+    digest = hashlib.sha256(Path(__file__).read_bytes() + supabase.PLATFORM.encode())
     for step in rendered:
         digest.update(f"{step.key} {step.sha}\n".encode())
     return digest.hexdigest()[:12]
@@ -72,10 +69,13 @@ def _drop_leftovers(maintenance: psycopg.Connection[Any], wanted: str) -> None:
 def _build(server: Server, maintenance: psycopg.Connection[Any], name: str, rendered: Sequence[Step]) -> None:
     building = sql.Identifier(f"{name}_building")
     maintenance.execute(sql.SQL("create database {}").format(building))
-    with server.connect(f"{name}_building") as connection:
+    if SUPABASE:
+        supabase.hand_over(server, f"{name}_building")
+    with server.connect(f"{name}_building", user=SUPERUSER) as connection:
         coverage.install(connection)
     with server.connect(f"{name}_building") as connection:
-        apply(connection, rendered, _variables(server).owner)
+        apply(connection, rendered, OWNER)
+    with server.connect(f"{name}_building", user=SUPERUSER) as connection:
         seen = coverage.collect(connection)
     maintenance.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(name)))
     # What migrating itself covered travels with the template, for the runs that find it ready.

@@ -18,17 +18,19 @@ from psycopg import sql
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
 from dotbase.steps import Step
-from tests.harness import coverage, templates
+from tests.harness import coverage, supabase, templates
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT, Server, one_process
+from tests.harness.target import OWNER, SUPABASE, SUPERUSER, TARGET, variables
 from tests.jobs.shop import SHOP, declare, job
 
 ARMED = "armed"
 OURS = """
 select nspname from pg_namespace
 where not starts_with(nspname, 'pg_') and nspname not in ('information_schema', 'public', 'cron')
+    and (%s or nspowner = 'postgres'::regrole)
 """
 
 
@@ -41,32 +43,32 @@ def live_database(server: Server, clones: Clones) -> Iterator[Database]:
         if row is None or not row[0]:
             pytest.skip("pg_cron is not loaded in this server")
         database = Database(server, row[0])
+        if SUPABASE and not database.value("select to_regnamespace('auth') is not null"):
+            supabase.hand_over(server, database.name)
+            with server.connect(database.name, user=SUPERUSER) as connection:
+                coverage.install(connection)
         steps = _steps(server.master_key_file)
         wanted = _fingerprint(steps)
         try:
             if _prepared(database) != wanted:
                 _prepare(database, steps)
-                database.owner.execute(
-                    sql.SQL("comment on database {} is {}").format(
-                        sql.Identifier(database.name), sql.Literal(wanted)
-                    )
+                comment = sql.SQL("comment on database {} is {}").format(
+                    sql.Identifier(database.name), sql.Literal(wanted)
                 )
+                with server.connect(database.name, user=SUPERUSER) as connection:
+                    connection.execute(comment)
             elif not database.value("select count(*) from cron.job where jobname = %s", ARMED):
                 database.owner.execute("select jobs.set_live(true)")
             yield database
         finally:
-            with server.connect(database.name) as connection:
+            with server.connect(database.name, user=SUPERUSER) as connection:
                 clones.covered.merge(coverage.collect(connection))
             database.close()
 
 
 @cache
 def _steps(master_key_file: Path | None) -> Sequence[Step]:
-    return render_steps(Project(ROOT), _variables(master_key_file))
-
-
-def _variables(master_key_file: Path | None) -> Variables:
-    return Variables(target="postgres", clock="movable", master_key_file=master_key_file)
+    return render_steps(Project(ROOT), variables(master_key_file))
 
 
 def _fingerprint(steps: Sequence[Step]) -> str:
@@ -85,20 +87,18 @@ def _prepare(database: Database, steps: Sequence[Step]) -> None:
     with database.owner.transaction():
         if database.value("select to_regclass('cron.job')"):
             database.owner.execute("select cron.unschedule(jobid) from cron.job")
-            database.owner.execute("truncate cron.job_run_details")
-        for row in database.rows(OURS):
+            database.owner.execute("delete from cron.job_run_details")
+        for row in database.rows(OURS, not SUPABASE):
             schema = sql.Identifier(row["nspname"])
             database.owner.execute(sql.SQL("drop schema {} cascade").format(schema))
-    coverage.install(database.owner)
+    if not SUPABASE:
+        coverage.install(database.owner)
     database.close()
     key = database.server.master_key_file
-    variables = _variables(key)
     with psycopg.connect(database.server.conninfo(database.name), autocommit=True) as connection:
-        migrate(
-            Run(connection, steps, "postgres", variables.clock, variables.owner, str(key) if key else None)
-        )
+        migrate(Run(connection, steps, TARGET, "movable", OWNER, str(key) if key and not SUPABASE else None))
     with database.owner.transaction():
-        database.owner.execute("set local role dotbase_owner")
+        database.owner.execute(f"set local role {OWNER}".encode())
         database.owner.execute(SHOP.encode())
     declare(database.owner, job(ARMED, "* * * * *", "shop.fire"), app="armed")
     database.owner.execute("select jobs.set_live(true)")

@@ -10,6 +10,7 @@ import psycopg
 
 from dotbase.declarations.cron import parse
 from tests.harness.databases import Database
+from tests.harness.target import OWNER
 
 SHOP = (Path(__file__).parent / "shop.sql").read_text()
 Declared = dict[str, Any]
@@ -47,14 +48,14 @@ def job(name: str, schedule: str = "0 * * * *", routine: str = "shop.work", **ch
 def declare(connection: psycopg.Connection[Any], *jobs: Declared, app: str = "shop") -> None:
     """Make these the app's jobs, as a migration does."""
     with connection.transaction():
-        connection.execute("set local role dotbase_owner")
+        connection.execute(f"set local role {OWNER}".encode())
         connection.execute("select jobs.declare(%s, %s)", [app, json.dumps(jobs)])
 
 
 def open_shop(db: Database) -> None:
     """Add the tests' business functions and one job for each."""
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute(SHOP.encode())
     names = ["work", "fail", "fail_the_first_time", "assert_wrongly", "work_slowly", "who"]
     declare(db.owner, *[job(name, routine=f"shop.{name}") for name in names])

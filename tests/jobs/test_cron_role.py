@@ -8,6 +8,9 @@ import yaml
 from tests.harness.databases import Database
 from tests.harness.refusals import refused
 from tests.harness.server import ROOT
+from tests.harness.target import only_on_postgres
+
+pytestmark = only_on_postgres("on Supabase pg_cron's lines are the owner's, `postgres`")
 
 APPS = ["core", "jobs", "ledger", "luckywalk"]
 SCHEMAS = [*APPS, "api", "auth", "extensions", "master_key", "test_clock"]

@@ -12,6 +12,7 @@ import pytest
 from tests.harness.databases import Clones, Database
 from tests.harness.refusals import refused
 from tests.harness.server import Server
+from tests.harness.target import CRON
 from tests.jobs.live import ARMED, live_database
 from tests.jobs.shop import declare, job
 
@@ -51,7 +52,7 @@ def test_a_declared_job_is_armed_on_pg_cron(live: Database) -> None:
         "jobname": ARMED,
         "schedule": "* * * * *",
         "command": f"call jobs.run('{ARMED}')",
-        "username": "dotbase_cron",
+        "username": CRON,
         "database": live.name,
         "active": True,
     }
@@ -68,7 +69,7 @@ def test_the_apps_own_jobs_are_live_in_gmt(live: Database) -> None:
 def test_every_line_is_one_call_of_one_statement_without_a_key(live: Database) -> None:
     for name, line in lines(live).items():
         assert line["command"] == f"call jobs.run('{name}')"
-        assert line["username"] == "dotbase_cron"
+        assert line["username"] == CRON
 
 
 def test_lines_are_added_changed_renamed_and_removed_with_the_declaration(live: Database) -> None:
@@ -166,7 +167,7 @@ def test_the_launcher_has_fired_the_armed_job(server: Server, clones: Clones) ->
                 break
         assert time.monotonic() < deadline, "pg_cron has not fired"
         time.sleep(1)
-    assert {firing["logged_in_as"] for firing in fired} == {"dotbase_cron"}
+    assert {firing["logged_in_as"] for firing in fired} == {CRON}
     assert {run["trigger"] for run in runs} == {"schedule"}
     assert len({run["slot_at"] for run in runs}) == len(runs)
     assert all(run["slot_at"].second == 0 for run in runs)

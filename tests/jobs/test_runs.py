@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness.databases import ZONE, Database
 from tests.harness.refusals import catalogue, refused
+from tests.harness.target import CRON, OWNER
 from tests.jobs.shop import attempts, declare, effects, job
 
 NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
@@ -238,7 +239,7 @@ def test_a_run_that_took_effect_cannot_be_attempted_past_its_claim(shop: Databas
 def test_business_functions_run_as_the_owner_whoever_called(shop: Database) -> None:
     run = shop.run_job("who")
     assert run is not None
-    assert run["result"] == {"session": "dotbase_cron", "acts_as": "dotbase_owner"}
+    assert run["result"] == {"session": CRON, "acts_as": OWNER}
 
 
 def test_runs_of_a_job_that_is_no_longer_declared_stay(shop: Database) -> None:

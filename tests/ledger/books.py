@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 
 from tests.harness.databases import Database
+from tests.harness.target import OWNER
 
 NOBODY = UUID(int=0)
 HOUSE, PURSE, VAULT, CREDIT = "shop.house", "shop.purse", "shop.vault", "shop.credit"
@@ -35,7 +36,7 @@ def person(number: int) -> UUID:
 def session(db: Database) -> psycopg.Connection[Any]:
     """A new session of the owner."""
     connection = db.server.connect(db.name)
-    connection.execute("set role dotbase_owner")
+    connection.execute(f"set role {OWNER}".encode())
     return connection
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
+from tests.harness.target import CRON_ALONE, OWNER
 from tests.ledger.books import HOUSE, PURSE, broken_rules, person, post
 
 ME = person(1)
@@ -45,7 +46,7 @@ def _one_transfer(module_books: Database) -> Any:
         yield
 
 
-@pytest.mark.parametrize("role", ["dotbase_owner", "none"])
+@pytest.mark.parametrize("role", [OWNER, "none"])
 @pytest.mark.parametrize("slip", SLIPS)
 def test_the_owners_and_a_superusers_slips_are_refused(slip: str, role: str, module_books: Database) -> None:
     with refused("ledger_is_immutable"), module_books.owner.transaction():
@@ -54,7 +55,7 @@ def test_the_owners_and_a_superusers_slips_are_refused(slip: str, role: str, mod
     assert broken_rules(module_books) == set()
 
 
-@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "authenticator", "dotbase_cron"])
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "authenticator", *CRON_ALONE])
 @pytest.mark.parametrize("slip", SLIPS)
 def test_other_roles_are_not_even_let_near(slip: str, role: str, module_books: Database) -> None:
     with refused("42501"), module_books.owner.transaction():

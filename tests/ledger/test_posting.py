@@ -11,6 +11,7 @@ import pytest
 from tests.harness.databases import Database
 from tests.harness.people import admin, anon, service, signed_in, walker
 from tests.harness.refusals import assert_says, catalogue, refused, rolled_back
+from tests.harness.target import CRON_ALONE, OWNER, SUPERUSER
 from tests.ledger.books import (
     CREDIT,
     HOUSE,
@@ -40,7 +41,7 @@ CASES: dict[str, list[tuple[Any, ...]]] = {
 
 @pytest.fixture(autouse=True)
 def _rolled_back(module_books: Database) -> Any:
-    with rolled_back(module_books.owner, "dotbase_owner"):
+    with rolled_back(module_books.owner, OWNER):
         yield
 
 
@@ -265,7 +266,7 @@ def test_who_is_not_signed_in_has_no_balances(module_books: Database) -> None:
     assert module_books.call(service, "my_balances").status == 403
 
 
-@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "dotbase_cron", "authenticator"])
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", *CRON_ALONE, "authenticator"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -280,9 +281,10 @@ def test_who_is_not_signed_in_has_no_balances(module_books: Database) -> None:
     ],
 )
 def test_no_client_moves_or_sees_money(role: str, statement: str, module_books: Database) -> None:
-    module_books.owner.execute(f"set local role {role}".encode())
-    with refused("42501"), module_books.owner.transaction():
-        module_books.owner.execute(statement.encode())
+    with module_books.server.connect(module_books.name, user=SUPERUSER) as session:
+        session.execute(f"set role {role}".encode())
+        with refused("42501"):
+            session.execute(statement.encode())
 
 
 def test_an_administrator_moves_no_money_either(module_books: Database) -> None:

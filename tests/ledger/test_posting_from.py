@@ -8,6 +8,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
+from tests.harness.target import CRON_ALONE, OWNER
 from tests.ledger.books import HOUSE, PURSE, balance, broken_rules, person, post
 
 SOURCE = """
@@ -26,7 +27,7 @@ FIRST = (1, person(1), HOUSE, PURSE, 500)
 
 @pytest.fixture(autouse=True)
 def _rolled_back(module_books: Database) -> Any:
-    with rolled_back(module_books.owner, "dotbase_owner"):
+    with rolled_back(module_books.owner, OWNER):
         module_books.owner.execute("create schema shop")
         yield
 
@@ -73,7 +74,7 @@ def test_nobody_is_overdrawn(module_books: Database) -> None:
         _post(module_books, (1, person(1), PURSE, HOUSE, 1))
 
 
-@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "dotbase_cron"])
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", *CRON_ALONE])
 def test_nobody_but_the_owner_posts(role: str, module_books: Database) -> None:
     may = "select has_function_privilege(%s, 'ledger.post_from(regproc, bigint)', 'execute')"
     assert module_books.value(may, role) is False

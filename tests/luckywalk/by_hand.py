@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import walker
+from tests.harness.target import OWNER
 from tests.luckywalk.weeks import (
     LOSING,
     WINNING,
@@ -96,4 +97,4 @@ def move(connection: psycopg.Connection[Any], at: datetime) -> None:
     """Move the clock inside of the owner's transaction."""
     connection.execute("reset role")
     connection.execute("update test_clock.moved_clock set moved_to = %s", [at])
-    connection.execute("set local role dotbase_owner")
+    connection.execute(f"set local role {OWNER}".encode())

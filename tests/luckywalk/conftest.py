@@ -12,6 +12,7 @@ import pytest
 from tests.harness.databases import Database
 from tests.harness.people import Person, walker
 from tests.harness.server import one_process
+from tests.harness.target import OWNER
 from tests.luckywalk.by_hand import make_rounds
 from tests.luckywalk.weeks import open_week
 
@@ -48,7 +49,7 @@ def every_state(module_db: Database) -> Database:
 def owner(every_state: Database) -> Iterator[psycopg.Connection[dict[str, Any]]]:
     """The owner by hand, in a transaction that leaves nothing."""
     with every_state.owner.transaction(force_rollback=True):
-        every_state.owner.execute("set local role dotbase_owner")
+        every_state.owner.execute(f"set local role {OWNER}".encode())
         yield every_state.owner
 
 

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.harness.databases import Database
+from tests.harness.target import CRON_ALONE, OWNER
 from tests.luckywalk.by_hand import ROUNDS, STATES, STEP, insert_round, move, refusal
 from tests.luckywalk.weeks import SECOND, WEEK, Week, close_week, enter, open_week
 
@@ -159,7 +160,7 @@ def test_a_corrected_round_is_not_settled_before_it_is_drawn_again(
     assert sqlstate == "23514"
 
 
-@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "dotbase_cron"])
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", *CRON_ALONE])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -176,7 +177,7 @@ def test_who_is_not_the_owner_does_not_even_get_that_far(
     owner.execute(f"set local role {role}".encode())
     with pytest.raises(psycopg.errors.InsufficientPrivilege), owner.transaction():
         owner.execute(statement.encode())
-    owner.execute("set local role dotbase_owner")
+    owner.execute(f"set local role {OWNER}".encode())
 
 
 def test_entering_numbers_moves_no_state(db: Database) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import walker
+from tests.harness.target import CRON_ALONE, OWNER
 from tests.luckywalk.by_hand import ROUNDS, waits_for
 from tests.luckywalk.merkle import root_of, tickets_of
 from tests.luckywalk.weeks import WEEK, Week, buy, job, open_week
@@ -97,7 +98,7 @@ def test_every_partition_has_both_guards(every_state: Database) -> None:
         assert row["guards"] == ["tickets_are_added_to_open_rounds", "tickets_are_immutable"], row["name"]
 
 
-@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "dotbase_cron"])
+@pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", *CRON_ALONE])
 @pytest.mark.parametrize("statement", ["select from {}", ADD, *CHANGES])
 def test_nobody_else_reaches_the_tickets_at_all(
     owner: psycopg.Connection[Any], role: str, statement: str
@@ -106,7 +107,7 @@ def test_nobody_else_reaches_the_tickets_at_all(
     for table in doors_to(OPEN):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), owner.transaction():
             owner.execute(statement.format(table, OPEN.round_no).encode())
-    owner.execute("set local role dotbase_owner")
+    owner.execute(f"set local role {OWNER}".encode())
 
 
 def test_a_ticket_added_by_hand_is_committed_before_its_round_is_sealed(db: Database) -> None:

@@ -14,7 +14,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.harness.server import ROOT
-from tests.supabase.platform import ADMIN, SupabaseDatabase
+from tests.harness.supabase import ADMIN
+from tests.supabase.platform import SupabaseDatabase
 
 PROGRAM = ROOT / "node_modules/@supabase/cli-linux-x64/bin/supabase"
 EXCEPTIONS = Path(__file__).parent / "advisors.yaml"

@@ -8,32 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
+from tests.harness import supabase
 from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server, start
-
-PLATFORM = (Path(__file__).parent / "platform.sql").read_text()
-SNAPSHOT = (Path(__file__).parent / "snapshot.sql").read_text()
-ADMIN = "supabase_admin"
-OURS = ["core", "jobs", "ledger", "luckywalk", "api", "dotbase", "test_clock"]
-ROLES = """
-create role anon nologin noinherit;
-create role authenticated nologin noinherit;
-create role service_role nologin noinherit bypassrls;
-create role authenticator login noinherit;
-grant anon, authenticated, service_role to authenticator;
-create role supabase_auth_admin login noinherit createrole;
-create role postgres login nosuperuser createrole createdb bypassrls replication;
-grant anon, authenticated, service_role to postgres;
-grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
-alter role anon set statement_timeout = '3s';
-alter role authenticated set statement_timeout = '8s';
-"""
+from tests.harness.supabase import ADMIN, OURS
 
 
 class SupabaseDatabase(Database):
@@ -45,26 +28,13 @@ class SupabaseDatabase(Database):
 
     def snapshot(self, *, ours: bool) -> set[str]:
         """Owner, rights and definition of all that is ours, or of all that is not."""
-        with self.server.connect(self.name, user=ADMIN) as admin:
-            admin.execute("set search_path = ''")
-            rows = admin.execute(SNAPSHOT.encode(), {"ours": OURS, "which": ours}).fetchall()
-        return {row[0] for row in rows}
+        return supabase.snapshot(self.server, self.name, ours=ours)
 
 
 def cluster() -> Server:
-    """The cluster `supabase`; the caller holds its lock. Its bootstrap superuser takes Supabase's name."""
+    """The cluster `supabase`; the caller holds its lock."""
     server = start("supabase")
-    with server.connect("postgres") as connection:
-        row = connection.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
-        if row == (False,):
-            return server
-        connection.execute("create role dotbase_migrator superuser login")
-    with server.connect("postgres", user="dotbase_migrator") as connection:
-        connection.execute(f"alter role postgres rename to {ADMIN}".encode())
-        connection.execute(ROLES)
-        connection.execute("alter database postgres owner to postgres")
-    with server.connect("postgres", user=ADMIN) as connection:
-        connection.execute("drop role dotbase_migrator")
+    supabase.prepare(server)
     return server
 
 
@@ -74,8 +44,7 @@ def create(server: Server, name: str) -> SupabaseDatabase:
         identifier = sql.Identifier(name)
         admin.execute(sql.SQL("drop database if exists {} with (force)").format(identifier))
         admin.execute(sql.SQL("create database {} template template0").format(identifier))
-        admin.execute(sql.SQL("grant all on database {} to postgres").format(identifier))
-    _hand_over(server, name)
+    supabase.hand_over(server, name)
     return SupabaseDatabase(server, name)
 
 
@@ -86,6 +55,10 @@ def copy(database: SupabaseDatabase, name: str) -> SupabaseDatabase:
         names = {"new": sql.Identifier(name), "old": sql.Identifier(database.name)}
         admin.execute(sql.SQL("drop database if exists {new} with (force)").format(**names))
         admin.execute(sql.SQL("create database {new} template {old}").format(**names))
+        admin.execute(sql.SQL("grant all on database {new} to postgres").format(**names))
+        # A database's settings are not copied with it.
+        setting = 'alter role postgres in database {new} set search_path = "$user", public, extensions'
+        admin.execute(sql.SQL(setting).format(**names))
     return SupabaseDatabase(database.server, name)
 
 
@@ -95,8 +68,7 @@ def pg_crons(server: Server) -> Iterator[SupabaseDatabase]:
     name = "dotbase"
     with server.connect(name, user=ADMIN) as admin:
         if admin.execute("select to_regnamespace('auth') is null").fetchone() == (True,):
-            admin.execute("grant all on database dotbase to postgres")
-            _hand_over(server, name)
+            supabase.hand_over(server, name)
         admin.execute("select cron.unschedule(jobid) from cron.job")
         for schema in OURS:
             admin.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
@@ -105,11 +77,6 @@ def pg_crons(server: Server) -> Iterator[SupabaseDatabase]:
         yield database
     finally:
         database.close()
-
-
-def _hand_over(server: Server, name: str) -> None:
-    with server.connect(name, user=ADMIN) as admin:
-        admin.execute(PLATFORM.encode())
 
 
 def drop(database: SupabaseDatabase) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from tests.generator import small
 from tests.generator.rig import catalog_text
 from tests.generator.small import Said
+from tests.harness.supabase import ADMIN
 from tests.supabase import platform
-from tests.supabase.platform import ADMIN, SupabaseDatabase
+from tests.supabase.platform import SupabaseDatabase
 
 BOOKS = """
 select jsonb_build_array('release', release_id, direction, tool_version, target, clock, master_key_file)

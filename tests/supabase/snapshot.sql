@@ -59,7 +59,7 @@ union all
 select pg_catalog.format('%%s is member of %%s', m.member::regrole, m.roleid::regrole)
 from pg_catalog.pg_auth_members as m where not %(which)s
 union all
-select pg_catalog.format('setting %%s %%s %%s', setdatabase, setrole, setconfig)
+select pg_catalog.format('setting of %%s here %%s: %%s', setrole::regrole, setdatabase > 0, setconfig)
 from pg_catalog.pg_db_role_setting
 where not %(which)s
     and setdatabase in (
@@ -72,8 +72,8 @@ union all
 select pg_catalog.format('event trigger %%s of %%s', evtname, evtowner::regrole)
 from pg_catalog.pg_event_trigger where not %(which)s
 union all
-select pg_catalog.format('database %%s of %%s: %%s', datname, datdba::regrole, datacl)
+select pg_catalog.format('database of %%s: %%s', datdba::regrole, datacl)
 from pg_catalog.pg_database where not %(which)s and datname = pg_catalog.current_database()
 union all
-select pg_catalog.format('comment on %%s %%s: %%s', d.classoid, d.objoid, d.description)
+select pg_catalog.format('comment on %%s: %%s', pg_catalog.pg_describe_object(d.classoid, d.objoid, 0), d.description)
 from pg_catalog.pg_description as d where not %(which)s and d.classoid = 'pg_catalog.pg_extension'::regclass

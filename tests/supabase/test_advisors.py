@@ -11,9 +11,10 @@ import pytest
 from tests.harness.figures import count
 from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
+from tests.harness.supabase import ADMIN, OURS
 from tests.supabase import platform
 from tests.supabase.advisors import OF_USE, PROGRAM, Finding, advised, configured, excepted, linted
-from tests.supabase.platform import ADMIN, OURS, SupabaseDatabase
+from tests.supabase.platform import SupabaseDatabase
 
 pytestmark = pytest.mark.skipif(not PROGRAM.exists(), reason="`make node-packages` brings Supabase's program")
 

@@ -9,7 +9,8 @@ from dotbase.render import Variables, render_steps, render_text
 from tests.harness.people import admin, anon, walker
 from tests.harness.refusals import refused, rolled_back
 from tests.harness.server import ROOT, Server, one_process
-from tests.supabase.platform import OURS, SupabaseDatabase, dotbase, pg_crons, psql
+from tests.harness.supabase import ADMIN, OURS, Others
+from tests.supabase.platform import SupabaseDatabase, copy, dotbase, drop, pg_crons, psql
 
 NUMBERS = [2, 13, 18, 32, 38, 42]
 MIGRATE = ("migrate", "--target", "supabase")
@@ -168,3 +169,33 @@ def test_no_client_role_gained_a_right_outside_of_the_policies(role: str, migrat
         role,
     )
     assert {row["proname"] for row in able} == allowed
+
+
+CHANGES = [
+    "grant select on vault.decrypted_secrets to anon",
+    "alter table auth.users owner to postgres",
+    "create or replace function auth.uid() returns uuid language sql stable as 'select null::uuid'",
+    "alter default privileges for role postgres in schema public revoke all on tables from anon",
+    "alter role postgres in database {} reset search_path",
+    'drop policy "own todos" on public.todos',
+    "comment on extension pgcrypto is 'ours'",
+    "create view extensions.mine as select 1 as x",
+]
+
+
+def test_every_change_of_what_belongs_to_others_is_seen(migrated: SupabaseDatabase) -> None:
+    """As it is compared after each test of `make test-supabase`."""
+    server = migrated.server
+    with server.connect("postgres", user=ADMIN) as maintenance:
+        others = Others(server, maintenance)
+    changed = copy(migrated, "changed")
+    try:
+        seen = others.changed(changed.name)
+        assert seen == []
+        for change in CHANGES:
+            with server.connect(changed.name, user=ADMIN) as by_hand:
+                by_hand.execute(change.format(changed.name).encode())
+            before, seen = seen, others.changed(changed.name)
+            assert len(seen) > len(before), change
+    finally:
+        drop(changed)
