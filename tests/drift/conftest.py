@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dotbase import drift
-from dotbase.commands.context import GlobalOptions
+from dotbase import drift, scratch
 from dotbase.drift import reference as references
 from dotbase.drift.items import Difference
 from dotbase.drift.reference import Reference
 from dotbase.project import Project
 from dotbase.templating import Variables
+from tests.generator.conftest import new_database
 from tests.harness import templates
 from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server
@@ -26,14 +26,13 @@ Find = Callable[[psycopg.Connection[Any]], list[Difference]]
 
 
 @pytest.fixture(scope="session")
-def reference(server: Server) -> Reference:
+def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference:
     """What the checkout's templates come to, built by `migrate`."""
     variables = variables_of(server)
-    options = GlobalOptions(project=ROOT, database_url=None, cluster="test")
     scope = drift.scope_of(Project(ROOT), variables, IGNORED)
-    with server.connect() as connection:
-        version = connection.info.server_version
-    return references.build(options, templates.steps(server), variables, scope, version)
+    with new_database(server, maintenance) as rig, rig.connect() as connection:
+        scratch.build(connection, templates.steps(server), variables, lambda connection: None)
+        return references.look(connection, variables, scope)
 
 
 @pytest.fixture(scope="session")

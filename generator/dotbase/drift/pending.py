@@ -24,7 +24,10 @@ def sentence(connection: Connection, steps: Sequence[Step]) -> str | None:
             books.as_keeper(connection)
             booked = books.read(connection)
     except psycopg.errors.InsufficientPrivilege:
-        return "Whether steps are pending is not known: the role may not read the books."
+        raise DotbaseError(
+            "the role may not read the books of dotbase migrate, which say how the database was rendered",
+            "connect as a member of the database's owner",
+        ) from None
     try:
         plan.check_versions(steps, booked)
         count = _count(steps, booked)

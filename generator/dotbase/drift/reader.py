@@ -32,6 +32,8 @@ SESSION = {
     "quote_all_identifiers": "off",
     "jit": "off",
     "statement_timeout": "0",
+    # The text of a view takes its tables' lightest lock, for which nobody's change should be waited long.
+    "lock_timeout": "5s",
 }
 
 
