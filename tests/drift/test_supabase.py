@@ -1,0 +1,78 @@
+"""On a database shaped like Supabase's: what is ours is compared, what is others' never told."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.generator.small import Said, dotbase
+from tests.harness.server import ROOT, one_process
+from tests.supabase import platform
+from tests.supabase.platform import SupabaseDatabase
+
+ADMIN = "supabase_admin"
+OTHERS = """
+create table public.photos (photo_id int primary key);
+grant all on public.photos to anon;
+alter table auth.users add column phone text;
+create function auth.hook() returns void language sql as 'select';
+create function extensions.theirs() returns integer language sql return 1;
+create policy everybody on auth.users for select to anon using (true);
+create publication supabase_realtime for table public.photos;
+alter default privileges for role postgres in schema public grant all on sequences to anon;
+create schema storage;
+create extension citext with schema extensions;
+"""
+OURS = """
+set role postgres;
+alter table luckywalk.rounds disable row level security;
+grant select on luckywalk.tickets to anon;
+alter function core.require_user() volatile;
+reset role;
+create table luckywalk.theirs (x int);
+alter table ledger.balances owner to supabase_admin;
+alter publication supabase_realtime add table ledger.transfers;
+"""
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[SupabaseDatabase]:
+    with one_process("supabase"):
+        server = platform.cluster()
+    database = platform.create(server, f"drift_{os.getpid()}")
+    platform.dotbase(database, "migrate", "--target", "supabase", "--clock", "movable")
+    yield database
+    platform.drop(database)
+
+
+def run(database: SupabaseDatabase, *arguments: str) -> Said:
+    return dotbase(ROOT, "--database-url", database.server.conninfo(database.name), "drift", *arguments)
+
+
+def as_admin(database: SupabaseDatabase, statements: str) -> None:
+    with database.server.connect(database.name, user=ADMIN) as admin:
+        admin.execute(statements.encode())
+
+
+def test_what_others_have_and_do_is_no_drift_and_what_is_done_to_ours_is(database: SupabaseDatabase) -> None:
+    as_admin(database, OTHERS)
+    said = run(database)
+    assert (said.code, said.err) == (0, ""), said.out
+    as_admin(database, OURS)
+    said = run(database, "--json")
+    assert said.code == 3
+    found: list[dict[str, Any]] = json.loads(said.out)["drift"]
+    assert [(one["app"], one["kind"], one["object"], one["aspect"]) for one in found] == [
+        ("core", "function", "core.require_user()", "volatility"),
+        ("ledger", "published table", "ledger.transfers in supabase_realtime", None),
+        ("ledger", "table", "ledger.balances", "owner"),
+        ("luckywalk", "table", "luckywalk.rounds", "row-level security"),
+        ("luckywalk", "table", "luckywalk.theirs", None),
+        ("luckywalk", "table", "luckywalk.tickets", "grant to anon"),
+    ]
+    as_admin(database, "".join(f"{statement};" for one in found for statement in one["mend"]))
+    assert [one["object"] for one in json.loads(run(database, "--json").out)["drift"]] == ["luckywalk.theirs"]
