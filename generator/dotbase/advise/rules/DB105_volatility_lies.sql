@@ -13,7 +13,7 @@ with named as (
         coalesce(nullif(m.called[1], ''), 'pg_catalog') as called_schema,
         m.called[2] as called_name
     from bodies as b
-    cross join lateral pg_catalog.regexp_matches(b.code, '(?:(\w+)\.)?(\w+)\s*\(', 'g') as m (called)
+    cross join lateral pg_catalog.regexp_matches(b.code, '(?:(\w+)\s*\.\s*)?(\w+)\s*\(', 'g') as m (called)
     where b.volatility <> 'v'
 ),
 

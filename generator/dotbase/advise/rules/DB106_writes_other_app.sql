@@ -10,7 +10,7 @@ select distinct
     pg_catalog.format('writes %s.%s', t.schema, t.name) as detail
 from bodies as b
 cross join lateral pg_catalog.regexp_matches(
-    b.code, '\m(?:insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?)\s+(?:only\s+)?(\w+)\.(\w+)', 'g'
+    b.code, '\m(?:insert\s+into|update|delete\s+from|merge\s+into|truncate(?:\s+table)?)\s+(?:only\s+)?(\w+)\s*\.\s*(\w+)', 'g'
 ) as m (written)
 inner join relations as t on t.schema = m.written[1] and t.name = m.written[2]
 where t.schema <> b.schema
