@@ -57,13 +57,6 @@ class Database(Postgrest):
             self._owner.row_factory = dict_row
         return self._owner
 
-    def look_as_superuser(self) -> None:
-        """From now on `owner` is a superuser on every target: to take on anybody's session."""
-        if self._owner is not None:
-            self._owner.close()
-        self._owner = self.server.connect(self.name, user=SUPERUSER)
-        self._owner.row_factory = dict_row
-
     def value(self, query: str, *parameters: object) -> Any:
         """The first column of the first row, as a superuser sees it; None without a row."""
         row = self.owner.execute(query.encode(), parameters or None).fetchone()
