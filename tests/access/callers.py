@@ -14,6 +14,7 @@ from psycopg.pq import DiagnosticField
 
 from tests.harness.people import Person, admin, anon, service, walker
 from tests.harness.server import Server
+from tests.harness.target import CRON_ALONE
 
 ONE, TWO = walker(1), walker(2)
 PATIENCE = "set statement_timeout = '2s'; set lock_timeout = '1s'"
@@ -68,11 +69,11 @@ CALLERS = (
     Caller("walker two", "authenticated", "authenticator", TWO),
     Caller("administrator", "administrator", "authenticator", admin),
     Caller("service_role", "service_role", "authenticator", service),
-    Caller("dotbase_cron", "dotbase_cron", "dotbase_cron"),
+    # On Supabase pg_cron's role is the owner's, who may everything.
+    *(Caller(role, role, role) for role in CRON_ALONE),
     Caller("authenticator", "authenticator", "authenticator"),
     Caller("plain login", "public", "stranger"),
 )
-BY_NAME = {caller.name: caller for caller in CALLERS}
 
 
 @dataclass(frozen=True)

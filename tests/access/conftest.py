@@ -12,8 +12,8 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from tests.access.callers import ONE, TWO, sessions
-from tests.access.world import World, matrix_of
+from tests.access.callers import ONE, TWO
+from tests.access.world import World, world_of
 from tests.harness.databases import Database
 from tests.harness.people import admin
 from tests.harness.server import Server
@@ -60,9 +60,7 @@ def lived(module_db: Database) -> Database:
 @pytest.fixture(scope="module")
 def shut_world(lived: Database, stranger: str) -> Iterator[World]:
     """The database as it was migrated."""
-    matrix = matrix_of(lived)
-    with sessions(lived.server, lived.name, stranger) as opened:
-        world = World(lived, matrix, opened)
+    with world_of(lived, stranger) as world:
         world.keep([thing.title for thing in world.of_kind("table")])
         yield world
 
@@ -70,8 +68,8 @@ def shut_world(lived: Database, stranger: str) -> Iterator[World]:
 @pytest.fixture(scope="module")
 def empty_world(module_db: Database, stranger: str) -> Iterator[World]:
     """The database as it was migrated, without a row of anybody."""
-    with sessions(module_db.server, module_db.name, stranger) as opened:
-        yield World(module_db, matrix_of(module_db), opened)
+    with world_of(module_db, stranger) as world:
+        yield world
 
 
 @pytest.fixture(scope="module", params=["as it is", "schemas opened"])

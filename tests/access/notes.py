@@ -6,10 +6,11 @@ from pathlib import Path
 
 from dotbase.access.matrix import Declared
 from dotbase.declarations import policies
-from dotbase.templating import Renderer, Variables
+from dotbase.templating import Renderer
 from dotbase.yaml_lines import load
 from tests.access.callers import ONE, TWO
 from tests.access.world import PROJECT
+from tests.harness import target
 from tests.harness.databases import Database
 from tests.harness.people import admin
 
@@ -24,7 +25,7 @@ def declared() -> Declared:
 
 def install(db: Database) -> Declared:
     """Make it as a migration does, with a rendered step for each table, for grants and for doors."""
-    variables = Variables()
+    variables = target.variables(None)
     notes = declared()
     own_rows = Renderer(PROJECT, variables).own_rows()
     steps = [(HERE / "notes.sql").read_text()]
@@ -37,7 +38,7 @@ def install(db: Database) -> Declared:
         policies.doors_sql("notes", notes.policies, variables),
     ]
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {target.OWNER}".encode())
         for step in steps:
             db.owner.execute(step.encode())
     # People have different numbers of rows, so that a count tells whose were seen.

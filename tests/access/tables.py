@@ -92,7 +92,7 @@ def _select(world: World, session: Session, thing: Thing, cell: Cell) -> Iterato
     seen = sorted(session.rows(f"select {column} from {thing.title}"), key=str)
     if thing.kind == "view":
         # What its reader may read of the tables himself, no more and no less.
-        definition = world.db.value("select pg_get_viewdef(%s::regclass)", thing.title)
+        definition = world.value("select pg_get_viewdef(%s::regclass)", thing.title)
         query = f"select {column} from ({definition.rstrip(';')}) as v"
         should = sorted(session.rows(query), key=str)
     else:

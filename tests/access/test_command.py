@@ -12,6 +12,7 @@ import pytest
 from tests.access.world import PROJECT, World
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
+from tests.harness.target import only_on_postgres
 
 VOID = {"meta", "col", "br", "link", "img", "input"}
 
@@ -46,6 +47,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, An
     return json.loads(said.out), path.read_text()
 
 
+@only_on_postgres("the command builds a plain PostgreSQL")
 def test_json_has_one_object_a_cell_of_what_the_tests_execute(
     written: tuple[list[dict[str, Any]], str], empty_world: World
 ) -> None:

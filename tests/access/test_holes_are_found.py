@@ -12,16 +12,19 @@ import pytest
 
 from dotbase.access.matrix import declarations
 from tests.access import notes
-from tests.access.callers import CALLERS, sessions
+from tests.access.callers import CALLERS
 from tests.access.conftest import OPEN, SHUT
 from tests.access.routines import calls, try_routines, try_schema, try_sequence
 from tests.access.tables import try_table
 from tests.access.test_beyond import NEWCOMERS, assert_denied
-from tests.access.world import CELLS, PROJECT, Finding, World, matrix_of, report
+from tests.access.world import CELLS, PROJECT, Finding, World, report, world_of
 from tests.harness.databases import Database
 from tests.harness.figures import count, figures
+from tests.harness.target import CRON_ALONE, OWNER
 
 Cells = tuple[tuple[str, str, tuple[str | None, ...]], ...]
+# A caller that is a role, and enters no schema.
+WITHOUT_A_SCHEMA = CRON_ALONE[0] if CRON_ALONE else "authenticator"
 EVERYBODY = frozenset(caller.name for caller in CALLERS)
 PEOPLE = frozenset({"walker one", "walker two", "administrator"})
 WALKERS = frozenset({"walker one", "walker two"})
@@ -90,9 +93,9 @@ HOLES = [
     ),
     Hole(
         "a grant to insert, to a role without a schema",
-        "grant insert (amount) on ledger.transfers to dotbase_cron",
-        "revoke insert (amount) on ledger.transfers from dotbase_cron",
-        frozenset({"dotbase_cron"}),
+        f"grant insert (amount) on ledger.transfers to {WITHOUT_A_SCHEMA}",
+        f"revoke insert (amount) on ledger.transfers from {WITHOUT_A_SCHEMA}",
+        frozenset({WITHOUT_A_SCHEMA}),
         (("insert", "ledger.transfers", ("amount",)),),
     ),
     Hole(
@@ -251,7 +254,7 @@ HOLES = [
     Hole(
         "a table that changed hands",
         "alter table luckywalk.profiles owner to service_role",
-        "alter table luckywalk.profiles owner to dotbase_owner",
+        f"alter table luckywalk.profiles owner to {OWNER}",
         frozenset({"service_role"}),
         (
             *(
@@ -273,9 +276,7 @@ HOLES = [
 def sound(lived: Database, stranger: str) -> Iterator[World]:
     """The lived week and the app of notes, without a hole; every schema open."""
     declared = [*declarations(PROJECT), notes.install(lived)]
-    with sessions(lived.server, lived.name, stranger) as opened:
-        world = World(lived, matrix_of(lived, declared), opened)
-        world.keep([thing.title for thing in world.of_kind("table")])
+    with world_of(lived, stranger, declared) as world:
         yield world
 
 
@@ -299,18 +300,18 @@ def whole_matrix(world: World, *, schemas_open: bool) -> list[Finding]:
 
 @pytest.mark.parametrize("hole", HOLES, ids=lambda hole: hole.name.replace(" ", "-"))
 def test_the_matrix_finds(sound: World, hole: Hole) -> None:
-    owner = sound.db.owner
-    undo = hole.undo or sound.db.value("select pg_get_functiondef(%s::regprocedure)", ADMINISTRATORS)
+    hand = sound.onlooker  # A slip by hand is a superuser's.
+    undo = hole.undo or sound.value("select pg_get_functiondef(%s::regprocedure)", ADMINISTRATORS)
     opened = [thing.title for thing in sound.of_kind("schema")] if hole.schemas_open else []
-    for schema in opened:
-        owner.execute(OPEN.format(schema).encode())
-    owner.execute(hole.sql.encode())
     try:
-        findings = whole_matrix(sound, schemas_open=hole.schemas_open)
-    finally:
-        owner.execute(undo.encode())
         for schema in opened:
-            owner.execute(SHUT.format(schema).encode())
+            hand.execute(OPEN.format(schema).encode())
+        hand.execute(hole.sql.encode())
+        findings = whole_matrix(sound, schemas_open=hole.schemas_open)
+        hand.execute(undo.encode())
+    finally:
+        for schema in opened:
+            hand.execute(SHUT.format(schema).encode())
     found = {(one.caller, one.command, one.object, one.column) for one in findings}
     assert found == hole.expected, report(findings)
     count("holes in access opened and found")
@@ -327,8 +328,9 @@ def test_without_a_hole_it_finds_nothing(sound: World, schemas_open: bool) -> No
 
 def test_a_default_privilege_that_gives_new_functions_away_is_seen(sound: World) -> None:
     owner = sound.db.owner
-    owner.execute("alter default privileges for role dotbase_owner grant execute on functions to public")
-    owner.execute("set role dotbase_owner")
+    opened = f"alter default privileges for role {OWNER} grant execute on functions to public"
+    owner.execute(opened.encode())
+    owner.execute(f"set role {OWNER}".encode())
     owner.execute(NEWCOMERS["function"][0].format(schema="api").encode())
     owner.execute("reset role")
     call = NEWCOMERS["function"][1][0].format(schema="api")

@@ -8,11 +8,11 @@ import pytest
 
 from dotbase.access.matrix import declarations
 from tests.access import notes
-from tests.access.callers import CALLERS, Caller, sessions
+from tests.access.callers import CALLERS, Caller
 from tests.access.conftest import OPEN
 from tests.access.routines import calls, try_routines, try_schema, try_sequence
 from tests.access.tables import try_table
-from tests.access.world import PROJECT, World, matrix_of, report
+from tests.access.world import PROJECT, World, report, world_of
 from tests.harness.databases import Database
 
 by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name.replace(" ", "-"))
@@ -21,8 +21,7 @@ by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller
 @pytest.fixture(scope="module")
 def noted(module_db: Database, stranger: str) -> Iterator[World]:
     declared = [*declarations(PROJECT), notes.install(module_db)]
-    with sessions(module_db.server, module_db.name, stranger) as opened:
-        world = World(module_db, matrix_of(module_db, declared), opened)
+    with world_of(module_db, stranger, declared) as world:
         world.keep(["notes.notes", "notes.boards"])
         yield world
 

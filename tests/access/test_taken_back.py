@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.access.callers import Session, sessions
 from tests.harness import templates
 from tests.harness.databases import Database
+from tests.harness.target import OWNER, SUPERUSER
 
 # Given to anon and to a login of one's own, as a line that is gone by now gave it.
 GIVEN = (
@@ -40,7 +41,8 @@ def given(db: Database, stranger: str) -> Iterator[dict[str, Session]]:
             db.owner.execute(sql.SQL(grant).format(role))
     with sessions(db.server, db.name, stranger) as opened:
         yield opened
-    db.owner.execute(sql.SQL("drop owned by {}").format(name))
+    with db.server.connect(db.name, user=SUPERUSER) as connection:
+        connection.execute(sql.SQL("drop owned by {}").format(name))
 
 
 def stopped(session: Session, use: str) -> bool:
@@ -58,5 +60,5 @@ def test_what_no_line_gives_any_more_is_taken_back(db: Database, given: dict[str
     assert refused() == []
     steps = [step for step in templates.steps(db.server) if step.key.startswith("policies/luckywalk")]
     with db.server.connect(db.name) as connection:
-        templates.apply(connection, steps, "dotbase_owner")
+        templates.apply(connection, steps, OWNER)
     assert refused() == [(caller, use) for caller in ("anon", "plain login") for use in USES]

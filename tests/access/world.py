@@ -9,13 +9,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import psycopg
+from psycopg.rows import dict_row
+
 from dotbase.access.matrix import Cell, Declared, Matrix, build, declarations
 from dotbase.access.objects import Thing
 from dotbase.project import Project
-from dotbase.templating import Variables
-from tests.access.callers import Caller, Session, become
+from tests.access.callers import Caller, Session, become, sessions
 from tests.harness.databases import Database
 from tests.harness.server import ROOT
+from tests.harness.target import SUPERUSER, variables
 
 PROJECT = Project(ROOT)
 CELLS = "cells of the access matrix executed"
@@ -44,6 +47,7 @@ class World:
     db: Database
     matrix: Matrix
     sessions: dict[str, Session]
+    onlooker: psycopg.Connection[dict[str, Any]]  # a superuser's: row-level security hides nothing from it
     stored: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -66,6 +70,11 @@ class World:
         """The objects of these kinds."""
         return [thing for thing in self.things.values() if thing.kind in kinds]
 
+    def value(self, query: str, *parameters: object) -> Any:
+        """The first column of the first row, as the onlooker sees it; None without a row."""
+        row = self.onlooker.execute(query.encode(), parameters or None).fetchone()
+        return None if row is None else next(iter(row.values()))
+
     def keep(self, names: Sequence[str]) -> None:
         """Remember what these tables hold."""
         for name in names:
@@ -74,22 +83,22 @@ class World:
     def content(self, name: str) -> str:
         """All rows of a table, whole, as the owner sees them."""
         rows = "string_agg(t::text, e'\\n' order by t::text)"
-        return str(self.db.value(f"select coalesce({rows}, '') from {name} as t"))
+        return str(self.value(f"select coalesce({rows}, '') from {name} as t"))
 
     def visible(self, query: str, caller: Caller) -> list[tuple[Any, ...]]:
         """What the owner sees where the caller's claims are set: for conditions that ask for them."""
-        with self.db.owner.transaction():
+        with self.onlooker.transaction():
             if caller.person is not None:
                 claims = json.dumps({**caller.person.claims}, default=str)
-                self.db.owner.execute("select set_config('request.jwt.claims', %s, true)", [claims])
-            rows = self.db.owner.execute(query.encode()).fetchall()
+                self.onlooker.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+            rows = self.onlooker.execute(query.encode()).fetchall()
         return sorted((tuple(row.values()) for row in rows), key=str)
 
     @contextmanager
     def acting(self, caller: Caller) -> Iterator[None]:
-        """The owner's connection acts as the caller, inside of a transaction that the owner holds."""
-        owner = self.db.owner
-        login = "dotbase_cron" if caller.login == "dotbase_cron" else "authenticator"
+        """The onlooker acts as the caller, inside of a transaction that it holds."""
+        owner = self.onlooker
+        login = "authenticator" if caller.login == "stranger" else caller.login
         owner.execute(f"set local session authorization {login}".encode())
         become(owner, caller, local=True)
         yield
@@ -100,7 +109,15 @@ class World:
 def matrix_of(db: Database, declared: Sequence[Declared] | None = None) -> Matrix:
     """The matrix of a test's database."""
     with db.server.connect(db.name) as connection:
-        return build(connection, declared or declarations(PROJECT), Variables())
+        return build(connection, declared or declarations(PROJECT), variables(None))
+
+
+@contextmanager
+def world_of(db: Database, stranger: str, declared: Sequence[Declared] | None = None) -> Iterator[World]:
+    """A world, its connections closed afterwards; `stranger` is how the plain login connects."""
+    onlooker = psycopg.connect(db.server.conninfo(db.name, SUPERUSER), autocommit=True, row_factory=dict_row)
+    with onlooker, sessions(db.server, db.name, stranger) as opened:
+        yield World(db, matrix_of(db, declared), opened, onlooker)
 
 
 def report(findings: Sequence[Finding]) -> str:

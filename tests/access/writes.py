@@ -1,6 +1,6 @@
 """Writes that a line allows: they reach the rows of the line, all of them, and no other row.
 
-The owner's connection acts as the caller here, so that the owner can look before all is undone.
+The onlooker acts as the caller here, so that it can look before all is undone.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def allowed_writes(world: World, caller: Caller, thing: Thing, cells: Sequence[C
 class _Writes:
     def __init__(self, world: World, caller: Caller, thing: Thing) -> None:
         self._world = world
-        self._owner = world.db.owner
+        self._onlooker = world.onlooker
         self._caller = caller
         self._thing = thing
 
     def update(self, cell: Cell) -> Iterator[Finding]:
         """Every row of the line is written, to the value that one of them has, and no other row."""
-        with self._owner.transaction(force_rollback=True):
+        with self._onlooker.transaction(force_rollback=True):
             mine, others = self._split(row_condition(self._caller, cell))
             before = self._places()
             value = self._literal(mine, str(cell.column))
@@ -67,7 +67,7 @@ class _Writes:
 
     def delete(self, cell: Cell) -> Iterator[Finding]:
         """Every row of the line goes, and no other."""
-        with self._owner.transaction(force_rollback=True):
+        with self._onlooker.transaction(force_rollback=True):
             mine, _ = self._split(row_condition(self._caller, cell))
             before = self._places()
             refusal = self._try(f"delete from {self._thing.title}")
@@ -81,19 +81,21 @@ class _Writes:
                 )
 
     def insert(self, cells: Sequence[Cell]) -> Iterator[Finding]:
-        """A row of the line that the owner took out is put back; a row of somebody else is refused."""
+        """A row of the line that the onlooker took out is put back; a row of somebody else is refused."""
         columns = [str(cell.column) for cell in cells]
         mine, others = self._split(row_condition(self._caller, cells[0]))
         for whose, places in (("own row", mine), ("another's row", others)):
             if not places:
                 continue
-            with self._owner.transaction(force_rollback=True):
+            with self._onlooker.transaction(force_rollback=True):
                 place = min(places)
                 names = ", ".join(f'"{column}"' for column in columns)
                 values = ", ".join(self._literal({place}, column) for column in columns)
-                self._owner.execute("set local session_replication_role = replica")
-                self._owner.execute(f"delete from {self._thing.title} where {PLACE} = %s".encode(), [place])
-                self._owner.execute("set local session_replication_role = origin")
+                self._onlooker.execute("set local session_replication_role = replica")
+                self._onlooker.execute(
+                    f"delete from {self._thing.title} where {PLACE} = %s".encode(), [place]
+                )
+                self._onlooker.execute("set local session_replication_role = origin")
                 refusal = self._try(f"insert into {self._thing.title} ({names}) values ({values})")
             count(CELLS, len(columns))
             if whose == "own row" and refusal is not None:
@@ -110,14 +112,14 @@ class _Writes:
         return places, self._places() - places
 
     def _places(self) -> set[str]:
-        rows = self._owner.execute(f"select {PLACE} as place from {self._thing.title}".encode())
+        rows = self._onlooker.execute(f"select {PLACE} as place from {self._thing.title}".encode())
         return {row["place"] for row in rows}
 
     def _literal(self, places: set[str], column: str) -> str:
         """A value of that column as these rows have it; what Postgres makes itself stays its own."""
-        if self._world.db.value(MADE, self._thing.title, column):
+        if self._world.value(MADE, self._thing.title, column):
             return "default"
-        row = self._owner.execute(
+        row = self._onlooker.execute(
             f"""select format('%%L::%%s', "{column}", pg_typeof("{column}")) as literal """
             f"from {self._thing.title} where {PLACE} = any (%s) order by {PLACE}".encode(),
             [sorted(places)],
@@ -126,8 +128,8 @@ class _Writes:
 
     def _try(self, statement: str) -> Refusal | None:
         try:
-            with self._owner.transaction(), self._world.acting(self._caller):
-                self._owner.execute(statement.encode())
+            with self._onlooker.transaction(), self._world.acting(self._caller):
+                self._onlooker.execute(statement.encode())
         except psycopg.Error as error:
             return Refusal(error.sqlstate or "", error.diag.message_primary or "")
         return None
