@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,10 @@ from dotbase import cluster
 from tests.docs import pages
 from tests.docs.pages import Command
 from tests.harness.figures import count
-from tests.harness.server import ROOT
+from tests.harness.server import ROOT, one_process
+from tests.harness.supabase import ADMIN
+from tests.supabase import advisors, platform
+from tests.supabase.advisors import PROGRAM
 
 # What is not run here, with what shows it instead.
 ELSEWHERE = {
@@ -61,12 +64,28 @@ def checkout() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture
+def supabase_project(checkout: Path) -> Iterator[dict[str, str]]:
+    """The variables of somebody who has a Supabase project, for a database shaped like one."""
+    if not PROGRAM.exists():
+        pytest.skip("`make node-packages` brings Supabase's program")
+    with one_process("supabase"):
+        server = platform.cluster()
+    database = platform.create(server, f"page_{os.getpid()}")
+    with server.connect(database.name, user=ADMIN) as admin:
+        admin.execute("create extension plpgsql_check with schema extensions")
+    advisors.configured(checkout)
+    yield {**advisors.QUIET, "SUPABASE_HOME": str(checkout), "DATABASE_URL": advisors.url(database)}
+    platform.drop(database)
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_the_commands_of_a_page_run(page: str, checkout: Path) -> None:
+def test_the_commands_of_a_page_run(page: str, checkout: Path, request: pytest.FixtureRequest) -> None:
+    more = request.getfixturevalue("supabase_project") if page == "docs/supabase.md" else {}
     for command in pages.commands():
         if command.page != page or _elsewhere(command):
             continue
-        done = _run(command, checkout)
+        done = _run(command, checkout, more)
         expected = {0, *map(int, EXIT.findall(command.said))}
         assert done.returncode in expected, f"{command}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, f"{command}\n{done.stderr}"
@@ -82,17 +101,17 @@ def _elsewhere(command: Command) -> bool:
     return any(re.match(pattern, command.text) for pattern in ELSEWHERE)
 
 
-def _run(command: Command, checkout: Path) -> subprocess.CompletedProcess[str]:
+def _run(command: Command, checkout: Path, more: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     environment = {
         k: v for k, v in os.environ.items() if not k.startswith(("DOTBASE_", "DATABASE_URL", "PG"))
     }
-    environment["PATH"] = f"{checkout}/.venv/bin:{environment['PATH']}"
+    environment["PATH"] = f"{checkout}/.venv/bin:{PROGRAM.parent}:{environment['PATH']}"
     return subprocess.run(
         ["bash", "-c", command.text],
         input="y\n" if "destroy" in command.text else "",
         capture_output=True,
         text=True,
         cwd=checkout,
-        env=environment,
+        env={**environment, **more},
         timeout=120,
     )

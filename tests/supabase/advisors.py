@@ -23,6 +23,8 @@ EXCEPTIONS = Path(__file__).parent / "advisors.yaml"
 PASSWORD = "of the tests' cluster"
 # What says more about how long a database has been in use than about what it is.
 OF_USE = ("unused_index", "table_bloat")
+# It would tell the network who we are, and the test's server knows no TLS.
+QUIET = {"SUPABASE_TELEMETRY_DISABLED": "1", "DO_NOT_TRACK": "1", "NO_COLOR": "1", "PGSSLMODE": "disable"}
 
 
 @dataclass(frozen=True, order=True)
@@ -40,11 +42,7 @@ def run(database: SupabaseDatabase, folder: Path, *arguments: str) -> Any:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "SUPABASE_HOME": str(folder / "home"),
-        # It would ask the network who we are and whether there is a newer one.
-        "SUPABASE_TELEMETRY_DISABLED": "1",
-        "DO_NOT_TRACK": "1",
-        "NO_COLOR": "1",
-        "PGSSLMODE": "disable",
+        **QUIET,
     }
     done = subprocess.run(
         [PROGRAM, *arguments, f"--remote={url(database)}", "--output-format", "json", "--agent", "no"],
