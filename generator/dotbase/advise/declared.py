@@ -25,10 +25,15 @@ class Suppression(BaseModel):
     reason: Reason
     target: Literal["postgres", "supabase"] | None = None
     clock: Literal["real", "movable"] | None = None
+    master_key: bool | None = None
 
     def holds(self, variables: Variables) -> bool:
         """Whether it is meant for this database."""
-        return self.target in (None, variables.target) and self.clock in (None, variables.clock)
+        return (
+            self.target in (None, variables.target)
+            and self.clock in (None, variables.clock)
+            and self.master_key in (None, variables.master_key_file is not None)
+        )
 
 
 class Declared(BaseModel):

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.rows import tuple_row
 
 from dotbase.advise.declared import Declared, House
 from dotbase.advise.rules import Finding, Rule, catalog, rules
@@ -96,6 +97,7 @@ def look(
 ) -> tuple[list[Finding], list[tuple[Rule, str]]]:
     """The findings of these rules, or of all, and the rules that could not be run."""
     values = _values(connection, declared, variables)
+    cursor = connection.cursor(row_factory=tuple_row)
     prelude = catalog()
     found: list[Finding] = []
     skipped: list[tuple[Rule, str]] = []
@@ -109,7 +111,7 @@ def look(
         )
         query = VARIABLE.sub(lambda m: values[m[1] or m[2]], text)
         try:
-            rows = connection.execute(query.encode(), prepare=True).fetchall()
+            rows = cursor.execute(query.encode(), prepare=True).fetchall()
         except psycopg.errors.QueryCanceled:
             raise DotbaseError(
                 f"rule {rule.number} took longer than {TIME_LIMIT}", "look at the server's load"
@@ -120,18 +122,20 @@ def look(
 
 def _values(connection: Connection, declared: Declared, variables: Variables) -> dict[str, str]:
     """What stands for `:'name'` and `:"name"` in rules, as SQL."""
-    owner = connection.execute(
+    cursor = connection.cursor(row_factory=tuple_row)
+    owner = cursor.execute(
         "select rolname::text from pg_catalog.pg_roles where rolname in (%s, current_user)"
         " order by rolname = %s desc limit 1",
         [variables.owner, variables.owner],
     ).fetchone()
-    schemas = connection.execute(SCHEMAS, {"target": variables.target, "owner": owner[0] if owner else None})
-    extensions = connection.execute(
+    cursor.execute(SCHEMAS, {"target": variables.target, "owner": owner[0] if owner else None})
+    schemas = [name for (name,) in cursor.fetchall()]
+    extensions = cursor.execute(
         "select e.extname::text, n.nspname::text from pg_catalog.pg_extension as e"
         " inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace"
     ).fetchall()
     literals = {
-        "schemas": [name for (name,) in schemas],
+        "schemas": schemas,
         "exposed": declared.exposed,
         "registries": list(declared.registries),
         "partitions": json.dumps(declared.partitions),
