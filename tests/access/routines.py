@@ -97,12 +97,16 @@ def _wrong_call(thing: Thing, cell: Cell, refusal: Refusal | None) -> str | None
 
 def try_sequence(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
     """One caller reads, advances and sets one sequence."""
-    for cell in world.cells(thing, session.caller):
-        for statement in SEQUENCE[cell.command]:
-            count(CELLS)
-            refusal = session.attempt(statement.format(name=thing.title))
-            if refusal is None or not refusal.names(thing.schema, thing.name, thing.kind):
-                yield _finding(session, cell, str(refusal or "went through"))
+    tried = [
+        (cell, statement.format(name=thing.title))
+        for cell in world.cells(thing, session.caller)
+        for statement in SEQUENCE[cell.command]
+    ]
+    count(CELLS, len(tried))
+    refusals = session.attempts([statement for _, statement in tried])
+    for (cell, _), refusal in zip(tried, refusals, strict=True):
+        if refusal is None or not refusal.names(thing.schema, thing.name, thing.kind):
+            yield _finding(session, cell, str(refusal or "went through"))
 
 
 def try_schema(world: World, session: Session, thing: Thing) -> Iterator[Finding]:

@@ -40,9 +40,9 @@ def _try(world: World, session: Session, thing: Thing, each_row: bool) -> Iterat
     cells = world.cells(thing, session.caller)
     yield from _denied(session, thing, [cell for cell in cells if not cell.allowed], each_row)
     allowed = [cell for cell in cells if cell.allowed]
-    for cell in allowed:
-        if cell.command == "select":
-            yield from _select(world, session, thing, cell)
+    reads = [cell for cell in allowed if cell.command == "select"]
+    for rows in {cell.rows: None for cell in reads}:
+        yield from _select(world, session, thing, [cell for cell in reads if cell.rows == rows])
     if thing.kind == "table":
         yield from allowed_writes(world, session.caller, thing, allowed)
         yield from _never(session, thing)
@@ -84,24 +84,28 @@ def statements(caller: Caller, thing: Thing, cell: Cell, each_row: bool) -> Iter
             yield whose, f"insert into {name} (user_id, {column}) values ('{user_id}', default)"
 
 
-def _select(world: World, session: Session, thing: Thing, cell: Cell) -> Iterator[Finding]:
-    column = f"{_quoted(cell.column)}::text"
-    if refusal := session.attempt(f"select {column} from {thing.title}"):
-        yield _finding(session, cell, "own row", f"refused, though a line allows it: {refusal}")
+def _select(world: World, session: Session, thing: Thing, cells: Sequence[Cell]) -> Iterator[Finding]:
+    """Each column can be read by itself, and all of them show the rows of their line, no more and no less."""
+    refusals = session.attempts([f"select {_quoted(cell.column)} from {thing.title}" for cell in cells])
+    count(CELLS, len(cells) * (2 if "user_id" in thing.columns else 1))
+    for cell, refusal in zip(cells, refusals, strict=True):
+        if refusal:
+            yield _finding(session, cell, "own row", f"refused, though a line allows it: {refusal}")
+    if any(refusals):
         return
-    seen = sorted(session.rows(f"select {column} from {thing.title}"), key=str)
+    columns = ", ".join(f"{_quoted(cell.column)}::text" for cell in cells)
+    seen = sorted(session.rows(f"select {columns} from {thing.title}"), key=str)
     if thing.kind == "view":
-        # What its reader may read of the tables himself, no more and no less.
+        # What its reader may read of the tables himself.
         definition = world.value("select pg_get_viewdef(%s::regclass)", thing.title)
-        query = f"select {column} from ({definition.rstrip(';')}) as v"
-        should = sorted(session.rows(query), key=str)
+        should = sorted(session.rows(f"select {columns} from ({definition.rstrip(';')}) as v"), key=str)
     else:
-        condition = row_condition(session.caller, cell)
-        should = world.visible(f"select {column} from {thing.title} where {condition}", session.caller)
-    count(CELLS, 2 if "user_id" in thing.columns else 1)
+        condition = row_condition(session.caller, cells[0])
+        should = world.visible(f"select {columns} from {thing.title} where {condition}", session.caller)
     if seen != should:
         what = f"sees {len(seen)} rows, should see {len(should)}"
-        yield _finding(session, cell, "own and others' rows", what)
+        for cell in cells:
+            yield _finding(session, cell, "own and others' rows", what)
 
 
 def _never(session: Session, thing: Thing) -> Iterator[Finding]:
