@@ -13,6 +13,7 @@ from dotbase.errors import DotbaseError
 
 Model = TypeVar("Model", bound=BaseModel)
 Place = tuple[str | int, ...]
+FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,19 @@ class Document:
         return f"{self.name}:{self.line(*place)}"
 
 
+def _parse(text: str, lines: dict[Place, int], name: str, loader_class: Any) -> Any:
+    """The data of a text, and in `lines` where each key of it stands."""
+    loader = loader_class(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _mark(node, (), lines, name)
+        return loader.construct_document(node)
+    finally:
+        loader.dispose()
+
+
 def load(path: Path, root: Path) -> Document:
     """Read a YAML file; broken YAML and a key that stands twice are refused with their line."""
     name = path.relative_to(root).as_posix()
@@ -44,10 +58,12 @@ def load(path: Path, root: Path) -> Document:
         raise DotbaseError(f"it cannot be read ({error})", "restore the file", name) from None
     lines: dict[Place, int] = {}
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        if node is not None:
-            _mark(node, (), lines, name)
-        data = yaml.safe_load(text)
+        try:
+            data = _parse(text, lines, name, FAST)
+        except yaml.YAMLError:
+            # Its own words are fewer: the other one says what is wrong.
+            lines.clear()
+            data = _parse(text, lines, name, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
