@@ -2,7 +2,7 @@
 .PHONY: help setup node-packages demo report-shot test test-supabase lint bench torture lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
-SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk
+SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access $(wildcard tests/attacks tests/hostile)
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list

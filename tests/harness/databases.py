@@ -18,6 +18,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from tests.harness import coverage
+from tests.harness.figures import count
 from tests.harness.postgrest import Postgrest
 from tests.harness.schema_cache import SchemaCache
 from tests.harness.server import ROOT, Server, one_process
@@ -159,7 +160,10 @@ class Clones:
         database.close()
         with self.server.connect(database.name, user=SUPERUSER) as connection:
             self.covered.merge(coverage.collect(connection))
-        changed = self._others.changed(database.name) if self._others else []
+        changed: list[str] = []
+        if self._others:
+            changed = self._others.changed(database.name)
+            count("databases in which what belongs to others was compared")
         self._drop(database.name)
         assert not changed, "what belongs to others was changed:\n" + "\n".join(changed)
 

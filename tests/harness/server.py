@@ -53,6 +53,8 @@ def start(name: str = "test") -> Server:
     given = os.environ.get("DOTBASE_TEST_SERVER")
     if given and name == "test":
         return Server(given)
+    if name == "supabase":
+        return _start_as_supabase(name)
     if name == "test" and SUPABASE:
         return _start_as_supabase("test-supabase")
     if name == "test":

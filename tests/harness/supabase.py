@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+import yaml
 from psycopg import sql
 
 from tests.harness import coverage
-from tests.harness.figures import count
 
 if TYPE_CHECKING:
     from tests.harness.server import Server
@@ -19,7 +19,8 @@ FOLDER = Path(__file__).parents[1] / "supabase"
 PLATFORM = (FOLDER / "platform.sql").read_text()
 SNAPSHOT = (FOLDER / "snapshot.sql").read_text()
 ADMIN = "supabase_admin"
-OURS = ["core", "jobs", "ledger", "luckywalk", "api", "dotbase", "test_clock"]
+APPS = list(yaml.safe_load((FOLDER.parents[1] / "apps.yaml").read_text())["apps"])
+OURS = [*APPS, "api", "dotbase", "test_clock"]
 ROLES = """
 create role anon nologin noinherit;
 create role authenticated nologin noinherit;
@@ -90,5 +91,4 @@ class Others:
         """What is not as it was handed over: before (-), after (+). Roles that a test makes may be there."""
         after = self._look(name)
         new = {line for line in after - self._before if not line.startswith("role ")}
-        count("databases in which what belongs to others was compared")
         return sorted([f"- {line}" for line in self._before - after] + [f"+ {line}" for line in new])

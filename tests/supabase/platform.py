@@ -33,9 +33,7 @@ class SupabaseDatabase(Database):
 
 def cluster() -> Server:
     """The cluster `supabase`; the caller holds its lock."""
-    server = start("supabase")
-    supabase.prepare(server)
-    return server
+    return start("supabase")
 
 
 def create(server: Server, name: str) -> SupabaseDatabase:

@@ -184,7 +184,7 @@ def test_a_file_is_refused_by_a_database_that_it_does_not_follow_on(small: Pair,
     small.change()
     database = platform.create(supabase, f"other_{os.getpid()}")
     try:
-        platform.dotbase(database, "--project", str(small.project), "migrate", "--target", "supabase")
+        small.migrate(database)
         for path, said in (
             (small.migrations[0], "this database has been migrated before"),
             (small.migrations[1], "this database is not as the migration before this one left it"),
