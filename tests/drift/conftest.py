@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dotbase import drift, scratch
+from dotbase import drift
 from dotbase.drift import reference as references
 from dotbase.drift.items import Difference
 from dotbase.drift.reference import Reference
@@ -27,11 +27,11 @@ Find = Callable[[psycopg.Connection[Any]], list[Difference]]
 
 @pytest.fixture(scope="session")
 def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference:
-    """What the checkout's templates come to, built by `migrate`."""
+    """What the checkout's templates come to, applied in order."""
     variables = variables_of(server)
     scope = drift.scope_of(Project(ROOT), variables, IGNORED)
     with new_database(server, maintenance) as rig, rig.connect() as connection:
-        scratch.build(connection, templates.steps(server), variables, lambda connection: None)
+        references.make(connection, templates.steps(server), variables)
         return references.look(connection, variables, scope)
 
 
