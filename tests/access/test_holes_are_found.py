@@ -14,12 +14,11 @@ from dotbase.access.matrix import declarations
 from tests.access import notes
 from tests.access.callers import CALLERS
 from tests.access.conftest import OPEN, SHUT
-from tests.access.routines import calls, try_routines, try_schema, try_sequence
-from tests.access.tables import try_table
+from tests.access.everything import whole_matrix
 from tests.access.test_beyond import NEWCOMERS, assert_denied
-from tests.access.world import CELLS, PROJECT, Finding, World, report, world_of
+from tests.access.world import PROJECT, World, report, world_of
 from tests.harness.databases import Database
-from tests.harness.figures import count, figures
+from tests.harness.figures import count
 from tests.harness.target import CRON_ALONE, OWNER, SUPABASE
 
 Cells = tuple[tuple[str, str, tuple[str | None, ...]], ...]
@@ -278,24 +277,6 @@ def sound(lived: Database, stranger: str) -> Iterator[World]:
     declared = [*declarations(PROJECT), notes.install(lived)]
     with world_of(lived, stranger, declared) as world:
         yield world
-
-
-def whole_matrix(world: World, *, schemas_open: bool) -> list[Finding]:
-    """Every cell of every caller."""
-    counted = figures[CELLS]
-    names = [thing.title for thing in world.of_kind("schema")]
-    how = calls(world.db, names)
-    findings: list[Finding] = []
-    for session in world.sessions.values():
-        for thing in world.of_kind("table", "view"):
-            findings += try_table(world, session, thing, each_row=False)
-        findings += try_routines(world, session, world.of_kind("door", "function"), how)
-        for thing in world.of_kind("sequence"):
-            findings += try_sequence(world, session, thing)
-        for thing in world.of_kind("schema") if not schemas_open else ():
-            findings += try_schema(world, session, thing)
-    figures[CELLS] = counted  # The same cells as in the other tests.
-    return findings
 
 
 @pytest.mark.parametrize("hole", HOLES, ids=lambda hole: hole.name.replace(" ", "-"))

@@ -1,0 +1,52 @@
+"""A database that `dotbase migrate` has made: the matrix holds there too, and its books are closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.access.conftest import OPEN
+from tests.access.everything import whole_matrix
+from tests.access.test_beyond import assert_denied
+from tests.access.world import World, report, world_of
+from tests.generator.conftest import new_database
+from tests.generator.small import dotbase
+from tests.harness.databases import Database
+from tests.harness.server import ROOT, Server
+from tests.harness.target import only_on_postgres
+
+pytestmark = only_on_postgres("tests/supabase migrates there")
+
+
+@pytest.fixture(scope="module")
+def migrated(server: Server, maintenance: psycopg.Connection[Any], stranger: str) -> Iterator[World]:
+    with new_database(server, maintenance) as rig:
+        said = dotbase(ROOT, "--database-url", server.conninfo(rig.name), "migrate")
+        assert said.code == 0, said.err
+        database = Database(server, rig.name)
+        with world_of(database, stranger) as world:
+            yield world
+        database.close()
+
+
+def test_the_matrix_is_what_was_declared(migrated: World) -> None:
+    findings = whole_matrix(migrated, schemas_open=False)
+    assert not findings, report(findings)
+
+
+def test_the_books_of_migrate_are_the_owners(migrated: World) -> None:
+    """They hold every text that was ever applied, and by whom."""
+    migrated.onlooker.execute(OPEN.format("dotbase").encode())
+    books = migrated.onlooker.execute(
+        "select c.oid::regclass::text as name from pg_class as c "
+        "where c.relnamespace = 'dotbase'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')"
+    ).fetchall()
+    assert len(books) > 3
+    for session in migrated.sessions.values():
+        for book in books:
+            for statement in (f"select from {book['name']}", f"delete from {book['name']}"):
+                if not book["name"].endswith("_seq") or statement.startswith("select"):
+                    assert_denied(session.attempt(statement), statement)
