@@ -19,6 +19,7 @@ from tests.generator.conftest import new_database
 from tests.harness import templates
 from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server
+from tests.harness.target import variables
 
 # The harness's own, and the books: the tests' template is the rendered SQL alone.
 IGNORED = ("coverage_of_tests", "dotbase")
@@ -28,20 +29,20 @@ Find = Callable[[psycopg.Connection[Any]], list[Difference]]
 @pytest.fixture(scope="session")
 def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference:
     """What the checkout's templates come to, applied in order."""
-    variables = variables_of(server)
-    scope = drift.scope_of(Project(ROOT), variables, IGNORED)
+    rendered = variables_of(server)
+    scope = drift.scope_of(Project(ROOT), rendered, IGNORED)
     with new_database(server, maintenance) as rig, rig.connect() as connection:
-        references.make(connection, templates.steps(server), variables)
-        return references.look(connection, variables, scope)
+        references.make(connection, templates.steps(server), rendered)
+        return references.look(connection, rendered, scope)
 
 
 @pytest.fixture(scope="session")
 def find(server: Server, reference: Reference) -> Find:
     """Finds the drift of the database of a connection, inside of its transaction."""
-    steps, variables = templates.steps(server), variables_of(server)
+    steps, rendered = templates.steps(server), variables_of(server)
 
     def find(connection: psycopg.Connection[Any]) -> list[Difference]:
-        found, notes = drift.find(connection, reference, Project(ROOT), variables, steps)
+        found, notes = drift.find(connection, reference, Project(ROOT), rendered, steps)
         assert notes == []
         return found
 
@@ -71,4 +72,4 @@ def by_hand(session: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any
 
 def variables_of(server: Server) -> Variables:
     """How the tests' template is rendered."""
-    return Variables(target="postgres", clock="movable", master_key_file=server.master_key_file)
+    return variables(server.master_key_file)

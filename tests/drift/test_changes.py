@@ -11,6 +11,9 @@ from tests.drift.changes import ACCESS, CONSTRAINTS, TABLES, Change
 from tests.drift.changes_of_code import ROUTINES, VIEWS, WHOLE
 from tests.drift.checks import check
 from tests.drift.conftest import Find
+from tests.harness.target import only_on_postgres
+
+pytestmark = only_on_postgres("test_supabase.py compares there")
 
 CHANGES = [*TABLES, *CONSTRAINTS, *ACCESS, *ROUTINES, *VIEWS, *WHOLE]
 

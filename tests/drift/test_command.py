@@ -20,6 +20,9 @@ from tests.generator.rig import Rig
 from tests.generator.small import Said, dotbase
 from tests.generator.test_migrate_commands import copy_project
 from tests.harness.server import ROOT, Server
+from tests.harness.target import only_on_postgres
+
+pytestmark = only_on_postgres("test_supabase.py compares there")
 
 HAND = """
 alter table luckywalk.rounds disable row level security;

@@ -17,6 +17,9 @@ from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.small import dotbase
 from tests.harness.server import ROOT, Server
+from tests.harness.target import only_on_postgres
+
+pytestmark = only_on_postgres("test_supabase.py compares there")
 
 BOOKS = "dotbase"
 

@@ -14,6 +14,7 @@ from tests.drift.conftest import Find, as_migrated
 from tests.harness.databases import Database
 from tests.harness.people import admin, walker
 from tests.harness.server import Server
+from tests.harness.target import only_on_postgres
 
 NUMBERS = [2, 13, 18, 32, 38, 42]
 ROUND = 1153
@@ -22,6 +23,8 @@ TICKETS, RESULTS, CLAIMS = (
     f"luckywalk.results_{ROUND}",
     "luckywalk.claims_2025_01",
 )
+
+pytestmark = only_on_postgres("test_supabase.py compares there")
 
 CHANGES = [
     change(

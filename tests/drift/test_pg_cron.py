@@ -19,7 +19,10 @@ from tests.harness import templates
 from tests.harness.databases import Clones
 from tests.harness.figures import count
 from tests.harness.server import ROOT, Server
+from tests.harness.target import only_on_postgres
 from tests.jobs.live import live_database
+
+pytestmark = only_on_postgres("test_supabase.py compares there")
 
 CHANGES = [
     change(
