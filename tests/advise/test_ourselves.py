@@ -32,8 +32,9 @@ def said(db: Database) -> Advice:
 
 def test_nothing_is_found_on_ourselves(lived: Database) -> None:
     advice = said(lived)
-    # The schema in which the tests count coverage is no part of us.
-    assert [f"{f.key} {f.detail}" for f in advice.findings if f.schema != coverage.SCHEMA] == []
+    # Neither is what a project on Supabase has in public ours, nor where the tests count coverage.
+    ours = [f for f in advice.findings if f.schema not in (coverage.SCHEMA, "public")]
+    assert [f"{finding.key} {finding.detail}" for finding in ours] == []
     assert advice.skipped == []
     assert advice.stale == []
     # All that are listed: no one database has a movable clock and a real one.

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from psycopg import sql
 
-from dotbase.advise.declared import Declared, House
+from dotbase.advise.declared import House
 from dotbase.advise.rules import Rule, rules
 from dotbase.advise.run import advise, look, prepare
 from dotbase.templating import Variables
-from dotbase.yaml_lines import load, validate
+from tests.advise.house import DECLARED, FIXTURES, small_database
 from tests.harness.figures import count
 from tests.harness.server import Server
+from tests.harness.target import only_on_postgres
 
-FIXTURES = Path(__file__).parent / "fixtures"
+pytestmark = only_on_postgres(
+    "a rule is the same everywhere; test_ourselves runs all of them on every target"
+)
+
 FINDS = re.compile(r"^-- finds: (.+)$", re.MULTILINE)
-DECLARED = validate(Declared, load(FIXTURES / "advise.yaml", FIXTURES))
 
 
 def file_of(rule: Rule) -> str:
@@ -32,17 +32,10 @@ def file_of(rule: Rule) -> str:
 
 @pytest.fixture(scope="module")
 def house(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[psycopg.Connection[Any]]:
-    """A small database in which no rule finds anything."""
-    name = sql.Identifier(f"dotbase_advise_{os.getpid()}")
-    maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(name))
-    maintenance.execute(sql.SQL("create database {}").format(name))
-    try:
-        with server.connect(f"dotbase_advise_{os.getpid()}") as connection:
-            connection.execute((FIXTURES / "base.sql").read_bytes())
-            connection.execute("create extension plpgsql_check with schema extensions")
-            yield connection
-    finally:
-        maintenance.execute(sql.SQL("drop database if exists {} with (force)").format(name))
+    """A small database in which no rule finds anything, with the checker of bodies."""
+    with small_database(server, maintenance) as connection:
+        connection.execute("create extension plpgsql_check with schema extensions")
+        yield connection
 
 
 def found(
@@ -78,6 +71,22 @@ def test_a_rule_finds_nothing_in_its_passing_fixture(rule: Rule, house: psycopg.
     assert found(house, f"{file_of(rule)}.pass.sql", [rule]) == []
 
 
+def test_no_rule_stumbles_over_names_and_bodies_that_nobody_should_give(
+    house: psycopg.Connection[Any],
+) -> None:
+    keys = found(house, "nasty.sql")
+    for key in (
+        "DB010 Weird.Schema (1).a(b[.p'$$",
+        "DB107 Weird.Schema (1).broken",
+        "DB202 Weird.Schema (1).a(b[.%s",
+        "DB206 Weird.Schema (1).a(b[.a(b[_c[d_check",
+        "DB301 Weird.Schema (1).a(b[.\\1",
+        "DB403 Weird.Schema (1).by_time",
+    ):
+        assert key in keys
+    assert not [key for key in keys if key.startswith(("DB001", "DB105", "DB106", "DB404"))]
+
+
 def test_no_fixture_is_of_no_rule() -> None:
     stems = {f"{file_of(rule)}.{kind}" for rule in rules() for kind in ("fail", "pass")}
-    assert {path.stem for path in FIXTURES.glob("*.sql")} == stems | {"base"}
+    assert {path.stem for path in FIXTURES.glob("*.sql")} == stems | {"base", "nasty"}

@@ -80,6 +80,8 @@ columns as (
         r.is_partition,
         a.attnum as number,
         a.attname::text as name,
+        -- As a regular expression, in quotes or without.
+        '"?' || pg_catalog.regexp_replace(a.attname, '(\W)', '\\\1', 'g') || '"?' as pattern,
         a.atttypid as type,
         pg_catalog.format_type(a.atttypid, a.atttypmod) as type_name,
         a.attnotnull as not_null,

@@ -15,7 +15,7 @@ OPENING = """\
 # Advice
 
 `dotbase advise` looks at a live database and says what experience has against it: {count} rules over the
-catalog, each a file of `generator/dotbase/advise/rules/` with its number, its why and its remedy. This page is what
+catalog, each a file of `generator/dotbase/advise/rules/` with its number, why and remedy. This page is what
 `dotbase advise --explain` prints; `dotbase advise --explain DB001` prints one rule.
 
 - It looks at the database that `--database-url` names, or at the local one; with `--scratch`, at one freshly

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,7 @@ def reading(connection: Connection) -> Iterator[None]:
 def prepare(connection: Connection) -> None:
     """What the rules rely on, until the transaction ends: no name is found by a path."""
     connection.execute("set local search_path = ''")
+    connection.execute("set local standard_conforming_strings = on")
     connection.execute("set local jit = off")
     connection.execute(f"set local statement_timeout = '{TIME_LIMIT}'".encode())
 
@@ -111,11 +112,18 @@ def look(
         )
         query = VARIABLE.sub(lambda m: values[m[1] or m[2]], text)
         try:
-            rows = cursor.execute(query.encode(), prepare=True).fetchall()
+            # What an extension says no to is no reason not to say the rest.
+            with connection.transaction() if rule.needs else nullcontext():
+                rows = cursor.execute(query.encode(), prepare=True).fetchall()
         except psycopg.errors.QueryCanceled:
             raise DotbaseError(
                 f"rule {rule.number} took longer than {TIME_LIMIT}", "look at the server's load"
             ) from None
+        except psycopg.Error as error:
+            if rule.needs is None:
+                raise
+            skipped.append((rule, f"{rule.needs} says: {error.diag.message_primary}"))
+            continue
         found += [Finding(rule, *row) for row in rows]
     return found, skipped
 

@@ -30,8 +30,12 @@ def show(advice: Advice, shown: list[Finding], sources: Sources, console: Consol
             said.append(f"\n{rule.remedy}", style="dim")
             grid.add_row(Text(f"{rule.number}\n{rule.level}", style=STYLES[rule.level]), where, said)
         console.print(grid)
+    by_reason: dict[str, list[str]] = {}
     for finding, reason in advice.suppressed:
-        console.print(f"Suppressed: {finding.key}: {reason}", style="dim", highlight=False, markup=False)
+        by_reason.setdefault(reason, []).append(finding.key)
+    for reason, keys in by_reason.items():
+        line = f"Suppressed: {', '.join(keys)}: {reason}"
+        console.print(line, style="dim", highlight=False, markup=False)
     for rule, note in advice.skipped:
         console.print(f"Note: {rule.number} was left out: {note}.", highlight=False, markup=False)
     console.print(figure(advice, shown), highlight=False, markup=False)

@@ -8,7 +8,9 @@ with recursive parts as (
     select p.oid, p.schema, p.relation_name, p.name, t.text, 0 as round
     from policies as p
     cross join lateral (
-        select pg_catalog.regexp_replace(pg_catalog.concat_ws(' ', p.using_text, p.check_text), $$'[^']*'$$, '', 'g') as text
+        select pg_catalog.regexp_replace(
+            pg_catalog.concat_ws(' ', p.using_text, p.check_text), $$'[^']*'|"[^"]*"$$, 'x', 'g'
+        ) as text
     ) as t
     union all
     -- Innermost parentheses first: a subselect without FROM is evaluated once and vanishes, others turn into ‹›.

@@ -15,5 +15,5 @@ inner join columns as c
     and c.type not in ('varchar'::pg_catalog.regtype, 'text'::pg_catalog.regtype)
 cross join lateral pg_catalog.regexp_matches(
     pg_catalog.concat_ws(' ', p.using_text, p.check_text),
-    '\(' || c.name || '\)::([a-z ]+)(?:\[\])? (?:=|IN|<>|<|>)', 'g'
+    '\(' || c.pattern || '\)::([a-z ]+)(?:\[\])? (?:=|IN|<>|<|>)', 'g'
 ) as m (cast_to)

@@ -9,12 +9,13 @@ where not c.is_partition
     and c.parent = 0
     and (
         (c.type = 'c' and (
-            c.name ~ ('^' || c.relation_name || '_check[0-9]*$')
+            pg_catalog.regexp_replace(c.name, '[0-9]+$', '') = c.relation_name || '_check'
             or exists (
                 select
                 from columns as k
                 where k.relation = c.relation
-                    and c.name ~ ('^' || c.relation_name || '_' || k.name || '_check[0-9]*$')
+                    and pg_catalog.regexp_replace(c.name, '[0-9]+$', '')
+                    = c.relation_name || '_' || k.name || '_check'
             )
         ))
         or (c.type in ('p', 'u', 'f', 'x') and c.name ~ '_(pkey|key|fkey|excl)[0-9]+$')

@@ -12,8 +12,8 @@ with filtered as (
         and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
         and d.refobjid = p.relation
     inner join columns as c on c.relation = p.relation and c.number = d.refobjsubid
-    where p.using_text ~ ('(^|[^.\w])' || c.name || '\M\)?(::[a-z ]+)? (=|IN) ')
-        or p.using_text ~ (' = ' || c.name || '\M')
+    where p.using_text ~ ('(^|[^.\w])' || c.pattern || '\)?(::[a-z ]+)? (=|IN) ')
+        or p.using_text ~ (' = ' || c.pattern || '(?!\w)')
 )
 
 select f.schema, f.relation_name as name, f.name as part, pg_catalog.format(

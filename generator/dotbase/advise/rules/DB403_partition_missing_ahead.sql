@@ -9,7 +9,7 @@ with bounds as (
         t.schema,
         t.name,
         pg_catalog.max((pg_catalog.regexp_match(
-            pg_catalog.pg_get_expr(p.relpartbound, p.oid), $$TO \('([^']+)'\)$$
+            pg_catalog.pg_get_expr(p.relpartbound, p.oid), $$TO \('([^']+)'[,)]$$
         ))[1]::timestamptz) as ends_at
     from tables as t
     inner join pg_catalog.pg_partitioned_table as k on k.partrelid = t.oid and k.partstrat = 'r'

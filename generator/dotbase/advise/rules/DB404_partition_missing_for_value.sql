@@ -11,13 +11,13 @@ inner join pg_catalog.jsonb_each_text(:'partitions'::jsonb) as w (parent, source
     on w.parent = t.schema || '.' || t.name
 inner join columns as c on c.schema || '.' || c.relation_name || '.' || c.name = w.source
 cross join lateral (
-    select (pg_catalog.xpath(
+    select case when pg_catalog.has_column_privilege(c.relation, c.number, 'SELECT') then (pg_catalog.xpath(
         '//newest/text()',
         pg_catalog.query_to_xml(
             pg_catalog.format('select pg_catalog.max(%I) as newest from %I.%I', c.name, c.schema, c.relation_name),
             false, false, ''
         )
-    ))[1]::text as newest
+    ))[1]::text end as newest
 ) as v
 where v.newest is not null
     and not exists (
@@ -27,6 +27,7 @@ where v.newest is not null
         where i.inhparent = t.oid
             and (
                 pg_catalog.pg_get_expr(p.relpartbound, p.oid) = 'DEFAULT'
-                or pg_catalog.pg_get_expr(p.relpartbound, p.oid) ~ ($$[( ']$$ || v.newest || $$[',)]$$)
+                or pg_catalog.replace(pg_catalog.pg_get_expr(p.relpartbound, p.oid), '''', '')
+                    ~ ('[( ]' || pg_catalog.regexp_replace(pg_catalog.replace(v.newest, '''', ''), '(\W)', '\\\1', 'g') || '[,)]')
             )
     )
