@@ -74,7 +74,7 @@ class Others:
 
     def __init__(self, server: Server, maintenance: psycopg.Connection[Any]) -> None:
         self._server = server
-        name = f"handed_over_{maintenance.info.backend_pid}"
+        name = f"others_{maintenance.info.backend_pid}"
         maintenance.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         hand_over(server, name)
         self._before = self._look(name)

@@ -13,7 +13,7 @@ import yaml
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.harness.server import ROOT
+from tests.harness.server import ROOT, one_process
 from tests.harness.supabase import ADMIN
 from tests.supabase.platform import SupabaseDatabase
 
@@ -65,7 +65,7 @@ def configured(folder: Path) -> Path:
 
 def url(database: SupabaseDatabase) -> str:
     """The database's address over TCP, as the platform's `postgres`, who gets a password for it."""
-    with database.server.connect("postgres", user=ADMIN) as admin:
+    with one_process("supabase-password"), database.server.connect("postgres", user=ADMIN) as admin:
         admin.execute(sql.SQL("alter role postgres password {}").format(sql.Literal(PASSWORD)))
     port = conninfo_to_dict(database.server.conninfo(database.name))["port"]
     quoted = PASSWORD.replace(" ", "%20").replace("'", "%27")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class Advised:
 @pytest.fixture(scope="module")
 def us(supabase: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Advised]:
     """Migrated with the real clock, as people have it, with partitions and a round."""
-    database = platform.create(supabase, "advised")
+    database = platform.create(supabase, f"advised_{os.getpid()}")
     folder = configured(tmp_path_factory.mktemp("advised"))
     before = advised(database, folder)
     platform.dotbase(database, "migrate", "--target", "supabase")
@@ -99,7 +100,7 @@ HOLES = [
 
 
 def test_every_hole_is_found(us: Advised) -> None:
-    database = platform.copy(us.database, "advised_holes")
+    database = platform.copy(us.database, f"holes_{os.getpid()}")
     try:
         for hole, _, _ in HOLES:
             database.owner.execute(hole.encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from dotbase.project import Project
@@ -188,7 +190,7 @@ def test_every_change_of_what_belongs_to_others_is_seen(migrated: SupabaseDataba
     server = migrated.server
     with server.connect("postgres", user=ADMIN) as maintenance:
         others = Others(server, maintenance)
-    changed = copy(migrated, "changed")
+    changed = copy(migrated, f"changed_{os.getpid()}")
     try:
         seen = others.changed(changed.name)
         assert seen == []
