@@ -58,7 +58,14 @@ def test_what_no_line_gives_any_more_is_taken_back(db: Database, given: dict[str
         ]
 
     assert refused() == []
+    nothing = "select from luckywalk.nothing_of_this_name"
+    assert str(given["plain login"].attempt(nothing)).startswith("42P01")
     steps = [step for step in templates.steps(db.server) if step.key.startswith("policies/luckywalk")]
     with db.server.connect(db.name) as connection:
         templates.apply(connection, steps, OWNER)
+    shut = given["plain login"].attempt(nothing)
+    assert shut is not None
+    assert shut.message == "permission denied for schema luckywalk"
+    # Opened again, each object has to stand for itself.
+    db.owner.execute("grant usage on schema luckywalk to public")
     assert refused() == [(caller, use) for caller in ("anon", "plain login") for use in USES]

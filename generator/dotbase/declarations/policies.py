@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
@@ -108,15 +109,16 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
 
 
 def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
-    """Execute on routines that are no doors, and select on the app's views in api."""
-    lines = [f"select core.take_back_routines('{app}');"]
+    """Usage of the schema, execute on routines that are no doors, select on the app's views in api."""
+    lines = [f"select core.take_back_app('{app}');"]
+    named = [right.role for rights in policies.tables.values() for right in rights]
+    named += [role for part in (policies.functions, policies.doors) for role in chain(*part.values())]
+    users = {real_role(role, variables): None for role in named}
+    lines += [f"grant usage on schema {app} to {role};" for role in users]
     for name, roles in policies.functions.items():
         for role in roles:
             real = real_role(role, variables)
-            lines += [
-                f"grant execute on routine {app}.{name} to {real};",
-                f"grant usage on schema {app} to {real};",
-            ]
+            lines.append(f"grant execute on routine {app}.{name} to {real};")
     for name, roles in policies.views.items():
         lines.append(f"select core.take_back('api.{name}');")
         for role in roles:
