@@ -156,6 +156,8 @@ def test_a_suppression_that_matches_nothing_is_refused(project: Path, holed: psy
     assert said.err == (
         "dotbase: advise.yaml:5: the suppression of `DB110 shop.gone` matches no finding; delete it.\n"
     )
+    write(project, "advise.yaml", SUPPRESSED + "  DB110 cafe.gone: An app that is not in this database.\n")
+    assert run(project, holed).code == 0
 
 
 def test_a_suppression_for_another_target_is_none_here(project: Path, holed: psycopg.Connection[Any]) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from dotbase.advise.declared import House
 from dotbase.advise.rules import Rule, rules
-from dotbase.advise.run import advise, look, prepare
+from dotbase.advise.run import advise, look, looked_at, prepare
 from dotbase.templating import Variables
 from tests.advise.house import DECLARED, FIXTURES, small_database
 from tests.harness.figures import count
@@ -46,7 +46,7 @@ def found(
         connection.execute((FIXTURES / fixture).read_bytes())
         prepare(connection)
         connection.execute("set transaction read only")
-        findings, skipped = look(connection, DECLARED, Variables(), chosen)
+        findings, skipped = look(connection, DECLARED, looked_at(connection, Variables()), chosen)
     assert skipped == []
     return sorted({finding.key for finding in findings})
 

@@ -62,7 +62,8 @@ class Advice:
 def advise(connection: Connection, house: House, variables: Variables) -> Advice:
     """Run all rules on the connection's database; nothing in it is changed."""
     with reading(connection):
-        found, skipped = look(connection, house.declared, variables)
+        schemas = looked_at(connection, variables)
+        found, skipped = look(connection, house.declared, schemas)
     advice = Advice(len(rules()), skipped=skipped)
     suppress = {k: s for k, s in house.declared.suppress.items() if s.holds(variables)}
     for finding in found:
@@ -72,7 +73,11 @@ def advise(connection: Connection, house: House, variables: Variables) -> Advice
             advice.findings.append(finding)
     used = {finding.key for finding, _ in advice.suppressed}
     left_out = {rule.number for rule, _ in skipped}
-    advice.stale = [key for key in suppress if key not in used and key.split()[0] not in left_out]
+    for key in suppress:
+        number, _, thing = key.partition(" ")
+        # Of an app that is not in this database, nothing can be said.
+        if key not in used and number not in left_out and thing.split(".")[0] in schemas:
+            advice.stale.append(key)
     return advice
 
 
@@ -93,11 +98,23 @@ def prepare(connection: Connection) -> None:
     connection.execute(f"set local statement_timeout = '{TIME_LIMIT}'".encode())
 
 
+def looked_at(connection: Connection, variables: Variables) -> list[str]:
+    """The schemas that rules look at."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    owner = cursor.execute(
+        "select rolname::text from pg_catalog.pg_roles where rolname in (%s, current_user)"
+        " order by rolname = %s desc limit 1",
+        [variables.owner, variables.owner],
+    ).fetchone()
+    cursor.execute(SCHEMAS, {"target": variables.target, "owner": owner[0] if owner else None})
+    return [name for (name,) in cursor.fetchall()]
+
+
 def look(
-    connection: Connection, declared: Declared, variables: Variables, chosen: Sequence[Rule] | None = None
+    connection: Connection, declared: Declared, schemas: list[str], chosen: Sequence[Rule] | None = None
 ) -> tuple[list[Finding], list[tuple[Rule, str]]]:
-    """The findings of these rules, or of all, and the rules that could not be run."""
-    values = _values(connection, declared, variables)
+    """The findings of these rules, or of all, in these schemas, and the rules that could not be run."""
+    values = _values(connection, declared, schemas)
     cursor = connection.cursor(row_factory=tuple_row)
     prelude = catalog()
     found: list[Finding] = []
@@ -128,16 +145,9 @@ def look(
     return found, skipped
 
 
-def _values(connection: Connection, declared: Declared, variables: Variables) -> dict[str, str]:
+def _values(connection: Connection, declared: Declared, schemas: list[str]) -> dict[str, str]:
     """What stands for `:'name'` and `:"name"` in rules, as SQL."""
     cursor = connection.cursor(row_factory=tuple_row)
-    owner = cursor.execute(
-        "select rolname::text from pg_catalog.pg_roles where rolname in (%s, current_user)"
-        " order by rolname = %s desc limit 1",
-        [variables.owner, variables.owner],
-    ).fetchone()
-    cursor.execute(SCHEMAS, {"target": variables.target, "owner": owner[0] if owner else None})
-    schemas = [name for (name,) in cursor.fetchall()]
     extensions = cursor.execute(
         "select e.extname::text, n.nspname::text from pg_catalog.pg_extension as e"
         " inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace"
