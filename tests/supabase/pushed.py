@@ -78,11 +78,21 @@ class Pair:
         for path in new:
             apply(self.pushed, path)
         self.migrate(self.migrated)
-        difference = looks(self.pushed) ^ looks(self.migrated)
-        assert not difference, "\n".join(sorted(difference))
+        assert not (difference := self.difference()), difference
         assert "Nothing to do" in self.migrate(self.pushed)
         assert "No new migration" in self.render().out
         return new
+
+    def difference(self) -> str:
+        """What one of the databases has and the other has not."""
+        return "\n".join(sorted(looks(self.pushed) ^ looks(self.migrated)))
+
+    def roll_back(self) -> None:
+        """Undo the last version in both."""
+        for database in (self.pushed, self.migrated):
+            url = database.server.conninfo(database.name)
+            said = small.dotbase(self.project, "--database-url", url, "rollback")
+            assert said.code == 0, said.err
 
     def migrate(self, database: SupabaseDatabase) -> str:
         """Migrate a database to the project; what it said."""

@@ -36,6 +36,7 @@ create or replace view api.moved with (security_invoker = true) as select m.cart
 """
 ROUTINES = "functions/shop/more.sql.j2"
 POLICIES = "policies/shop.yaml"
+INDEX = "-- boundary: index\n-- transactional: false\ncreate index concurrently {} on {};\n"
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +125,12 @@ def test_a_door_that_is_no_longer_listed_goes(small: Pair) -> None:
 
 
 def test_a_statement_that_no_transaction_may_hold_is_alone_in_its_file(small: Pair) -> None:
-    text = "create index concurrently carts_user_id_idx on shop.carts (user_id);\n"
-    head = "-- boundary: index\n-- transactional: false\n"
-    version(small, "index", head + text, "drop index shop.carts_user_id_idx;\n")
+    text = INDEX.format("carts_user_id_idx", "shop.carts (user_id)")
+    version(small, "index", text, "drop index shop.carts_user_id_idx;\n")
     routine = "create or replace function shop.late() returns int return 1;\n"
     write(small.project, "functions/shop/late.sql.j2", routine)
     before, alone, after = small.change()
-    assert re.sub(r"^--.*\n", "", alone.read_text(), flags=re.M) == text
+    assert re.sub(r"^--.*\n", "", alone.read_text(), flags=re.M) == text.splitlines(keepends=True)[-1]
     assert "'started'" in before.read_text()
     assert "shop.late" in after.read_text()
 
@@ -214,6 +214,41 @@ def test_what_is_not_as_the_manifest_says_is_refused_in_one_sentence(small: Pair
     assert copy.render().err.startswith(f"dotbase: {manifest}: the manifest cannot be read (")
 
 
+def test_the_same_templates_at_the_same_moment_give_the_same_bytes(small: Pair, tmp_path: Path) -> None:
+    written = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        other = Pair(small.project, tmp_path / name, small.pushed, small.migrated)
+        assert other.render("--moment", "20250101120000").code == 0
+        written.append([path.read_bytes() for path in sorted((tmp_path / name).rglob("*.*"))])
+    assert len(written[0]) >= 2
+    assert written[0] == written[1]
+
+
+def test_what_was_pushed_is_rolled_back_as_what_was_migrated(supabase: Server, tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    shop.make_shop(tmp_path / "project")
+    both = pair(supabase, tmp_path, "back")
+    try:
+        both.change()
+        version(
+            both,
+            "wider",
+            "alter table shop.carts add column note text;\n",
+            "alter table shop.carts drop column note;\n",
+        )
+        edit(both, "functions/shop/carts.sql.j2", "returns setof bigint", "returns setof numeric")
+        both.change()
+        both.roll_back()
+        assert not (difference := both.difference()), difference
+        assert (
+            both.pushed.value("select prorettype::regtype::text from pg_proc where proname = 'buy'")
+            == "bigint"
+        )
+    finally:
+        both.drop()
+
+
 def test_an_edited_version_is_refused_as_migrate_refuses_it(small: Pair) -> None:
     name = "schema/shop/0001_shop.sql.j2"
     text = (small.project / name).read_text()
@@ -238,9 +273,17 @@ def test_the_whole_project_is_pushed_by_supabases_program(supabase: Server, tmp_
         assert whole.pushed.snapshot(ours=False) == others
         views = whole.project / "functions/luckywalk/views.sql.j2"
         views.write_text(views.read_text().replace("    r.opens_at,\n", ""))
+        index = "schema/luckywalk/0099_index{}.sql.j2"
+        write(
+            whole.project,
+            index.format(""),
+            INDEX.format("profiles_created_at_idx", "luckywalk.profiles (created_at)"),
+        )
+        write(whole.project, index.format(".rollback"), "drop index luckywalk.profiles_created_at_idx;\n")
         whole.render()
+        assert len(whole.migrations) == 4
         advisors.run(whole.pushed, whole.out, "db", "push", "--yes")
         assert "Nothing to do" in whole.migrate(whole.pushed)
-        assert whole.pushed.value("select count(*) from supabase_migrations.schema_migrations") == 2
+        assert whole.pushed.value("select count(*) from supabase_migrations.schema_migrations") == 4
     finally:
         whole.drop()
