@@ -249,6 +249,18 @@ def test_what_was_pushed_is_rolled_back_as_what_was_migrated(supabase: Server, t
         both.drop()
 
 
+def test_a_declaration_of_what_is_not_there_is_refused_and_no_file_is_written(small: Pair) -> None:
+    text = (small.project / POLICIES).read_text()
+    before = small.migrations
+    edit(small, POLICIES, "  moves: []\n", "  moves: []\n  nothing: []\n")
+    said = small.render()
+    assert said.code == 1
+    assert said.err.startswith("dotbase: policies/shop.yaml:")
+    assert "table shop.nothing does not exist" in said.err
+    assert small.migrations == before
+    write(small.project, POLICIES, text)
+
+
 def test_an_edited_version_is_refused_as_migrate_refuses_it(small: Pair) -> None:
     name = "schema/shop/0001_shop.sql.j2"
     text = (small.project / name).read_text()
