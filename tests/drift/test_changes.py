@@ -7,8 +7,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.drift.changes import ACCESS, CONSTRAINTS, TABLES, Change
-from tests.drift.changes_of_code import ROUTINES, VIEWS, WHOLE
+from tests.drift.changes import Change
+from tests.drift.changes_of_access import ACCESS
+from tests.drift.changes_of_code import ROUTINES, VIEWS
+from tests.drift.changes_of_tables import CONSTRAINTS, TABLES
+from tests.drift.changes_of_wholes import WHOLE
 from tests.drift.checks import check
 from tests.drift.conftest import Find
 from tests.harness.target import only_on_postgres

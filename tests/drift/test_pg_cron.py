@@ -66,7 +66,7 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def session(server: Server, clones: Clones) -> Iterator[psycopg.Connection[Any]]:
+def session(server: Server, clones: Clones, pg_cron: None) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's session in the one database that pg_cron lives in."""
     with live_database(server, clones) as database, server.connect(database.name) as connection:
         yield connection

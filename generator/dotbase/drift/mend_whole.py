@@ -56,7 +56,7 @@ def _publication(change: Change) -> Iterator[str]:
 
 def _published(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
-    word = "table" if item.kind == "published table" else "tables in schema"
+    word = "table only" if item.kind == "published table" else "tables in schema"
     if change.live:
         yield f"alter publication {item.own} drop {word} {item.create}"
     if declared:

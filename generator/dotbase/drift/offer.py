@@ -45,7 +45,7 @@ def _shared(change: Change) -> Iterator[str]:
     item, aspect = change.item, change.aspect
     if aspect == "owner" and change.wanted:
         yield f"alter {item.kind} {item.name} owner to {change.wanted}"
-    elif aspect == "comment" and item.kind != "role":
+    elif aspect == "comment":
         yield f"comment on {target(item)} is {literal(change.wanted)}"
     elif aspect.startswith("comment on column "):
         column = aspect.removeprefix("comment on column ")

@@ -11,7 +11,8 @@ from string import Template
 
 from dotbase.drift.items import OWNER, SUPERUSER
 
-# Members of extensions come and go with their extension: they are nobody's drift.
+# Members of extensions come and go with their extension, and the constructors and casts of a range with its
+# type: they are nobody's drift.
 COMMON = f"""
 with people (oid, name) as (
     select r.oid,
@@ -20,8 +21,14 @@ with people (oid, name) as (
     union all
     select 0, 'public'
 ),
-extension_members (classid, objid) as (
-    select d.classid, d.objid from pg_catalog.pg_depend as d where d.deptype = 'e'
+members (classid, objid) as (
+    select d.classid, d.objid
+    from pg_catalog.pg_depend as d
+    where d.deptype = 'e' or (
+        d.deptype = 'i'
+        and d.classid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_cast'::regclass)
+        and d.refclassid = 'pg_catalog.pg_type'::regclass
+    )
 ),
 spaces (oid, name) as (
     select n.oid, pg_catalog.quote_ident(n.nspname)
@@ -32,7 +39,7 @@ spaces (oid, name) as (
         end
         and n.nspname <> all (%(ignored)s::text[])
         and not exists (
-            select from extension_members as e
+            select from members as e
             where e.classid = 'pg_catalog.pg_namespace'::regclass and e.objid = n.oid
         )
 )
@@ -92,9 +99,9 @@ def column_grants(acl: str, owner: str, word: str) -> str:
 
 
 def no_member(classid: str, objid: str) -> str:
-    """Of no extension."""
+    """What did not come with something else."""
     return f"""not exists (
-        select from extension_members as em
+        select from members as em
         where em.classid = 'pg_catalog.{classid}'::regclass and em.objid = {objid}
     )"""
 

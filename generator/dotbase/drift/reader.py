@@ -46,8 +46,11 @@ def read(connection: Connection, scope: Scope) -> Catalog:
 
 def collect(connection: Connection, scope: Scope) -> Catalog:
     """The same inside of a transaction that is under way."""
-    for name, value in SESSION.items():
-        connection.execute("select pg_catalog.set_config(%s, %s, true)", [name, value])
+    connection.execute(
+        "select pg_catalog.set_config(name, value, true)"
+        " from unnest(%s::text[], %s::text[]) as s (name, value)",
+        [list(SESSION), list(SESSION.values())],
+    )
     row = connection.execute("select pg_catalog.quote_ident(rolname) from pg_roles where oid = 10").fetchone()
     catalog = Catalog(superuser=row[0] if row else "postgres", version=connection.info.server_version)
     for query in QUERIES:

@@ -139,7 +139,11 @@ where c.relkind in ('r', 'p', 'f') and $no_member
         ),
         ("not null", "case when a.attnotnull then 'not null' end"),
         ("default", "case when a.attgenerated = '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end"),
-        ("generated", "case when a.attgenerated <> '' then pg_catalog.pg_get_expr(d.adbin, d.adrelid) end"),
+        (
+            "generated",
+            "case a.attgenerated when '' then null else pg_catalog.pg_get_expr(d.adbin, d.adrelid)"
+            " || case a.attgenerated when 'v' then ' virtual' else '' end end",
+        ),
         ("identity", "case a.attidentity when 'a' then 'always' when 'd' then 'by default' end"),
         ("comment", "pg_catalog.col_description(c.oid, a.attnum)"),
     ),

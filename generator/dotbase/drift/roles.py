@@ -90,7 +90,7 @@ def live(connection: Connection, items: Sequence[Item], owner: str) -> Iterator[
     for name, own, facts in connection.execute(ROLES, [ours]).fetchall():
         # People log in through authenticator, with a password that its operator gives it.
         secret = {"password": "set"} if name in with_password and name != "authenticator" else {}
-        yield Item("role", name, own, "", None, {**facts, **secret})
+        yield Item("role", own, own, "", None, {**facts, **secret})
     values = {"ours": ours, "owner": owner, "alike": True, "superuser": SUPERUSER}
     for role, member, admin in connection.execute(MEMBERSHIPS, values).fetchall():
         yield _membership(role, member, admin)
