@@ -1,4 +1,4 @@
-"""Holes of every kind: SQL that opens one, SQL that closes it, and the cells of the matrix that are then wrong."""
+"""Holes of every kind: SQL that opens one, SQL that closes it, and the cells that are then wrong."""
 
 from __future__ import annotations
 
