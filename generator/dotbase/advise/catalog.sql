@@ -91,6 +91,13 @@ columns as (
     where a.attnum > 0 and not a.attisdropped and r.kind <> 'S'
 ),
 
+-- Of tables, each once: not of views, and not again of partitions.
+stored_columns as (
+    select c.*
+    from columns as c
+    where c.kind in ('r', 'p', 'f') and not c.is_partition
+),
+
 constraints as (
     select
         o.oid,

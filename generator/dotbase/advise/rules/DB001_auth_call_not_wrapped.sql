@@ -3,7 +3,7 @@
 -- at: policies
 -- why: Postgres evaluates a bare auth.uid() or current_setting() for each row that it looks at; wrapped as
 --   `(select auth.uid())` it is evaluated once a statement (100,000 rows: 9 ms against 179).
--- remedy: Write `(select auth.uid())`; `rows: own` in policies/<app>.yaml does.
+-- remedy: Write `(select auth.uid())`; `rows: own` in `policies/<app>.yaml` does.
 with recursive parts as (
     select p.oid, p.schema, p.relation_name, p.name, t.text, 0 as round
     from policies as p

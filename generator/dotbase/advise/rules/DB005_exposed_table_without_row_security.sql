@@ -2,7 +2,7 @@
 -- title: A table that clients reach has no row-level security
 -- at: policies
 -- why: Whoever holds a privilege on it reads or writes every row of everybody.
--- remedy: Give the table its line in policies/<app>.yaml; `[]` closes it.
+-- remedy: Give the table its line in `policies/<app>.yaml`; `[]` closes it.
 select
     t.schema,
     t.name,

@@ -2,7 +2,7 @@
 -- title: PUBLIC holds a privilege
 -- at: policies
 -- why: PUBLIC is every role there is and every role to come; what is not stated is denied.
--- remedy: `revoke … from public`, and grant to the roles that need it in policies/<app>.yaml.
+-- remedy: `revoke … from public`, and grant to the roles that need it in `policies/<app>.yaml`.
 select o.schema, o.name, null as part, pg_catalog.format(
     'PUBLIC has %s', pg_catalog.string_agg(distinct pg_catalog.lower(a.privilege_type), ', ')
 ) as detail
@@ -16,7 +16,6 @@ from (
     select c.schema, c.relation_name, t.attacl
     from columns as c
     inner join pg_catalog.pg_attribute as t on t.attrelid = c.relation and t.attnum = c.number
-    where t.attacl is not null
     union all
     -- USAGE on schema public is Postgres's own.
     select s.schema, null, s.acl

@@ -2,7 +2,7 @@
 -- title: Clients may read a column that sounds secret
 -- at: policies
 -- why: Passwords, keys and tokens are compared inside of the database; nobody needs to read them.
--- remedy: Grant the other columns by name (`columns:` in policies/<app>.yaml), and keep a hash.
+-- remedy: Grant the other columns by name (`columns:` in `policies/<app>.yaml`), and keep a hash.
 select distinct
     c.schema,
     c.relation_name as name,

@@ -11,5 +11,4 @@ select r.schema, r.name, null as part, coalesce(
 from routines as r
 where not r.definer
     and r.language not in ('c', 'internal')
-    and r.kind <> 'a'
     and not coalesce('search_path=""' = any (r.config), false)

@@ -3,10 +3,8 @@
 -- why: Floats round, `money` depends on a setting of the session, and numeric lets in half a won.
 -- remedy: Use bigint in the currency's smallest unit.
 select c.schema, c.relation_name as name, c.name as part, 'is ' || c.type_name as detail
-from columns as c
-where c.kind in ('r', 'p', 'f')
-    and not c.is_partition
-    and (
+from stored_columns as c
+where (
         c.type = 'money'::pg_catalog.regtype
         or (
             c.type in ('real'::pg_catalog.regtype, 'float8'::pg_catalog.regtype, 'numeric'::pg_catalog.regtype)

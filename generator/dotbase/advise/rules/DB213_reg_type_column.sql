@@ -3,11 +3,9 @@
 -- why: It holds an oid of this cluster: pg_upgrade refuses the database, and a restored one means other objects.
 -- remedy: Keep the name as text.
 select c.schema, c.relation_name as name, c.name as part, 'is ' || c.type_name as detail
-from columns as c
-where c.kind in ('r', 'p', 'f')
-    and not c.is_partition
-    -- regclass, regrole and regtype survive an upgrade.
-    and c.type in (
+from stored_columns as c
+-- regclass, regrole and regtype survive an upgrade.
+where c.type in (
         'regcollation'::pg_catalog.regtype, 'regconfig'::pg_catalog.regtype, 'regdictionary'::pg_catalog.regtype,
         'regnamespace'::pg_catalog.regtype, 'regoper'::pg_catalog.regtype, 'regoperator'::pg_catalog.regtype,
         'regproc'::pg_catalog.regtype, 'regprocedure'::pg_catalog.regtype

@@ -26,7 +26,6 @@ where not exists (
     where i.relation = f.relation
         and i.is_valid
         and i.predicate is null
-        and pg_catalog.array_position(i.key, f.number) is not null
         -- What stands before it in the index is filtered on, too.
         and i.key[:pg_catalog.array_position(i.key, f.number)]
             <@ array(select o.number from filtered as o where o.oid = f.oid)

@@ -12,6 +12,5 @@ where f.type = 'f'
         where i.relation = f.relation
             and i.is_valid
             and i.predicate is null
-            and pg_catalog.cardinality(i.key) >= pg_catalog.cardinality(f.key)
             and f.key <@ i.key[1:pg_catalog.cardinality(f.key)]
     )

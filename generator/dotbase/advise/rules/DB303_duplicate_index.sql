@@ -6,16 +6,14 @@ select i.schema, i.relation_name as name, i.name as part, 'is the same as ' || o
 from indexes as i
 inner join indexes as o
     on o.relation = i.relation
-    and o.oid <> i.oid
     and o.method = i.method
     and o.key = i.key
     and o.all_columns = i.all_columns
     and o.classes = i.classes
     and o.collations = i.collations
     and o.options = i.options
-    and o.is_unique = i.is_unique
     and o.expressions is not distinct from i.expressions
     and o.predicate is not distinct from i.predicate
 where not i.is_partition
-    -- Of two, the one is named that can go: not the constraint's, else the one made later.
-    and (i.is_constraint, i.oid::bigint * -1) < (o.is_constraint, o.oid::bigint * -1)
+    -- Of two, the one is named that can go: not the constraint's, not the unique one, else the one made later.
+    and (i.is_constraint, i.is_unique, i.oid::bigint * -1) < (o.is_constraint, o.is_unique, o.oid::bigint * -1)

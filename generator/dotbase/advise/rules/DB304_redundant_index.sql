@@ -6,7 +6,6 @@ select i.schema, i.relation_name as name, i.name as part, 'is the beginning of '
 from indexes as i
 inner join indexes as o
     on o.relation = i.relation
-    and o.oid <> i.oid
     and o.method = i.method
     and pg_catalog.cardinality(o.key) > pg_catalog.cardinality(i.key)
     and o.key[1:pg_catalog.cardinality(i.key)] = i.key

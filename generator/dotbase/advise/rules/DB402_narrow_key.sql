@@ -3,9 +3,8 @@
 -- why: Two thousand million rows come sooner than one thinks, and failed inserts use numbers, too.
 -- remedy: `bigint generated always as identity`.
 select c.schema, c.relation_name as name, c.name as part, 'is counted in ' || c.type_name as detail
-from columns as c
-where not c.is_partition
-    and c.type in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype)
+from stored_columns as c
+where c.type in ('int2'::pg_catalog.regtype, 'int4'::pg_catalog.regtype)
     and (
         c.identity <> ''
         or pg_catalog.pg_get_serial_sequence(
