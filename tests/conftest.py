@@ -27,6 +27,16 @@ def server() -> Server:
 
 
 @pytest.fixture(scope="session")
+def pg_cron() -> None:
+    """Whoever asks for this is skipped on a server without pg_cron."""
+
+
+@pytest.fixture(scope="session")
+def plpgsql_check() -> None:
+    """Whoever asks for this is skipped on a server without plpgsql_check."""
+
+
+@pytest.fixture(scope="session")
 def maintenance(server: Server) -> Iterator[psycopg.Connection[Any]]:
     """A superuser's connection outside of all test databases."""
     with server.connect("postgres", user=SUPERUSER) as connection:

@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from dotbase import cluster
+from dotbase.cluster import binaries
 
 
 @contextmanager
@@ -41,7 +42,9 @@ def run(checkout: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def started(checkout: Path, *arguments: str) -> subprocess.Popen[str]:
     """`dotbase …` in the checkout, not waited for."""
     environment = {
-        k: v for k, v in os.environ.items() if not k.startswith(("DOTBASE_", "DATABASE_URL", "PG"))
+        k: v
+        for k, v in os.environ.items()
+        if k == binaries.FOLDER or not k.startswith(("DOTBASE_", "DATABASE_URL", "PG"))
     }
     return subprocess.Popen(
         [sys.executable, "-m", "dotbase.cli", *arguments],

@@ -68,10 +68,28 @@ def test_what_is_not_installed_is_named_with_its_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(binaries, "ROOT", tmp_path)
+    monkeypatch.delenv(binaries.FOLDER, raising=False)
     with pytest.raises(DotbaseError, match=r"not installed; .*apt-get install .*postgresql-15-cron"):
         binaries.for_new_cluster()
     program = tmp_path / "15" / "bin" / "postgres"
     program.parent.mkdir(parents=True)
     program.touch()
     with pytest.raises(DotbaseError, match=r"without pg_cron and pg_stat_statements and plpgsql_check"):
+        binaries.for_new_cluster()
+
+
+def test_a_folder_without_a_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(binaries.FOLDER, str(tmp_path))
+    with pytest.raises(
+        DotbaseError, match=r"has no PostgreSQL server \(No such file or directory\); let"
+    ):
+        binaries.for_new_cluster()
+    program = tmp_path / "bin" / "postgres"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho a library is missing >&2; exit 127\n")
+    program.chmod(0o755)
+    with pytest.raises(DotbaseError, match="cannot be run: a library is missing; let DOTBASE_POSTGRES name"):
+        binaries.for_new_cluster()
+    program.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 14.1'\n")
+    with pytest.raises(DotbaseError, match="has PostgreSQL 14, and dotbase needs 15"):
         binaries.for_new_cluster()

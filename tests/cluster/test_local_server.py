@@ -56,7 +56,7 @@ def test_the_master_key_is_beside_the_data_and_only_the_server_reads_it(checkout
     assert value(checkout, f"select length(pg_read_file('{key}'))") == 65
 
 
-def test_pg_cron_lives_in_the_database_dotbase(checkout: Path) -> None:
+def test_pg_cron_lives_in_the_database_dotbase(checkout: Path, pg_cron: None) -> None:
     assert value(checkout, "show cron.database_name") == "dotbase"
     query = "select count(*) from pg_stat_activity where application_name = 'pg_cron scheduler'"
     assert value(checkout, query) == 1

@@ -13,7 +13,7 @@ from unittest.mock import patch
 from dotbase import cli
 from dotbase.cluster import layout
 from dotbase.cluster.layout import locate
-from tests.harness.server import ROOT
+from tests.harness.server import ROOT, named
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Said:
 def dotbase(project: Path, *arguments: str) -> Said:
     """Run the command line, with sentences and exit code as a shell gets them."""
     out, err = TextIOWrapper(BytesIO(), encoding="utf-8"), StringIO()
-    words = ["dotbase", "--project", str(project), "--cluster", "test", *arguments]
+    words = ["dotbase", "--project", str(project), "--cluster", named("test"), *arguments]
     code: object = 0
     with (
         patch.object(sys, "argv", words),

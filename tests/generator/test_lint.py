@@ -33,7 +33,7 @@ def lint(project: Path) -> dict[str, list[str]]:
     return found
 
 
-def test_a_clean_project_is_clean(tmp_path: Path) -> None:
+def test_a_clean_project_is_clean(tmp_path: Path, plpgsql_check: None) -> None:
     said = dotbase(make_shop(tmp_path), "lint")
     lines = said.out.splitlines()
     assert said.code == 0, said.out
@@ -41,7 +41,7 @@ def test_a_clean_project_is_clean(tmp_path: Path) -> None:
     assert all(line.endswith(": clean") for line in lines)
 
 
-def test_all_linters_find_their_own_in_one_run(tmp_path: Path) -> None:
+def test_all_linters_find_their_own_in_one_run(tmp_path: Path, plpgsql_check: None) -> None:
     project = make_shop(tmp_path)
     add_version(
         project, "alter table shop.carts ADD column note text;\n\ncreate index on shop.carts (note);\n"

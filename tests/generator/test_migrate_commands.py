@@ -18,7 +18,7 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import foresee
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
-from tests.harness.server import ROOT, Server
+from tests.harness.server import ROOT, Server, named
 
 Dotbase = Callable[..., Result]
 UNTOUCHED = ["dotbase", "extensions", "master_key", "public"]
@@ -37,7 +37,7 @@ def cli(project: Path, rig: Rig) -> Dotbase:
         "--project",
         str(project),
         "--cluster",
-        "test",
+        named("test"),
         "--database-url",
         rig.server.conninfo(rig.name),
     ]

@@ -13,9 +13,11 @@ from tests.harness.coverage import share, uncovered_lines
 from tests.harness.figures import figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
-from tests.harness.target import SUPABASE
+from tests.harness.target import LACKING, SUPABASE, VERSION
 
 WORKER_KEY = "dotbase_harness"
+# What PostgreSQL of npm comes without: tests ask for it by the fixture or the mark of that name.
+ON_SOME_SERVERS = ("pg_cron", "plpgsql_check")
 KILL_SEED = "DOTBASE_KILL_SEED"
 
 
@@ -39,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """A place for the findings; seeds that the workers of xdist agree on."""
     config.stash[FINDINGS] = Findings()
+    for name in ON_SOME_SERVERS:
+        config.addinivalue_line("markers", f"{name}: skipped on a server without it (DOTBASE_POSTGRES)")
     config.addinivalue_line("markers", "kill: kills a process at a random instant, once a seed (--kills)")
     seed = config.getoption("--kill-seed")
     if seed is not None:
@@ -47,8 +51,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`-m kill` chooses the tests that kill."""
+    """`-m kill` chooses the tests that kill. What a fixture of that name asks for is marked by it."""
     for item in items:
+        for name in ON_SOME_SERVERS:
+            if name in getattr(item, "fixturenames", ()):
+                item.add_marker(name)
+            if name in LACKING and item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=name))
         if "kill_seed" in getattr(item, "fixturenames", ()):
             item.add_marker("kill")
 
@@ -78,14 +87,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.workeroutput[WORKER_KEY] = findings.as_json()
         return
     threshold = session.config.getoption("--plpgsql-coverage")
-    if threshold is not None and _percent(findings) < threshold and session.exitstatus == 0:
+    below = threshold is not None and bool(findings.statements) and _percent(findings) < threshold
+    if (below or _other_skips(session.config)) and session.exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Own answers of the fixture, cost of clones, what tests counted, coverage of PL/pgSQL."""
     findings = config.stash[FINDINGS]
-    lines = _target_lines(terminalreporter)
+    lines = _target_lines(terminalreporter) + _version_lines(terminalreporter)
     if findings.own_answers:
         answers = ", ".join(f"{code} {count}" for code, count in sorted(findings.own_answers.items()))
         lines.append(f"Answered by the fixture itself, not by the database: {answers}.")
@@ -109,13 +119,38 @@ def _target_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
     if not SUPABASE:
         return []
     passed = len(terminalreporter.stats.get("passed", []))
-    skipped = [str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", [])]
+    reasons = _reasons(terminalreporter)
+    skipped = reasons.total()
     lines = [
-        f"Target supabase: {passed} passed, {len(skipped)} skipped"
-        f" ({100 * len(skipped) / max(1, passed + len(skipped)):.1f} %)."
+        f"Target supabase: {passed} passed, {skipped} skipped"
+        f" ({100 * skipped / max(1, passed + skipped):.1f} %)."
     ]
-    reasons = Counter(reason.removeprefix("Skipped: ") for reason in skipped)
     return lines + [f"  {number} skipped: {reason}" for reason, number in reasons.most_common()]
+
+
+def _reasons(reporter: Any) -> Counter[str]:
+    """Why tests were skipped."""
+    reports = reporter.stats.get("skipped", []) if reporter else []
+    return Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+
+
+def _other_skips(config: pytest.Config) -> Counter[str]:
+    """On a server that lacks what some tests need, no other test may be skipped."""
+    if VERSION is None or SUPABASE:
+        return Counter()
+    reasons = _reasons(config.pluginmanager.get_plugin("terminalreporter"))
+    return Counter({reason: number for reason, number in reasons.items() if reason not in ON_SOME_SERVERS})
+
+
+def _version_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
+    """On a server that DOTBASE_POSTGRES names: how many tests it cannot run, and why."""
+    if VERSION is None:
+        return []
+    reasons = _reasons(terminalreporter)
+    each = ", ".join(f"{name} {reasons[name]}" for name in ON_SOME_SERVERS)
+    lines = [f"{sum(reasons[name] for name in ON_SOME_SERVERS)} tests skipped on {VERSION}: {each}."]
+    others = _other_skips(terminalreporter.config)
+    return lines + [f"  {number} more, which they may NOT be: {reason}" for reason, number in others.items()]
 
 
 def _percent(findings: Findings) -> float:

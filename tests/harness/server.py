@@ -1,4 +1,7 @@
-"""The server that tests run on: this checkout's cluster `test`, or one named by DOTBASE_TEST_SERVER."""
+"""The server that tests run on: this checkout's cluster `test`, or one named by DOTBASE_TEST_SERVER.
+
+With DOTBASE_POSTGRES, clusters are of that version and called after it: `test17`, `torture17`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from dotbase import cluster
 from tests.harness import supabase
-from tests.harness.target import SUPABASE
+from tests.harness.target import SUPABASE, VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -48,16 +51,22 @@ def one_process(name: str) -> Iterator[None]:
         yield
 
 
+def named(name: str) -> str:
+    """The cluster's whole name: each version of the server has clusters of its own."""
+    return f"{name}{VERSION or ''}"
+
+
 def start(name: str = "test") -> Server:
     """The cluster of this name, started if it was not running; `test` is made for speed."""
     given = os.environ.get("DOTBASE_TEST_SERVER")
     if given and name == "test":
         return Server(given)
-    if name == "supabase":
+    name, kind = named(name), name
+    if kind == "supabase":
         return _start_as_supabase(name)
-    if name == "test" and SUPABASE:
-        return _start_as_supabase("test-supabase")
-    if name == "test":
+    if kind == "test" and SUPABASE:
+        return _start_as_supabase(named("test-supabase"))
+    if kind == "test":
         with one_process("start"):
             _start_without_syncing(name)
     else:

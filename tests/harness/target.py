@@ -1,4 +1,4 @@
-"""The target that the tests run on: DOTBASE_TEST_TARGET, a plain PostgreSQL or one shaped like Supabase's."""
+"""What the tests run on: DOTBASE_TEST_TARGET, plain PostgreSQL or shaped like Supabase's; its version."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ from typing import cast
 
 import pytest
 
+from dotbase.cluster import binaries
 from dotbase.templating import Target, Variables
 
 TARGET = cast(Target, os.environ.get("DOTBASE_TEST_TARGET") or "postgres")
+# The server that DOTBASE_POSTGRES names, and its version; else Debian's, which has all that tests need.
+NAMED = binaries.named()
+VERSION = NAMED.major if NAMED else None
+LACKING = NAMED.missing() if NAMED else []
 SUPABASE = TARGET == "supabase"
 OWNER = Variables(target=TARGET).owner
 CRON = Variables(target=TARGET).cron_role

@@ -22,7 +22,7 @@ SECONDS_UNTIL_FIRED = 130.0  # a minute begins within 60; a test that switched a
 
 
 @pytest.fixture
-def live(server: Server, clones: Clones) -> Iterator[Database]:
+def live(server: Server, clones: Clones, pg_cron: None) -> Iterator[Database]:
     """pg_cron's database; what a test declares is gone after it, and schedules are live."""
     with live_database(server, clones) as database:
         yield database
@@ -155,7 +155,7 @@ def test_where_there_is_no_pg_cron_schedules_are_declared_and_not_live(db: Datab
     assert db.value("select count(*) from jobs.wanted_lines() where line_name = 'sync_a'") == 1
 
 
-def test_the_launcher_has_fired_the_armed_job(server: Server, clones: Clones) -> None:
+def test_the_launcher_has_fired_the_armed_job(server: Server, clones: Clones, pg_cron: None) -> None:
     """Armed by the first test of all and looked at by the last, so that nobody waits for a minute."""
     deadline = time.monotonic() + SECONDS_UNTIL_FIRED
     while True:

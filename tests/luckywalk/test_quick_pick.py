@@ -13,6 +13,7 @@ from itertools import combinations
 
 import pytest
 
+from tests.harness import coverage
 from tests.harness.databases import Database
 from tests.luckywalk.chance import chi_square_tail, normal_tails
 
@@ -58,7 +59,8 @@ end;
 
 def picks(db: Database, count: int) -> list[int]:
     # Without the profiler: it counts statements of thousands of calls that one shows as well.
-    db.owner.execute("set plpgsql_check.profiler = off")
+    if coverage.THERE:
+        db.owner.execute("set plpgsql_check.profiler = off")
     return [
         r["mask"] for r in db.rows("select luckywalk.quick_pick() as mask from generate_series(1, %s)", count)
     ]

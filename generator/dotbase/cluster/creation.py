@@ -18,13 +18,14 @@ def ensure(layout: Layout, port: int) -> str | None:
     if found is not None and found.ready:
         return None
     interrupted = layout.data.exists()
-    programs = binaries.for_new_cluster()
+    chosen = binaries.for_new_cluster()
     _make_directory(layout)
     state.write(layout, port, ready=False)
     if interrupted:
         shutil.rmtree(layout.data)
     if not layout.master_key.exists():
         layout.account.write(layout.master_key, secrets.token_hex(32) + "\n")
+    programs = binaries.keep(chosen, layout)
     _initialise(layout, programs.program("initdb"), programs.program("postgres"))
     state.write(layout, port, ready=True)
     return "An earlier first start had been interrupted; the cluster was made anew." if interrupted else None

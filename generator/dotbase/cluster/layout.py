@@ -36,6 +36,11 @@ class Layout:
         return self.directory / "data"
 
     @property
+    def programs(self) -> Path:
+        """A server of one's own (DOTBASE_POSTGRES): bin, lib and share. Debian's is used where it is."""
+        return self.directory / "postgresql"
+
+    @property
     def log(self) -> Path:
         """What the server says."""
         return self.directory / "server.log"

@@ -10,7 +10,7 @@ from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
 
 OURS = re.compile(
-    r"data|cluster\.json|master\.key|server\.log(\.1)?|(dotbase|local)\.conf|\.s\.PGSQL\.\d+(\.lock)?|\..+\.new"
+    r"data|postgresql|cluster\.json|master\.key|server\.log(\.1)?|(dotbase|local)\.conf|\.s\.PGSQL\.\d+(\.lock)?|\..+\.new"
 )
 
 
@@ -26,8 +26,9 @@ def destroy(layout: Layout) -> bool:
             raise DotbaseError(f"dotbase did not make {what} and does not remove it", "move it away by hand")
         server.stop_locked(layout)
         state.write(layout, found.port, ready=False)
-        if layout.data.exists():
-            shutil.rmtree(layout.data)
+        for folder in (layout.data, layout.programs):
+            if folder.exists():
+                shutil.rmtree(folder)
         for path in layout.directory.iterdir():
             if path != layout.state_file:
                 path.unlink()

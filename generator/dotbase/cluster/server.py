@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 from dataclasses import dataclass, field
 from urllib.parse import quote
@@ -13,6 +14,8 @@ from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
 
 LONGEST_START = 180  # seconds, recovery included
+STATE_OFFSET = 16  # bytes: behind system identifier, version, catalog version
+SHUT_DOWN = 1  # DB_SHUTDOWNED
 LARGEST_LOG = 10_000_000  # bytes; then one older log is kept beside it
 RECOVERED = (
     "Recovered: the server had not been shut down (kill -9, crash or power cut); "
@@ -82,7 +85,7 @@ def stop_locked(layout: Layout) -> bool:
     """Stop the server while the caller holds the lock; whether it ran."""
     if processes.postmaster(layout) is None:
         return False
-    pg_ctl = binaries.for_data(layout.data).program("pg_ctl")
+    pg_ctl = binaries.of_cluster(layout).program("pg_ctl")
     stopped = layout.account.run(pg_ctl, "stop", "-D", layout.data, "-m", "fast", "-w", "-t", "60")
     if stopped.returncode != 0 and processes.postmaster(layout) is not None:
         raise DotbaseError(
@@ -99,15 +102,19 @@ def _another_port(layout: Layout, taken: int, addresses: list[str], notes: list[
 
 
 def _was_killed(layout: Layout) -> bool:
-    controldata = binaries.for_data(layout.data).program("pg_controldata")
-    output = layout.account.run(controldata, layout.data).stdout
-    return "Database cluster state:" in output and "shut down\n" not in output
+    """By the state in pg_control, which stands at the same place in every version so far."""
+    try:
+        control = (layout.data / "global" / "pg_control").read_bytes()
+    except FileNotFoundError:
+        return False  # The server will say what it misses.
+    state: int = struct.unpack_from("=i", control, STATE_OFFSET)[0]
+    return state != SHUT_DOWN
 
 
 def _launch(layout: Layout, port: int, addresses: list[str], notes: list[str]) -> int:
     """Start on this port, or on another one if somebody takes it at this very moment."""
     for _ in range(3):
-        settings.write(layout, port, addresses)
+        settings.write(layout, port, addresses, binaries.of_cluster(layout).preloaded())
         _run_pg_ctl(layout)
         # The sixth line is the first address that the server could bind, or empty.
         listening = [*processes.lock_file_lines(layout), *[""] * 6][5]
@@ -124,7 +131,7 @@ def _run_pg_ctl(layout: Layout) -> None:
     if log.exists() and log.stat().st_size > LARGEST_LOG:
         log.rename(log.with_name("server.log.1"))
     said_before = log.stat().st_size if log.exists() else 0
-    pg_ctl = binaries.for_data(layout.data).program("pg_ctl")
+    pg_ctl = binaries.of_cluster(layout).program("pg_ctl")
     started = layout.account.run(
         pg_ctl, "start", "-D", layout.data, "-l", log, "-w", "-t", str(LONGEST_START)
     )

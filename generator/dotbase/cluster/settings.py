@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dotbase.cluster.account import caller
 from dotbase.cluster.layout import Layout
 
@@ -26,12 +28,8 @@ port = {port}
 unix_socket_directories = '"{directory}"'
 password_encryption = scram-sha-256
 
-shared_preload_libraries = 'pg_cron,pg_stat_statements,plpgsql,plpgsql_check'
-cron.database_name = '{database}'
-cron.host = '{directory}'
-cron.log_run = on
-cron.log_statement = off
-
+shared_preload_libraries = '{libraries}'
+{cron}
 max_connections = 200
 shared_buffers = 512MB
 max_wal_size = 4GB
@@ -40,6 +38,13 @@ max_locks_per_transaction = 256
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_line_prefix = '%m [%p] %q%u@%d '
+"""
+
+CRON = """\
+cron.database_name = '{database}'
+cron.host = '{directory}'
+cron.log_run = on
+cron.log_statement = off
 """
 
 ACCESS = """\
@@ -52,11 +57,17 @@ host    all          all   ::1/128       scram-sha-256
 """
 
 
-def write(layout: Layout, port: int, addresses: list[str]) -> None:
+def write(layout: Layout, port: int, addresses: list[str], libraries: Sequence[str]) -> None:
     """Configuration, access rules and the map of OS users to roles."""
     account = layout.account
+    cron = CRON.format(directory=layout.directory, database=DATABASE) if "pg_cron" in libraries else ""
     configuration = CONFIGURATION.format(
-        addresses=",".join(addresses), port=port, directory=layout.directory, database=DATABASE
+        addresses=",".join(addresses),
+        port=port,
+        directory=layout.directory,
+        # plpgsql before plpgsql_check, which hooks into it.
+        libraries=",".join(sorted({*libraries, "plpgsql"})),
+        cron=cron,
     )
     account.write(layout.directory / "dotbase.conf", configuration)
     if not (own := layout.directory / "local.conf").exists():
