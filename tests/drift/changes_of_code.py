@@ -183,7 +183,7 @@ VIEWS = [
         "create or replace view api.round_tiers with (security_invoker = true) as"
         " select t.round_no, t.tier, t.winners, t.prize_each * 2 as prize_each, t.remainder"
         " from luckywalk.round_tiers as t",
-        "luckywalk: view api.round_tiers: definition: declared *t.prize_each*, live *t.prize_each * 2*",
+        "luckywalk: view api.round_tiers: definition: declared *prize_each*, live *prize_each * 2*",
     ),
     change(
         "a view's columns",

@@ -40,11 +40,6 @@ WHOLE = [
         mends=False,
     ),
     change(
-        "an extension's version",
-        "update pg_extension set extversion = '1.2' where extname = 'pgcrypto'",
-        "database: extension pgcrypto: version: declared the newest that the server has, live 1.2",
-    ),
-    change(
         "an extension's schema",
         "alter extension pgcrypto set schema public",
         "database: extension pgcrypto: schema: declared extensions, live public",

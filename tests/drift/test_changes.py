@@ -14,6 +14,7 @@ from tests.drift.changes_of_tables import CONSTRAINTS, TABLES
 from tests.drift.changes_of_wholes import WHOLE
 from tests.drift.checks import check
 from tests.drift.conftest import Find
+from tests.harness.figures import count
 from tests.harness.target import only_on_postgres
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
@@ -28,3 +29,14 @@ def test_nothing_is_found_where_nobody_did_anything(by_hand: psycopg.Connection[
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
 def test_a_change_is_found_and_mended(change: Change, by_hand: psycopg.Connection[Any], find: Find) -> None:
     check(change, by_hand, find)
+
+
+def test_an_older_version_of_an_extension_is_found(by_hand: psycopg.Connection[Any], find: Find) -> None:
+    # In the catalog alone: no server brings an older version to install.
+    by_hand.execute("update pg_extension set extversion = '1.2' where extname = 'pgcrypto'")
+    [found] = find(by_hand)
+    assert found.sentence == (
+        "extension pgcrypto: version: declared the newest that the server has, live 1.2"
+    )
+    assert found.mend == ("alter extension pgcrypto update",)
+    count("kinds of drift found")
