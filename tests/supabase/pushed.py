@@ -90,15 +90,17 @@ class Pair:
     def roll_back(self) -> None:
         """Undo the last version in both."""
         for database in (self.pushed, self.migrated):
-            url = database.server.conninfo(database.name)
-            said = small.dotbase(self.project, "--database-url", url, "rollback")
-            assert said.code == 0, said.err
+            self.run(database, "rollback")
 
     def migrate(self, database: SupabaseDatabase) -> str:
         """Migrate a database to the project; what it said."""
+        return self.run(database, "migrate", "--target", "supabase")
+
+    def run(self, database: SupabaseDatabase, *arguments: str) -> str:
+        """Run a command on a database; what it said."""
         url = database.server.conninfo(database.name)
-        said = small.dotbase(self.project, "--database-url", url, "migrate", "--target", "supabase")
-        assert said.code == 0, said.err
+        said = small.dotbase(self.project, "--database-url", url, *arguments)
+        assert said.code == 0, said.out + said.err
         return said.out
 
     def drop(self) -> None:

@@ -296,6 +296,7 @@ def test_the_whole_project_is_pushed_by_supabases_program(supabase: Server, tmp_
         assert len(whole.migrations) == 4
         advisors.run(whole.pushed, whole.out, "db", "push", "--yes")
         assert "Nothing to do" in whole.migrate(whole.pushed)
+        assert "No drift" in whole.run(whole.pushed, "drift")
         assert whole.pushed.value("select count(*) from supabase_migrations.schema_migrations") == 4
     finally:
         whole.drop()
