@@ -46,7 +46,7 @@ def find(
     """Every difference of a database from its reference, and notes; in a transaction that is under way."""
     scope = reference.scope
     live = collect(connection, scope)
-    declared = Catalog(dict(reference.catalog.items), models=reference.catalog.models)
+    declared = replace(reference.catalog, items=dict(reference.catalog.items))
     notes = _versions(reference.catalog.version, live.version)
     if variables.target == "postgres":
         of_cluster = roles.declared(steps)

@@ -10,6 +10,7 @@ from dotbase.drift.items import Catalog, Difference, Item, Key
 from dotbase.drift.mend import Change
 from dotbase.drift.offer import offer
 from dotbase.drift.partitions import expect
+from dotbase.drift.versions import same_query, write_views_alike
 
 RENAMED = ("column", "constraint", "index", "policy", "trigger")
 
@@ -26,6 +27,7 @@ class _Comparison:
         self._live = live.items
         self._app_of = app_of
         self._superuser = live.superuser
+        self._alike = write_views_alike(declared.version, live.version)
         both = [key for key in declared.items if key in live.items]
         self._both = dict.fromkeys(both)
         self._missing = {key: item for key, item in declared.items.items() if key not in self._both}
@@ -79,8 +81,12 @@ class _Comparison:
         if declared.facts == live.facts:
             return
         for aspect in sorted(declared.facts.keys() | live.facts.keys()):
-            if not aspect.startswith("_") and declared.facts.get(aspect) != live.facts.get(aspect):
-                yield self._difference(aspect, declared, live)
+            values = declared.facts.get(aspect), live.facts.get(aspect)
+            if aspect.startswith("_") or values[0] == values[1]:
+                continue
+            if aspect == "definition" and "view" in live.kind and not self._alike and same_query(*values):
+                continue
+            yield self._difference(aspect, declared, live)
 
     def _difference(self, aspect: str, declared: Item | None, live: Item | None) -> Difference:
         item = declared or live
