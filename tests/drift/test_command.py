@@ -150,7 +150,7 @@ def test_a_schema_of_somebody_else_can_be_left_out(rig: Rig) -> None:
         connection.execute("create schema neighbour; create table neighbour.own (x int)")
     said = run(rig, "drift")
     assert said.code == 3
-    assert said.out.startswith("neighbour: schema neighbour is not declared; not mended for you: ")
+    assert said.out.startswith("neighbour: schema neighbour is not declared; by hand only: ")
     assert run(rig, "drift", "--ignore", "neighbour").code == 0
     with rig.connect() as connection:
         connection.execute("drop schema neighbour cascade")

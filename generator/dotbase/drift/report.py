@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dotbase.drift.items import Difference, brief
 
+STATEMENTS = 200  # of what is offered on one line; --sql prints it whole
 NONE = "No drift: the database is what the templates say."
 
 
@@ -73,12 +74,13 @@ def _table(app: str, found: Sequence[Difference]) -> Table:
         table.add_column(column, overflow="fold")
     for one in found:
         what = f"{one.kind}: {one.aspect}" if one.aspect else one.kind
-        cells = [what, one.object, brief(one.declared), brief(one.live), _remedy(one)]
+        mend = brief("; ".join(one.mend), STATEMENTS) if one.mend else f"by hand only: {one.reason}"
+        cells = [what, one.object, brief(one.declared), brief(one.live), mend]
         table.add_row(*(cell.replace("[", "\\[") for cell in cells))
     return table
 
 
 def _remedy(one: Difference) -> str:
     if one.mend:
-        return "mend: " + brief("; ".join(one.mend), 200)
-    return f"not mended for you: {one.reason}"
+        return "mend: " + brief("; ".join(one.mend), STATEMENTS)
+    return f"by hand only: {one.reason}"
