@@ -9,8 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.harness import kill, templates
+from tests.harness import bouncer, kill, templates
 from tests.harness import server as servers
+from tests.harness.bouncer import Bouncer
 from tests.harness.databases import Clones, Database
 from tests.harness.findings import FINDINGS
 from tests.harness.kill import Torture
@@ -23,7 +24,10 @@ pytest_plugins = ["tests.harness.plugin"]
 @pytest.fixture(scope="session")
 def server() -> Server:
     """The cluster that tests share."""
-    return servers.start()
+    server = servers.start()
+    if Bouncer.on:
+        bouncer.before(server)
+    return server
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.bouncer import Bouncer
 from tests.harness.coverage import share, uncovered_lines
 from tests.harness.figures import figures
 from tests.harness.findings import FINDINGS, Findings
@@ -30,6 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Fail below this share of executed PL/pgSQL statements, and list those not executed.",
     )
 
+    parser.addoption("--pgbouncer", action="store_true", help="PostgREST's connections go through PgBouncer.")
     parser.addoption(
         "--kills", type=int, default=5, metavar="N", help="Random instants that each kill test is run for."
     )
@@ -41,6 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """A place for the findings; seeds that the workers of xdist agree on."""
     config.stash[FINDINGS] = Findings()
+    Bouncer.on = config.getoption("--pgbouncer")
     for name in ON_SOME_SERVERS:
         config.addinivalue_line("markers", f"{name}: skipped on a server without it (DOTBASE_POSTGRES)")
     config.addinivalue_line("markers", "kill: kills a process at a random instant, once a seed (--kills)")

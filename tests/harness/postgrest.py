@@ -11,6 +11,8 @@ import psycopg
 
 from tests.harness import statements
 from tests.harness.bodies import keys_of, parse_json, response_of
+from tests.harness.bouncer import CLIENTS, Bouncer
+from tests.harness.figures import count
 from tests.harness.people import Person
 from tests.harness.responses import Response, from_database_error, own_error
 from tests.harness.schema_cache import HOISTED, Routine, SchemaCache, load
@@ -32,6 +34,7 @@ class Postgrest:
     def __init__(self, connect: Connect, schema_cache: SchemaCache | None = None) -> None:
         self._connect = connect
         self._connection: psycopg.Connection[Any] | None = None
+        self._others: list[psycopg.Connection[Any]] = []
         self._schema_cache = schema_cache
 
     @property
@@ -40,10 +43,11 @@ class Postgrest:
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
             self._connection.autocommit = True
-            self._connection.prepare_threshold = 0  # PostgREST prepares every statement
             # What the server logs, a failing test shows: pytest captures it.
-            self._connection.execute("set client_min_messages = log")
             self._connection.add_notice_handler(_show_log)
+            if not Bouncer.on:  # which can neither keep statements nor settings for a client
+                self._connection.prepare_threshold = 0  # PostgREST prepares every statement
+                self._connection.execute("set client_min_messages = log")
         return self._connection
 
     @property
@@ -58,9 +62,20 @@ class Postgrest:
         self._schema_cache = None
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, with PgBouncer all of them."""
+        for connection in (self._connection, *self._others):
+            if connection is not None:
+                connection.close()
+
+    def _for_request(self) -> psycopg.Connection[Any]:
+        """The connection; through PgBouncer another client at each request, on a shared server connection."""
+        if not Bouncer.on:
+            return self.connection
         if self._connection is not None:
-            self._connection.close()
+            count(f"requests through PgBouncer, of {CLIENTS} clients by turns")
+            self._others.append(self._connection)
+            self._connection = self._others.pop(0) if len(self._others) == CLIENTS else None
+        return self.connection
 
     def call(self, person: Person, door: str, /, **arguments: object) -> Response:
         """POST /rpc/<door> with these arguments."""
@@ -248,7 +263,7 @@ class Postgrest:
             ("request.cookies", json.dumps(dict(person.cookies))),
             *(own or {}).items(),
         ]
-        connection = self.connection
+        connection = self._for_request()
         begin = f"begin isolation level {isolation or role_isolation or 'read committed'} " + (
             "read only" if read_only else "read write"
         )

@@ -16,7 +16,8 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from dotbase import cluster
-from tests.harness import supabase
+from tests.harness import bouncer, supabase
+from tests.harness.bouncer import Bouncer
 from tests.harness.target import SUPABASE, VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,9 @@ class Server:
     def connect(
         self, database: str = "postgres", user: str | None = None, application: str = "dotbase tests"
     ) -> psycopg.Connection[Any]:
-        """A connection in autocommit."""
+        """A connection in autocommit; PostgREST's through PgBouncer, with `--pgbouncer`."""
+        if Bouncer.on and user == "authenticator":
+            return bouncer.before(self).connect(database)
         conninfo = make_conninfo(self.conninfo(database, user), application_name=application)
         return psycopg.connect(conninfo, autocommit=True)
 

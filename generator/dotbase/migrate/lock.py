@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from dotbase.errors import DotbaseError
+from dotbase.migrate import pooler
 from dotbase.migrate.failures import BUSY, RacedError, StepError
 from dotbase.migrate.report import Report
 
@@ -39,6 +40,7 @@ def exclusive(connection: Connection, report: Report) -> Iterator[None]:
     Polls: a session that waits inside of a statement holds a snapshot, which the other migration's
     `create index concurrently` would wait for in turn.
     """
+    pooler.refuse(connection)
     # The server notices within a second that the client was killed, also while it works (Linux only).
     with suppress(psycopg.errors.InvalidParameterValue):
         connection.execute("set client_connection_check_interval = '1s'")
