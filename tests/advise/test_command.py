@@ -249,7 +249,7 @@ def test_the_page_is_what_explain_prints() -> None:
     )
 
 
-def test_a_scratch_database_of_ours_is_clean(tmp_path: Path) -> None:
+def test_a_scratch_database_of_ours_is_clean(tmp_path: Path, plpgsql_check: None) -> None:
     said = dotbase(ROOT, "advise", "--scratch", "--level", "info", "--json")
     assert said.code == 0, said.out
     found = json.loads(said.out)

@@ -65,7 +65,7 @@ def checkout() -> Iterator[Path]:
 
 
 @pytest.fixture
-def supabase_project(checkout: Path) -> Iterator[dict[str, str]]:
+def supabase_project(checkout: Path, plpgsql_check: None) -> Iterator[dict[str, str]]:
     """The variables of somebody who has a Supabase project, for a database shaped like one."""
     if not PROGRAM.exists():
         pytest.skip("`make node-packages` brings Supabase's program")

@@ -135,7 +135,7 @@ def test_secrets_are_the_vaults(migrated: SupabaseDatabase) -> None:
         migrated.owner.execute("select core.secret('push')")
 
 
-def test_schedules_are_lines_of_postgres_where_pg_cron_lives(supabase: Server) -> None:
+def test_schedules_are_lines_of_postgres_where_pg_cron_lives(supabase: Server, pg_cron: None) -> None:
     with one_process("supabase-pg-cron"), pg_crons(supabase) as database:
         before = database.snapshot(ours=False)
         dotbase(database, *MIGRATE, "--clock", "movable")
