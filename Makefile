@@ -1,8 +1,9 @@
 # What a newcomer types. Each target sets up what it needs first.
-.PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 lint bench torture lock
+.PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
 SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access $(wildcard tests/attacks tests/hostile)
+DOOR_TESTS ?= tests/core tests/ledger tests/luckywalk $(wildcard tests/hostile)
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
@@ -29,6 +30,9 @@ test-supabase: setup ## The apps' tests again, on a server shaped like Supabase'
 test-pg17 test-pg18: test-pg%: node-packages ## The tests on PostgreSQL 17, on 18, of npm; without pg_cron and plpgsql_check
 	@DOTBASE_POSTGRES=$(CURDIR)/node_modules/postgresql-$*/native DOTBASE_CLUSTER=test$* \
 		.venv/bin/python -m pytest -n 2 $(VERSION_ARGS)
+
+test-pgbouncer: setup ## What clients do again, through PgBouncer in transaction mode
+	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 --pgbouncer $(DOOR_TESTS)
 
 lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict
 	@DOTBASE_CLUSTER=test $(DOTBASE) lint
