@@ -7,7 +7,7 @@ DOOR_TESTS ?= tests/core tests/ledger tests/luckywalk $(wildcard tests/hostile)
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: ## Install what is missing: Debian packages, .venv with the locked versions
 	@scripts/setup
@@ -27,9 +27,15 @@ test: setup ## The tests, against a server of their own
 test-supabase: setup ## The apps' tests again, on a server shaped like Supabase's
 	@DOTBASE_TEST_TARGET=supabase DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 $(SUPABASE_TESTS)
 
-test-pg17 test-pg18: test-pg%: node-packages ## The tests on PostgreSQL 17, on 18, of npm; without pg_cron and plpgsql_check
-	@DOTBASE_POSTGRES=$(CURDIR)/node_modules/postgresql-$*/native DOTBASE_CLUSTER=test$* \
-		.venv/bin/python -m pytest -n 2 $(VERSION_ARGS)
+# Of npm: without pg_cron and plpgsql_check, whose tests are skipped and counted.
+ON_VERSION = DOTBASE_POSTGRES=$(CURDIR)/node_modules/postgresql-$(1)/native DOTBASE_CLUSTER=test$(1) \
+	.venv/bin/python -m pytest -n 2 $(VERSION_ARGS)
+
+test-pg17: node-packages ## The tests on PostgreSQL 17
+	@$(call ON_VERSION,17)
+
+test-pg18: node-packages ## The tests on PostgreSQL 18
+	@$(call ON_VERSION,18)
 
 test-pgbouncer: setup ## What clients do again, through PgBouncer in transaction mode
 	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 --pgbouncer $(DOOR_TESTS)

@@ -7,12 +7,12 @@ import sys
 import click
 from rich.console import Console
 
-from benchmarks import catalog, claims, machine, memory, report, weeks
+from benchmarks import catalog, claims, machine, memory, report, sizes, weeks
 from benchmarks.house import ROOT, opened
 from benchmarks.samples import Comparison, Peak
 from dotbase.errors import DotbaseError
 
-PARTS = ("weeks", "memory", "claims", "drift")
+PARTS = ("weeks", "memory", "claims", "drift", "sizes")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,10 +34,12 @@ def command(runs: int, tickets: int, walkers: int, seconds: int, only: str | Non
         if only in (None, "weeks"):
             comparisons = [*weeks.measure(house, tickets, walkers, runs, say), *comparisons]
         if only in (None, "memory"):
-            sizes = [(tickets, walkers), (5 * tickets, walkers), (5 * tickets, 5 * walkers)]
-            peaks = memory.measure(house, sizes, say)
+            populations = [(tickets, walkers), (5 * tickets, walkers), (5 * tickets, 5 * walkers)]
+            peaks = memory.measure(house, populations, say)
         if only in (None, "drift"):
             comparisons += catalog.measure(runs, say)
+        if only in (None, "sizes"):
+            comparisons += sizes.measure(2 * runs, say)
     report.on_screen(console, comparisons, peaks)
     if only is None:
         (ROOT / "docs" / "benchmarks.md").write_text(report.markdown(described, comparisons, peaks, runs))
