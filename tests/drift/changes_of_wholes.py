@@ -51,6 +51,18 @@ WHOLE = [
         mends=False,
     ),
     change(
+        "a subscription",
+        "create subscription theirs connection 'dbname=nothing' publication p with (connect = false)",
+        "database: subscription theirs is not declared",
+        mends=False,
+    ),
+    change(
+        "a foreign server",
+        "create foreign data wrapper elsewhere; create server far foreign data wrapper elsewhere",
+        "database: foreign data wrapper elsewhere is not declared",
+        "database: server far is not declared",
+    ),
+    change(
         "an event trigger",
         "create function core.on_ddl() returns event_trigger language plpgsql as $$ begin end $$;"
         "create event trigger watch on ddl_command_end execute function core.on_ddl()",
@@ -91,6 +103,11 @@ WHOLE = [
         "a role's setting",
         "alter role anon set statement_timeout = '3s'",
         "cluster: role anon: setting statement_timeout: declared none, live 3s",
+    ),
+    change(
+        "a setting of all roles",
+        "alter role all set work_mem = '64MB'",
+        "cluster: role all: setting work_mem: declared none, live 64MB",
     ),
     change(
         "a role's setting in this database",

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from dotbase.drift.report import in_order
 from tests.drift.changes import Change
 from tests.drift.conftest import Find
 from tests.harness.figures import count
@@ -28,7 +29,7 @@ def check(change: Change, by_hand: psycopg.Connection[Any], find: Find) -> None:
     assert all(bool(one.mend) != bool(one.reason) for one in found)
     assert all(one.mend for one in found) == change.mends
     if change.mends:
-        for one in found:
+        for one in in_order(found):
             for statement in one.mend:
                 by_hand.execute(statement.encode())
         assert [one.sentence for one in find(by_hand)] == []

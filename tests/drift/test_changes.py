@@ -40,3 +40,20 @@ def test_an_older_version_of_an_extension_is_found(by_hand: psycopg.Connection[A
     )
     assert found.mend == ("alter extension pgcrypto update",)
     count("kinds of drift found")
+
+
+def test_a_membership_whose_rights_come_by_themselves_is_found(
+    by_hand: psycopg.Connection[Any], find: Find
+) -> None:
+    """From 16 on; before, it is the member's attribute alone that says so."""
+    statement = "grant service_role to authenticator with inherit true"
+    if by_hand.info.server_version < 160000:
+        with pytest.raises(psycopg.errors.SyntaxError):
+            by_hand.execute(statement)
+        return
+    by_hand.execute(statement)
+    [found] = find(by_hand)
+    assert found.sentence == ("membership of authenticator in service_role: inherit: declared none, live yes")
+    assert found.mend == ("grant service_role to authenticator with inherit false",)
+    by_hand.execute(found.mend[0].encode())
+    assert find(by_hand) == []

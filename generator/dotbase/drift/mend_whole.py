@@ -54,6 +54,12 @@ def _publication(change: Change) -> Iterator[str]:
         raise Unsafe("it has to be made again, and its subscribers set up again")
 
 
+def _subscription(change: Change) -> Iterator[str]:
+    if not change.aspect:
+        raise Unsafe("a slot on its publisher hangs on it" if change.live else "it has to be set up again")
+    yield from ()
+
+
 def _published(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     word = "table only" if item.kind == "published table" else "tables in schema"
@@ -84,8 +90,11 @@ def _membership(change: Change) -> Iterator[str]:
     item = change.item
     if not change.aspect:
         yield f"revoke {item.own} from {item.on}" if change.live else f"grant {item.own} to {item.on}"
+    elif change.aspect == "admin":
+        yield f"revoke admin option for {item.own} from {item.on}"
     else:
-        yield f"revoke {change.aspect} option for {item.own} from {item.on}"
+        value = {"yes": "false", "no": "true"}[change.found or "yes"]
+        yield f"grant {item.own} to {item.on} with {change.aspect} {value}"
 
 
 def _pg_cron(change: Change) -> Iterator[str]:
@@ -101,6 +110,7 @@ MENDERS: dict[str, Callable[[Change], Iterator[str]]] = {
     "schema": _schema,
     "extension": _extension,
     "publication": _publication,
+    "subscription": _subscription,
     "published table": _published,
     "published schema": _published,
     "role": _role,

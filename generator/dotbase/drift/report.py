@@ -13,6 +13,11 @@ from rich.table import Table
 from dotbase.drift.items import Difference, brief
 
 STATEMENTS = 200  # of what is offered on one line; --sql prints it whole
+# Kinds that hang on later ones of this list, and not the other way round.
+DROPPED = (
+    *("event trigger", "trigger", "policy", "rule", "materialized view", "view", "cast", "operator class"),
+    *("operator family", "operator", "aggregate", "procedure", "function", "type", "server"),
+)
 NONE = "No drift: the database is what the templates say."
 
 
@@ -41,10 +46,20 @@ def as_json(found: Sequence[Difference], pending: str | None, notes: Sequence[st
     )
 
 
+def in_order(found: Sequence[Difference]) -> list[Difference]:
+    """As the statements are best run: what is dropped goes first, and what hangs on it before it."""
+
+    def place(one: Difference) -> int:
+        drops = not one.aspect and one.live is not None
+        return DROPPED.index(one.kind) if drops and one.kind in DROPPED else len(DROPPED)
+
+    return sorted(found, key=place)
+
+
 def as_sql(found: Sequence[Difference]) -> str:
     """The statements that mend, as a script to read and run; what has none is a comment."""
     lines: list[str] = []
-    for one in found:
+    for one in in_order(found):
         lines.append(f"-- {one.app}: {one.sentence}")
         lines += [f"{statement};" for statement in one.mend] or [f"-- not offered: {one.reason}"]
         lines.append("")

@@ -52,17 +52,38 @@ where r.rolname = any (%s)
 PASSWORDS = "select rolname from pg_catalog.pg_authid where rolname = any (%s) and rolpassword is not null"
 MAY_SEE = "select pg_catalog.has_table_privilege('pg_catalog.pg_authid', 'select')"
 
+# From 16 on, a membership says whether its rights come without `set role`, and whether that is allowed.
 # Who may migrate is a member of the owner: that is for each server to say, unless a role of ours is meant.
 MEMBERSHIPS = """
 select
     quote_ident(g.rolname),
     case when %(alike)s and m.rolsuper then %(superuser)s else quote_ident(m.rolname) end,
-    a.admin_option
+    pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+        'admin', case when a.admin_option then 'yes' end,
+        'inherit', case f.options ->> 'inherit_option'
+            when case
+                when m.rolname = any (%(ours)s) then m.rolname = any (%(heirs)s) else m.rolinherit
+            end::text then null
+            when 'true' then 'yes'
+            when 'false' then 'no'
+        end,
+        'set', case when f.options ->> 'set_option' = 'false' then 'no' end
+    ))
 from pg_catalog.pg_auth_members as a
+cross join lateral (select pg_catalog.to_jsonb(a) as options) as f
 inner join pg_catalog.pg_roles as g on g.oid = a.roleid
 inner join pg_catalog.pg_roles as m on m.oid = a.member
 where m.rolname = any (%(ours)s) or (g.rolname = any (%(ours)s) and g.rolname <> %(owner)s)
 """
+FOR_ALL = """
+select
+    'setting ' || pg_catalog.split_part(s.setting, '=', 1),
+    pg_catalog.substr(s.setting, pg_catalog.strpos(s.setting, '=') + 1)
+from pg_catalog.pg_db_role_setting as x
+cross join lateral pg_catalog.unnest(x.setconfig) as s (setting)
+where x.setrole = 0 and x.setdatabase = 0
+"""
+EVERYBODY = "all"  # as `alter role all` calls it
 ATTRIBUTES = ("superuser", "inherit", "createrole", "createdb", "login", "replication", "bypassrls")
 
 
@@ -78,22 +99,26 @@ def declared(steps: Sequence[Step]) -> list[Item]:
         )
     return [
         *(_role(name, attributes) for name, attributes in lists.get("roles", [])),
-        *(_membership(role, member, False) for role, member in lists.get("memberships", [])),
+        *(_membership(role, member, {}) for role, member in lists.get("memberships", [])),
+        Item("role", EVERYBODY, EVERYBODY, "", None, {}),
     ]
 
 
 def live(connection: Connection, items: Sequence[Item], owner: str) -> Iterator[Item]:
     """The same roles as they are, and every membership that concerns them."""
-    ours = [item.name for item in items if item.kind == "role"]
+    ours = [item.name for item in items if item.kind == "role" and item.name != EVERYBODY]
     seen = connection.execute(MAY_SEE).fetchone() == (True,)
     with_password = {name for (name,) in connection.execute(PASSWORDS, [ours])} if seen else set()
     for name, own, facts in connection.execute(ROLES, [ours]).fetchall():
         # People log in through authenticator, with a password that its operator gives it.
         secret = {"password": "set"} if name in with_password and name != "authenticator" else {}
         yield Item("role", own, own, "", None, {**facts, **secret})
-    values = {"ours": ours, "owner": owner, "alike": True, "superuser": SUPERUSER}
-    for role, member, admin in connection.execute(MEMBERSHIPS, values).fetchall():
-        yield _membership(role, member, admin)
+    heirs = [item.name for item in items if item.kind == "role" and "inherit" in item.facts]
+    values = {"ours": ours, "heirs": heirs, "owner": owner, "alike": True, "superuser": SUPERUSER}
+    for role, member, facts in connection.execute(MEMBERSHIPS, values).fetchall():
+        yield _membership(role, member, facts)
+    for_all = dict(connection.execute(FOR_ALL).fetchall())
+    yield Item("role", EVERYBODY, EVERYBODY, "", None, for_all)
 
 
 def _role(name: str, attributes: str) -> Item:
@@ -106,6 +131,5 @@ def _role(name: str, attributes: str) -> Item:
     return Item("role", name, name, "", None, facts, f"create role {name} {attributes}")
 
 
-def _membership(role: str, member: str, admin: bool) -> Item:
-    facts = {"admin": "yes"} if admin else {}
+def _membership(role: str, member: str, facts: dict[str, str]) -> Item:
     return Item("membership", f"of {member} in {role}", role, "", ("role", member), facts)

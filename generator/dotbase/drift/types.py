@@ -122,9 +122,13 @@ OTHERS = COMMON + "union all".join(
         _others("cast", "pg_cast", None, None, "nullif(x.castfunc, 0)::regprocedure::text"),
         _others("transform", "pg_transform", None, None),
         _others("language", "pg_language", None, "lanowner"),
-        _others("foreign-data wrapper", "pg_foreign_data_wrapper", None, "fdwowner"),
+        _others("foreign data wrapper", "pg_foreign_data_wrapper", None, "fdwowner"),
         _others("server", "pg_foreign_server", None, "srvowner"),
         _others("access method", "pg_am", None, None),
+        # The one of these that all databases share; its connection string is not for everybody to read.
+        _others("subscription", "pg_subscription", None, "subowner")
+        + "and x.subdbid = (select d.oid from pg_catalog.pg_database as d"
+        " where d.datname = pg_catalog.current_database())\n",
     )
 )
 
