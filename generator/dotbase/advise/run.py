@@ -131,7 +131,7 @@ def look(
         try:
             # What an extension says no to is no reason not to say the rest.
             with connection.transaction() if rule.needs else nullcontext():
-                rows = cursor.execute(query.encode(), prepare=True).fetchall()
+                rows = cursor.execute(query.encode()).fetchall()
         except psycopg.errors.QueryCanceled:
             raise DotbaseError(
                 f"rule {rule.number} took longer than {TIME_LIMIT}", "look at the server's load"
