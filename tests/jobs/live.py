@@ -41,7 +41,7 @@ def live_database(server: Server, clones: Clones) -> Iterator[Database]:
         with server.connect("postgres") as connection:
             row = connection.execute("select current_setting('cron.database_name', true)").fetchone()
         if row is None or not row[0]:
-            pytest.skip("pg_cron is not loaded in this server")
+            pytest.skip("pg_cron")
         database = Database(server, row[0])
         if SUPABASE and not database.value("select to_regnamespace('auth') is not null"):
             supabase.hand_over(server, database.name)
