@@ -22,7 +22,7 @@ from tests.harness.server import ROOT, Server
 from tests.harness.target import only_on_postgres
 from tests.jobs.live import live_database
 
-pytestmark = only_on_postgres("test_supabase.py compares there")
+pytestmark = [only_on_postgres("test_supabase.py compares there"), pytest.mark.pg_cron]
 
 CHANGES = [
     change(
