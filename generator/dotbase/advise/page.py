@@ -19,7 +19,7 @@ catalog, each a file of `generator/dotbase/advise/rules/` with its number, why a
 `dotbase advise --explain` prints; `dotbase advise --explain DB001` prints one rule.
 
 - It looks at the database that `--database-url` names, or at the local one; with `--scratch`, at one freshly
-  built from the templates. It works in one read-only transaction with an empty search_path, and calls no
+  built from the templates. It works in one read-only transaction with a closed search_path, and calls no
   routine of yours; plpgsql_check, where DB107 finds it installed, plans the statements of bodies without
   running them.
 - It looks at every schema but Postgres's own and those of extensions; on Supabase, at those that are not the

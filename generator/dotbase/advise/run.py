@@ -92,7 +92,7 @@ def reading(connection: Connection) -> Iterator[None]:
 
 def prepare(connection: Connection) -> None:
     """What the rules rely on, until the transaction ends: no name is found by a path."""
-    connection.execute("set local search_path = ''")
+    connection.execute("set local search_path = pg_catalog, pg_temp")
     connection.execute("set local standard_conforming_strings = on")
     connection.execute("set local jit = off")
     connection.execute(f"set local statement_timeout = '{TIME_LIMIT}'".encode())
