@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import tempfile
 from pathlib import Path
@@ -136,11 +137,11 @@ def _order(
         # yoyo sorts by name where nothing depends: the place of the app goes in front of it.
         names = {version: _file_name(project, version, sources[version][0]) for version in rendered}
         for version, name in names.items():
-            text = rendered[version]
+            text = _head(rendered[version])
             for needed in _directives(text, name).get("depends", "").split():
                 text = text.replace(needed, names[needed], 1)
             (Path(folder) / f"{name}.sql").write_text(text, encoding="utf-8")
-            (Path(folder) / f"{name}{ROLLBACK}.sql").write_text(rollbacks[version], encoding="utf-8")
+            (Path(folder) / f"{name}{ROLLBACK}.sql").write_text(_head(rollbacks[version]), encoding="utf-8")
         by_name = {name: version for version, name in names.items()}
         migrations: Any = read_migrations(folder)
         try:
@@ -154,6 +155,12 @@ def _order(
                 "the versions depend on each other in a circle", "take one `-- depends:` out", where
             ) from None
     return ordered
+
+
+def _head(text: str) -> str:
+    """The leading comments, where directives stand: yoyo would cut all that follows into statements."""
+    lines = itertools.takewhile(lambda line: line.startswith("--"), text.splitlines())
+    return "\n".join([*lines, "select 1;\n"])
 
 
 def _file_name(project: Project, version: str, app: str) -> str:

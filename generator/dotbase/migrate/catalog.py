@@ -88,13 +88,18 @@ where not exists (
 )
 """
 
-# Dependency rows written since this transaction began, whoever wrote them.
+# Dependency rows written since this transaction began, whoever wrote them, by transactions (or savepoints
+# of ours) that began so many after it, or more.
 WRITTEN = """
-select d.classid, d.objid, d.ctid::text, d.xmin::text::bigint
-from pg_catalog.pg_depend as d
-where d.xmin::text::bigint > 2
-    and (d.xmin::text::bigint - (pg_catalog.pg_current_xact_id()::text::bigint & 4294967295)) & 4294967295
-    < 2147483648
+select w.classid, w.objid, w.ctid::text, w.xid, w.later
+from (
+    select
+        d.classid, d.objid, d.ctid, d.xmin::text::bigint as xid,
+        (d.xmin::text::bigint - (pg_catalog.pg_current_xact_id()::text::bigint & 4294967295)) & 4294967295
+            as later
+    from pg_catalog.pg_depend as d
+) as w
+where w.xid > 2 and w.later between %s and 2147483647
 """
 
 # Which of these transaction ids are ours: visible and yet in progress.
@@ -227,26 +232,28 @@ def present(connection: Connection) -> Present:
 
 
 class Watch:
-    """Tells what this transaction made between two looks."""
+    """Tells what this transaction made between two looks; what comes between is in savepoints of its own."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._newest = -1
         self._written = self._look()
         self._schemas = set(present(connection).schema_writers)
 
-    def _look(self) -> set[tuple[int, int, str, int]]:
-        return set(self._connection.execute(WRITTEN).fetchall())
+    def _look(self) -> set[tuple[int, int, str, int, int]]:
+        return set(self._connection.execute(WRITTEN, [self._newest + 1]).fetchall())
 
     def made(self) -> tuple[frozenset[CatalogObject], Present]:
         """Objects made or replaced by us since the last look, and all that exist now."""
         written = self._look()
         now = present(self._connection)
-        rows = [(classid, objid, xmin) for classid, objid, _, xmin in written - self._written]
+        rows = [(classid, objid, xmin) for classid, objid, _, xmin, _ in written - self._written]
         rows += [
             (*address, xmin) for address, xmin in now.schema_writers.items() if address not in self._schemas
         ]
         xids = sorted({xmin for _, _, xmin in rows})
         ours = {xid for (xid,) in self._connection.execute(OURS, [xids])} if xids else set()
+        self._newest = max((later for *_, xmin, later in written if xmin in ours), default=self._newest)
         self._written = written
         self._schemas = set(now.schema_writers)
         made = {
@@ -260,6 +267,8 @@ class Watch:
 def drop(connection: Connection, objects: Iterable[CatalogObject], where: str) -> None:
     """Drop objects with the repeatable ones that depend on them; refuse when data would go with them."""
     doomed = set(objects)
+    if not doomed:
+        return
     now = present(connection)
     schemas = {found for found in doomed if found.type == "schema"}
     addresses = now.addresses_of(doomed - schemas)
