@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.drift.changes import change
+from tests.drift.changes import PATH, change
 
 ROUTINES = [
     change(
@@ -28,7 +28,7 @@ ROUTINES = [
     change(
         "a body",
         "create or replace function luckywalk.refuse_ticket_change() returns trigger language plpgsql"
-        " volatile set search_path = '' as $$ begin return null; end $$",
+        f" volatile {PATH} as $$ begin return null; end $$",
         "luckywalk: function luckywalk.refuse_ticket_change(): body: declared * live *",
     ),
     change(
@@ -86,12 +86,12 @@ ROUTINES = [
     change(
         "a search_path",
         "alter function luckywalk.open_round() reset search_path",
-        'luckywalk: function luckywalk.open_round(): setting search_path: declared "", live none',
+        "luckywalk: function luckywalk.open_round(): setting search_path: declared * live none",
     ),
     change(
         "another search_path",
         "alter function luckywalk.open_round() set search_path = public, pg_temp",
-        'luckywalk: function luckywalk.open_round(): setting search_path: declared "", live public, pg_temp',
+        "luckywalk: function luckywalk.open_round(): setting search_path: declared * live public, pg_temp",
     ),
     change(
         "a setting of a function",
@@ -107,7 +107,7 @@ ROUTINES = [
         "an argument's name",
         "drop function luckywalk.cash_banked_claims(integer); create function"
         " luckywalk.cash_banked_claims(number integer) returns void"
-        " language sql volatile set search_path = '' as $$ select $$;"
+        f" language sql volatile {PATH} as $$ select $$;"
         "alter function luckywalk.cash_banked_claims(integer) owner to dotbase_owner;"
         "comment on function luckywalk.cash_banked_claims(integer) is 'x';"
         "revoke all on function luckywalk.cash_banked_claims(integer) from public",
@@ -120,7 +120,7 @@ ROUTINES = [
     change(
         "an argument's default",
         "create or replace function luckywalk.cash_banked_claims(round_no integer default 7) returns void"
-        " language sql volatile set search_path = '' as $$ select $$",
+        f" language sql volatile {PATH} as $$ select $$",
         "luckywalk: function luckywalk.cash_banked_claims(integer): arguments: declared round_no integer,"
         " live round_no integer DEFAULT 7",
         "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
@@ -130,7 +130,7 @@ ROUTINES = [
         "a return type",
         "drop function luckywalk.cash_banked_claims(integer); create function"
         " luckywalk.cash_banked_claims(round_no integer) returns integer"
-        " language sql volatile set search_path = '' as $$ select 1 $$;"
+        f" language sql volatile {PATH} as $$ select 1 $$;"
         "alter function luckywalk.cash_banked_claims(integer) owner to dotbase_owner;"
         "revoke all on function luckywalk.cash_banked_claims(integer) from public",
         "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
@@ -141,7 +141,7 @@ ROUTINES = [
     change(
         "a language",
         "create or replace function luckywalk.cash_banked_claims(round_no integer) returns void"
-        " language plpgsql volatile set search_path = '' as $$ begin end $$",
+        f" language plpgsql volatile {PATH} as $$ begin end $$",
         "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
         "luckywalk: function luckywalk.cash_banked_claims(integer): language: declared sql, live plpgsql",
     ),

@@ -15,6 +15,7 @@ from dotbase.drift import reference
 from dotbase.drift.reference import Reference
 from dotbase.steps import Step
 from dotbase.templating import Variables
+from tests.drift.changes import PATH
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.small import Said, dotbase
@@ -24,14 +25,14 @@ from tests.harness.target import only_on_postgres
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
-HAND = """
+HAND = f"""
 alter table luckywalk.rounds disable row level security;
 grant select on luckywalk.tickets to anon;
 alter function core.now() volatile;
 comment on function core.now() is 'two
 lines; and a semicolon';
 create or replace function luckywalk.refuse_ticket_change() returns trigger language plpgsql
-set search_path = '' as $$
+{PATH} as $$
 begin
     return null;
 end $$;
