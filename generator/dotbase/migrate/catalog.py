@@ -35,7 +35,7 @@ class CatalogObject:
 
 
 # Every object that a repeatable step can make, with an alias under which dependencies may name it.
-# Not partitions' triggers and policies: they come and go with the partition.
+# Not partitions' triggers and policies: they come and go with the partition. Ids under 16384 are initdb's.
 PRESENT = """
 with spaces as (
     select n.oid, n.xmin
@@ -45,18 +45,19 @@ with spaces as (
 found (classid, objid, alias_classid, alias_objid, writer) as (
     select 'pg_proc'::regclass, p.oid, null::oid, null::oid, null::xid
     from pg_catalog.pg_proc as p inner join spaces on spaces.oid = p.pronamespace
+    where p.oid >= 16384
     union all
     select 'pg_class'::regclass, c.oid, 'pg_rewrite'::regclass, r.oid, null
     from pg_catalog.pg_class as c
     inner join spaces on spaces.oid = c.relnamespace
     inner join pg_catalog.pg_rewrite as r on r.ev_class = c.oid and r.rulename = '_RETURN'
-    where c.relkind in ('v', 'm')
+    where c.oid >= 16384 and c.relkind in ('v', 'm')
     union all
     select 'pg_type'::regclass, t.oid, 'pg_class'::regclass, nullif(t.typrelid, 0), null
     from pg_catalog.pg_type as t
     inner join spaces on spaces.oid = t.typnamespace
     left join pg_catalog.pg_class as c on c.oid = t.typrelid
-    where t.typtype in ('d', 'e', 'r') or (t.typtype = 'c' and c.relkind = 'c')
+    where t.oid >= 16384 and (t.typtype in ('d', 'e', 'r') or (t.typtype = 'c' and c.relkind = 'c'))
     union all
     select 'pg_trigger'::regclass, t.oid, null, null, null
     from pg_catalog.pg_trigger as t
@@ -89,17 +90,11 @@ where not exists (
 """
 
 # Dependency rows written since this transaction began, whoever wrote them, by transactions (or savepoints
-# of ours) that began so many after it, or more.
+# of ours) that began so many after it, or more. Age counts from our own transaction.
 WRITTEN = """
-select w.classid, w.objid, w.ctid::text, w.xid, w.later
-from (
-    select
-        d.classid, d.objid, d.ctid, d.xmin::text::bigint as xid,
-        (d.xmin::text::bigint - (pg_catalog.pg_current_xact_id()::text::bigint & 4294967295)) & 4294967295
-            as later
-    from pg_catalog.pg_depend as d
-) as w
-where w.xid > 2 and w.later between %s and 2147483647
+select d.classid, d.objid, d.ctid::text, d.xmin::text::bigint, - pg_catalog.age(d.xmin)
+from pg_catalog.pg_depend as d
+where pg_catalog.age(d.xmin) <= - %s::int
 """
 
 # Which of these transaction ids are ours: visible and yet in progress.
