@@ -135,6 +135,18 @@ def test_steps_that_wait_are_told_first(rig: Rig, tmp_path: Path) -> None:
     assert all(": body: declared -- Not reached., live return null;" in line for line in lines[:2])
 
 
+def test_a_bootstrap_that_changed_waits_too(rig: Rig, tmp_path: Path) -> None:
+    project = copy_project(tmp_path)
+    bootstrap = project / "schema/core/bootstrap.sql.j2"
+    bootstrap.write_text(bootstrap.read_text() + "-- Nothing that the catalog knows.\n")
+    said = run(rig, "drift", project=project)
+    assert said.code == 0
+    assert said.out.splitlines() == [
+        "1 step is not applied: run dotbase plan.",
+        "Apart from that, no drift.",
+    ]
+
+
 def test_a_version_that_was_edited_is_told_first(rig: Rig, tmp_path: Path) -> None:
     project = copy_project(tmp_path)
     version = project / "schema/ledger/0001_ledger.sql.j2"

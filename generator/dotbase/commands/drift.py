@@ -6,6 +6,7 @@ import click
 
 from dotbase import drift
 from dotbase.commands.context import GlobalOptions
+from dotbase.commands.migrate import variable_options
 from dotbase.connection import connect, resolve_url
 from dotbase.drift import pending, reference, report
 from dotbase.migrate.prepare import Wanted, decide, one_sentence
@@ -16,7 +17,7 @@ DRIFT = 3
 
 
 @click.command("drift")
-@click.option("--target", type=click.Choice(["postgres", "supabase"]), help="[default: as migrated]")
+@variable_options
 @click.option(
     "--ignore", "ignored", multiple=True, metavar="SCHEMA", help="A schema that is somebody else's."
 )
@@ -24,17 +25,23 @@ DRIFT = 3
 @click.option("--sql", "as_sql", is_flag=True, help="Print the statements that would mend it.")
 @click.pass_context
 def command(
-    ctx: click.Context, target: str | None, ignored: tuple[str, ...], as_json: bool, as_sql: bool
+    ctx: click.Context,
+    target: str | None,
+    clock: str | None,
+    master_key_file: str | None,
+    ignored: tuple[str, ...],
+    as_json: bool,
+    as_sql: bool,
 ) -> None:
     """Compare the live database with what the templates say; exit code 0 none, 3 any drift.
 
-    Reads catalogs only: nothing is made or locked in the live database. What it is compared with is
-    freshly built on the checkout's local cluster.
+    Reads catalogs only: nothing is made in the live database. What it is compared with is freshly
+    built on the checkout's local cluster. Exit code 1 says that it could not look.
     """
     options: GlobalOptions = ctx.obj
     project = Project.find(options.project)
     with one_sentence(), connect(resolve_url(options), application_name="dotbase drift") as connection:
-        variables = decide(connection, options, Wanted(target))
+        variables = decide(connection, options, Wanted(target, clock, master_key_file))
         steps = render_steps(project, variables)
         waiting = pending.sentence(connection, steps)
         scope = drift.scope_of(project, variables, ignored)

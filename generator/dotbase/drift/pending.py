@@ -43,4 +43,9 @@ def _count(steps: Sequence[Step], booked: books.Books) -> int:
     existing = frozenset(found for one in booked.repeatables.values() for found in one.objects)
     due = plan.due(steps, plan.renamed(steps, booked.repeatables), existing, {})
     changed = [one for one in due if one.reason in ("new", "changed")]
-    return len(plan.pending(steps, booked)) + len(changed) + len(plan.removed(steps, booked.repeatables))
+    first = next((step for step in steps if step.kind == "bootstrap"), None)
+    release = booked.release
+    # On Supabase the platform has brought what the bootstrap makes.
+    bootstrap = first and release and release.target == "postgres" and release.bootstrap_sha != first.sha
+    removed = plan.removed(steps, booked.repeatables)
+    return bool(bootstrap) + len(plan.pending(steps, booked)) + len(changed) + len(removed)

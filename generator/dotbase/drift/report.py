@@ -72,7 +72,7 @@ def show(found: Sequence[Difference], pending: str | None, notes: Sequence[str])
     for sentence in (*([pending] if pending else []), *(f"Note: {note}" for note in notes)):
         console.print(sentence, markup=False)
     if not found:
-        console.print(NONE)
+        console.print("Apart from that, no drift." if pending else NONE)
         return
     for app, differences in groupby(found, key=lambda one: one.app):
         if sys.stdout.isatty():
