@@ -68,7 +68,7 @@ def test_every_door_has_the_arguments_result_volatility_and_comment_of_its_funct
         outer = signature(module_db, f"api.{door['name']}")
         assert inner["comment"], door
         assert outer["definer"] is False, door
-        assert outer["settings"] == ['search_path=""'], door
+        assert outer["settings"] == ["search_path=pg_catalog, pg_temp"], door
         for part in ("arguments", "result", "volatility", "returns_set", "comment"):
             assert outer[part] == inner[part], (door, part)
 
