@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -114,6 +114,15 @@ def pool(server: Server, mode: str = "transaction", pool_size: int = POOL_SIZE) 
         yield bouncer
     finally:
         bouncer.close()
+
+
+def process_of(connection: psycopg.Connection[Any]) -> int:
+    """The number of the server process that the connection's transaction runs in: a pool makes one up."""
+    if not Bouncer.on:
+        return connection.info.backend_pid
+    row = connection.execute("select pg_catalog.pg_backend_pid()").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 _of_servers: dict[Server, Bouncer] = {}

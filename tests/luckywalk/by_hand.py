@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.harness.bouncer import process_of
 from tests.harness.databases import Database
 from tests.harness.people import walker
 from tests.harness.target import OWNER
@@ -82,11 +83,12 @@ def waits_for(
 ) -> bool:
     """Returns once a session waits for this one; False when none does in half a minute, or `unless` holds."""
     deadline = time.monotonic() + 30
+    process = process_of(holder)
     with db.server.connect("postgres") as looking:
         while time.monotonic() < deadline and not (unless and unless()):
             row = looking.execute(
                 "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))",
-                [holder.info.backend_pid],
+                [process],
             ).fetchone()
             if row is not None:
                 return True
