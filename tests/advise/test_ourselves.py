@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from dotbase.advise import declared
-from dotbase.advise.rules import rules
-from dotbase.advise.run import Advice, advise
+from dotbase.advise.run import Advice, advise, look, looked_at, prepare
 from dotbase.project import Project
 from tests.harness import coverage
 from tests.harness.databases import Database
 from tests.harness.figures import count
+from tests.harness.refusals import rolled_back
 from tests.harness.server import ROOT
 from tests.harness.target import variables
 
@@ -41,6 +41,46 @@ def test_nothing_is_found_on_ourselves(lived: Database) -> None:
     count("advice: findings on ourselves (suppressed count as findings)", len(HOUSE.declared.suppress))
 
 
-def test_it_only_reads(lived: Database) -> None:
-    advice = said(lived)
-    assert advice.rules == len(rules())
+HOLES = {
+    "create view api.peep_hole as select name from core.settings": [
+        "DB014 api.peep_hole",
+        "DB214 api.peep_hole",
+    ],
+    "grant execute on function luckywalk.my_tickets to public": ["DB012 luckywalk.my_tickets"],
+    "alter function luckywalk.claim_steps reset search_path": ["DB102 luckywalk.claim_steps"],
+    "alter function luckywalk.numbers_to_mask immutable": ["DB105 luckywalk.numbers_to_mask"],
+    "drop index core.error_constraints_error_name_idx": [
+        "DB302 core.error_constraints.error_constraints_error_name_fkey"
+    ],
+    "alter table ledger.balances no force row level security": ["DB006 ledger.balances"],
+    "create policy hole on luckywalk.rounds for select to anon using (auth.uid() is null)": [
+        "DB001 luckywalk.rounds.hole",
+        "DB003 luckywalk.rounds.anon select",
+        "DB011 luckywalk.rounds.hole",
+    ],
+    "create function ledger.grab() returns void language sql set search_path = pg_catalog, pg_temp "
+    "as 'delete from luckywalk.claims'; comment on function ledger.grab() is 'Takes.'; "
+    "revoke execute on function ledger.grab() from public": ["DB106 ledger.grab"],
+    "create trigger slow after insert on ledger.transfers for each row "
+    "execute function ledger.refuse_change()": ["DB203 ledger.transfers.slow"],
+    "alter table core.secrets add unique (ciphertext, name), add check (name <> '')": [
+        "DB206 core.secrets.secrets_name_check"
+    ],
+    "do $$ begin execute (select format('drop table %s', inhrelid::regclass) from pg_inherits "
+    "where inhparent = 'luckywalk.tickets'::regclass); end $$": ["DB404 luckywalk.tickets"],
+}
+
+
+def keys(db: Database) -> set[str]:
+    prepare(db.owner)
+    where = looked_at(db.owner, variables(db.server.master_key_file))
+    return {finding.key for finding in look(db.owner, HOUSE.declared, where)[0]}
+
+
+def test_what_somebody_opens_by_hand_is_found_and_nothing_else(lived: Database) -> None:
+    with rolled_back(lived.owner):
+        before = keys(lived)
+        lived.owner.execute("reset search_path")
+        for hole in HOLES:
+            lived.owner.execute(hole.encode())
+        assert keys(lived) - before == {key for found in HOLES.values() for key in found}
