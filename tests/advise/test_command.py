@@ -32,7 +32,8 @@ create table shop.hints (
 
 comment on table shop.hints is 'Hints.';
 
-create function shop.stars() returns integer language sql immutable set search_path = pg_catalog, pg_temp return 5;
+create function shop.stars() returns integer
+language sql immutable set search_path = pg_catalog, pg_temp return 5;
 
 create index hints_stars_idx on shop.hints (stars);
 
@@ -175,7 +176,8 @@ def test_it_cannot_write_and_finds_no_name_by_a_path(holed: psycopg.Connection[A
     before = [finding.key for finding in advise(holed, House(DECLARED), Variables()).findings]
     holed.execute(
         "create schema evil; comment on schema evil is 'Stands in front.';"
-        "create function evil.evil(name, name) returns boolean language plpgsql set search_path = pg_catalog, pg_temp"
+        "create function evil.evil(name, name) returns boolean language plpgsql"
+        " set search_path = pg_catalog, pg_temp"
         " as 'begin raise exception ''called''; end';"
         "comment on function evil.evil(name, name) is 'In front.'; "
         "create operator evil.= (leftarg = name, rightarg = name, function = evil.evil);"
