@@ -117,7 +117,8 @@ class Repeatables:
             for found in self._booked[key].objects
         )
         dropped = self._run(step, mine, others)
-        made, now = self._watch.made()
+        # Who made nothing before can have left nothing: what others made need not be looked at.
+        made, now = self._watch.made(alone=not mine)
         left = (mine & now.objects) - made
         if plan.makes_routines(step):
             stale = _replaceable(left)
