@@ -13,7 +13,7 @@ import pytest
 from tests.attacks.conftest import OPEN, SETTLED, Town
 from tests.attacks.thief import ME, Thief, thief
 from tests.harness.people import Person, admin
-from tests.harness.target import CRON, OWNER, only_on_postgres
+from tests.harness.target import CRON, OWNER, SUPERUSER, only_on_postgres
 
 TEMPORARY = "grant temporary on database {database} to public"
 PUBLIC = "grant usage, create on schema public to public"
@@ -222,23 +222,21 @@ def test_a_stranger_wants_money_by_a_trigger_of_the_ledger_on_a_table_of_his_own
 
 def test_a_stranger_wants_his_namesake_to_be_called_instead_of_the_door(town: Town) -> None:
     """PostgREST finds functions in `api` alone, though `public` is on its path."""
-    owner = town.db.owner
-    with owner.transaction(force_rollback=True):
-        for arguments in (
-            "threshold integer",
-            "threshold integer, numbers integer[], steps integer default 1",
-        ):
-            owner.execute(
-                f"create function public.claim_steps({arguments}) "
-                "returns text language sql return 'mine'".encode()
+    signatures = ("threshold integer", "threshold integer, numbers integer[], steps integer default 1")
+    with town.db.server.connect(town.db.name, user=SUPERUSER) as careless:
+        for arguments in signatures:
+            careless.execute(
+                f"create function public.claim_steps({arguments}) returns text "
+                "language sql return 'mine'".encode()
             )
-        found = owner.execute(
-            "select count(*) as doors from pg_proc "
-            "where proname = 'claim_steps' and pronamespace = 'api'::regnamespace"
-        ).fetchone()
-    assert found == {"doors": 1}
-    answer = town.db.call(ME, "claim_steps", threshold=9000)
-    assert answer.code == "not_enough_steps"
+        try:
+            with town.db.sessions(1) as [session]:
+                session.reload()
+                assert session.call(ME, "claim_steps", threshold=9000).code == "not_enough_steps"
+                assert session.call(ME, "claim_steps", threshold=9000, steps=1).code == "PGRST202"
+        finally:
+            careless.execute("drop function public.claim_steps(integer)")
+            careless.execute("drop function public.claim_steps(integer, integer[], integer)")
 
 
 def test_a_stranger_wants_an_overload_in_the_exposed_schema(town: Town) -> None:
