@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 
-from tests.attacks.thief import ME, VICTIM
+from tests.attacks.thief import ME, STRANGER, VICTIM
 from tests.harness.databases import Database
 from tests.harness.figures import count
 from tests.harness.people import admin
 from tests.luckywalk.weeks import LOSING, WEEK, WINNING, buy, draw_week, open_week, settle_week
 
 SETTLED, CORRECTED, OPEN = WEEK, WEEK.next, WEEK.next.next
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """His name has the process in it: a test's own name is the same for every worker."""
+    return "stranger" if val == STRANGER else None
 
 
 @pytest.fixture(autouse=True)
