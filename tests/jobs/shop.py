@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from dotbase.declarations.cron import parse
+from dotbase.declarations.schedule import parse
 from tests.harness.databases import Database
 
 SHOP = (Path(__file__).parent / "shop.sql").read_text()
 Declared = dict[str, Any]
-
-
-def fields(schedule: str) -> dict[str, list[int] | None]:
-    """The parsed fields of a schedule, as the generator declares them."""
-    minutes, hours, days_of_month, months, days_of_week = parse(schedule)
-    return {
-        "minutes": minutes or list(range(60)),
-        "hours": hours or list(range(24)),
-        "days_of_month": days_of_month,
-        "months": months,
-        "days_of_week": days_of_week,
-    }
 
 
 def job(name: str, schedule: str = "0 * * * *", routine: str = "shop.work", **changes: Any) -> Declared:
@@ -34,7 +23,7 @@ def job(name: str, schedule: str = "0 * * * *", routine: str = "shop.work", **ch
         "description": "For tests.",
         "schedule": schedule,
         "zone": "Asia/Seoul",
-        **fields(schedule),
+        **asdict(parse(schedule)),
         "gmt_schedule": "* * * * *",
         "routine": routine,
         "time_limit": "60 seconds",
