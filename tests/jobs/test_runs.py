@@ -22,7 +22,6 @@ RUNS = "select count(*) from jobs.runs"
 # What reaches each error of the jobs. A new error needs a new line.
 CASES: dict[str, Callable[[Database], object]] = {
     "job_not_found": lambda db: db.run_job("no_such_job"),
-    "slot_invalid": lambda db: db.run_job("work", NINE + HOUR),
 }
 
 
@@ -93,60 +92,13 @@ def test_a_job_whose_function_is_gone_fails_as_any_other(shop: Database) -> None
     assert (run["status"], run["sqlstate"]) == ("failed", "42883")
 
 
-def test_a_failed_slot_is_not_tried_again_until_a_person_names_it(shop: Database) -> None:
-    shop.run_job("fail_the_first_time")
-    shop.run_job("fail_the_first_time")
-    assert [a["status"] for a in attempts(shop, "fail_the_first_time")] == ["failed"]
-    run = shop.run_job("fail_the_first_time", NINE)
-    assert run is not None
-    assert (run["status"], run["attempt_no"], run["result"]) == ("succeeded", 2, {"processed": 2})
-    assert [a["status"] for a in attempts(shop, "fail_the_first_time")] == ["failed", "succeeded"]
-    assert effects(shop) == 1
 
-
-def test_a_person_may_make_up_for_a_missed_slot_once(shop: Database) -> None:
-    for _ in range(2):
-        run = shop.run_job("work", NINE - 3 * HOUR)
-        assert run is not None
-        assert (run["slot_at"], run["trigger"]) == (NINE - 3 * HOUR, "person")
-    assert effects(shop) == 1
-
-
-def test_a_person_cannot_repeat_what_took_effect(shop: Database) -> None:
-    shop.run_job("work")
-    shop.run_job("work", NINE)
-    assert effects(shop) == 1
-    assert len(attempts(shop, "work")) == 1
-
-
-@pytest.mark.parametrize(
-    "slot",
-    [
-        NINE + HOUR,
-        NINE + timedelta(days=3650),
-        NINE - timedelta(seconds=1),
-        NINE + timedelta(microseconds=1),
-        NINE - timedelta(microseconds=1),
-        NINE - timedelta(minutes=30),
-    ],
-)
-def test_a_slot_that_a_person_names_is_a_past_moment_of_the_schedule(slot: datetime, shop: Database) -> None:
-    with refused("slot_invalid"):
-        shop.run_job("work", slot)
-    assert shop.value(RUNS) == 0
-
-
-def test_the_moment_of_the_slot_itself_is_not_in_the_future(shop: Database) -> None:
-    shop.clock(NINE + HOUR)
-    run = shop.run_job("work", NINE + HOUR)
-    assert run is not None
-    assert run["status"] == "succeeded"
 
 
 def test_thirty_sessions_that_race_leave_one_effect(shop: Database) -> None:
     def act(number: int) -> None:
         with shop.as_cron() as session:
-            session.execute("call jobs.run('work', %s)", [None if number % 2 else NINE])
+            session.execute("call jobs.run('work')")
 
     with ThreadPoolExecutor(30) as pool:
         list(pool.map(act, range(30)))
@@ -208,8 +160,8 @@ def test_a_cancelled_attempt_is_a_failed_one(shop: Database) -> None:
 
 def test_a_refused_call_gives_the_jobs_lock_back(shop: Database) -> None:
     with shop.as_cron() as session:
-        with refused("slot_invalid"):
-            session.execute("call jobs.run('work', %s)", [NINE + HOUR])
+        with refused("job_not_found"):
+            session.execute("call jobs.run('no_such_job')")
         assert shop.run_job("work")
         session.execute("call jobs.run('work')")
         assert effects(shop) == 1
@@ -231,7 +183,7 @@ def test_a_run_that_took_effect_cannot_be_attempted_past_its_claim(shop: Databas
     run = shop.run_job("work")
     assert run is not None
     with shop.as_cron() as session, refused("55000"):
-        session.execute("select jobs.attempt(%s)", [run["run_id"]])
+        session.execute("select jobs.work(%s)", [run["run_id"]])
     assert effects(shop) == 1
 
 

@@ -247,7 +247,7 @@ def test_jobs_are_called_in_korean_time_whatever_the_servers_zone(db: Database) 
 def test_nobody_but_pg_cron_runs_jobs(week_db: Database) -> None:
     for role in ("anon", "authenticated", "service_role"):
         allowed = week_db.value(
-            "select has_function_privilege(%s, 'jobs.run(text, timestamptz)', 'execute') "
+            "select has_function_privilege(%s, 'jobs.run(text)', 'execute') "
             "or has_function_privilege(%s, 'luckywalk.draw_due_rounds()', 'execute')",
             role,
             role,

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from dotbase.declarations import call
 from dotbase.declarations.catalogue import Name, Sentence
@@ -15,21 +23,86 @@ from dotbase.declarations.schedule import gmt_schedule, parse
 from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, validate
 
-DURATION = re.compile(r"^(\d+)\s*(s|min|h)$")
-UNITS = {"s": "seconds", "min": "minutes", "h": "hours"}
+DURATION = re.compile(r"^(\d+)\s*(s|min|h|d)$")
+UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+Duration = Annotated[str, StringConstraints(pattern=DURATION.pattern)]
+# Errors that can pass by themselves, by the name that a declaration uses; `08` is a class.
+PASSING = {
+    "deadlock": "40P01",
+    "lock_timeout": "55P03",
+    "serialization": "40001",
+    "connection": "08",
+    "timeout": "timeout",
+}
+SQLSTATE = re.compile(r"^([0-9A-Z]{2}|[0-9A-Z]{5})$")
+
+
+class CatchUp(BaseModel):
+    """What to do about slots that nobody ran: which of them, how old at most, how many at most."""
+
+    model_config = ConfigDict(extra="forbid")
+    slots: Literal["skip", "latest", "all"]
+    within: Duration = "1d"
+    at_most: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
+class Requires(BaseModel):
+    """Settings and secrets without which a run is skipped."""
+
+    model_config = ConfigDict(extra="forbid")
+    settings: list[str] = []
+    secrets: list[str] = []
+
+
+class Backlog(BaseModel):
+    """A query that gives two columns, how many wait and since when the oldest does, and its bounds."""
+
+    model_config = ConfigDict(extra="forbid")
+    query: Sentence
+    normal: Annotated[int, Field(ge=0)]
+    alarm: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.alarm < self.normal:
+            raise ValueError("the alarm lies below what is normal")
+        return self
 
 
 class Job(BaseModel):
-    """A scheduled job: what it calls, when in local time, for how long at most."""
+    """A scheduled job: what it calls, when in local time, for how long at most, and what if not."""
 
     model_config = ConfigDict(extra="forbid")
     about: Sentence
     schedule: str
     zone: str | None = None
     function: Name
-    time_limit: Annotated[str, StringConstraints(pattern=DURATION.pattern)]
+    time_limit: Duration
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    retry_on: list[str] = ["deadlock", "lock_timeout", "serialization", "connection"]
+    backoff_cap: Duration = "5min"
+    catch_up: CatchUp = CatchUp(slots="latest")
+    requires: Requires = Requires()
+    triggered_by: list[Literal["service_role", "administrator", "signature"]] = []
+    batch_limit: Annotated[int, Field(ge=1)] | None = None
+    backlog: Backlog | None = None
     enabled: bool = True
+
+    @field_validator("catch_up", mode="before")
+    @classmethod
+    def _in_a_word(cls, catch_up: Any) -> Any:
+        return {"slots": catch_up} if isinstance(catch_up, str) else catch_up
+
+    @field_validator("retry_on")
+    @classmethod
+    def _errors_known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in PASSING and not SQLSTATE.match(name):
+                known = ", ".join(PASSING)
+                raise ValueError(
+                    f"{name} is neither an SQLSTATE, nor a class of two characters, nor one of {known}"
+                )
+        return names
 
     @field_validator("schedule")
     @classmethod
@@ -71,8 +144,6 @@ class Schedules:
 
     def _row(self, app: str, name: str, job: Job) -> dict[str, Any]:
         zone = job.zone or self._zone
-        match = DURATION.match(job.time_limit)
-        assert match is not None
         return {
             "name": name,
             "description": job.about,
@@ -81,7 +152,26 @@ class Schedules:
             **asdict(parse(job.schedule)),
             "gmt_schedule": gmt_schedule(job.schedule, zone),
             "routine": f"{app}.{job.function}",
-            "time_limit": f"{match[1]} {UNITS[match[2]]}",
+            "time_limit": _interval(job.time_limit),
             "attempts": job.attempts,
+            "retry_on": [PASSING.get(name, name) for name in job.retry_on],
+            "backoff_cap": _interval(job.backoff_cap),
+            "catch_up": job.catch_up.slots,
+            "catch_up_age": _interval(job.catch_up.within),
+            "catch_up_count": job.catch_up.at_most,
+            "required_settings": job.requires.settings,
+            "required_secrets": job.requires.secrets,
+            "triggered_by": job.triggered_by,
+            "batch_limit": job.batch_limit,
+            "backlog_query": job.backlog and job.backlog.query,
+            "backlog_normal": job.backlog and job.backlog.normal,
+            "backlog_alarm": job.backlog and job.backlog.alarm,
             "enabled": job.enabled,
         }
+
+
+def _interval(text: str) -> str:
+    """A duration as Postgres reads it."""
+    match = DURATION.match(text)
+    assert match is not None
+    return f"{match[1]} {UNITS[match[2]]}"
