@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,18 @@ def declare(connection: psycopg.Connection[Any], *jobs: Declared, app: str = "sh
         connection.execute("select jobs.declare(%s, %s)", [app, json.dumps(jobs)])
 
 
-def open_shop(db: Database) -> None:
-    """Add the tests' business functions and one job for each."""
+def stock(db: Database) -> None:
+    """Add the tests' business functions, and take the apps' own jobs away."""
     with db.owner.transaction():
         db.owner.execute("set local role dotbase_owner")
         db.owner.execute(SHOP.encode())
+    for row in db.rows("select distinct app from jobs.jobs"):
+        declare(db.owner, app=row["app"])
+
+
+def open_shop(db: Database) -> None:
+    """Add the tests' business functions and one job for each."""
+    stock(db)
     names = ["work", "fail", "fail_the_first_time", "assert_wrongly", "work_slowly", "who"]
     declare(db.owner, *[job(name, routine=f"shop.{name}") for name in names])
 
@@ -70,3 +78,32 @@ def attempts(db: Database, name: str) -> list[dict[str, Any]]:
         "order by a.run_id, a.attempt_no",
         name,
     )
+
+
+def catch_up(db: Database) -> None:
+    """One pass through the queue, as pg_cron's role."""
+    with db.as_cron() as session:
+        session.execute("call jobs.catch_up(0)")
+
+
+def watch(db: Database) -> None:
+    """One look of the watcher, as pg_cron's role."""
+    with db.as_cron() as session:
+        session.execute("call jobs.watch(0)")
+
+
+def runs(db: Database, name: str) -> list[dict[str, Any]]:
+    """All runs of a job by slot."""
+    return db.rows("select * from jobs.runs where job_name = %s order by slot_at", name)
+
+
+def missed(db: Database, name: str) -> list[tuple[datetime, datetime, int, str, str]]:
+    """What is kept of slots that did not run: first, last, how many, cause, reason."""
+    rows = db.rows("select * from jobs.missed_slots where job_name = %s order by first_slot_at", name)
+    return [(r["first_slot_at"], r["last_slot_at"], r["slots"], r["cause"], r["reason"]) for r in rows]
+
+
+def events(db: Database, name: str) -> list[str]:
+    """The kinds of a job's events, in order."""
+    rows = db.rows("select kind from jobs.events where job_name = %s order by event_id", name)
+    return [row["kind"] for row in rows]

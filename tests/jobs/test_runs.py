@@ -86,13 +86,11 @@ def test_a_failed_assertion_is_kept_too(shop: Database) -> None:
 
 
 def test_a_job_whose_function_is_gone_fails_as_any_other(shop: Database) -> None:
-    declare(shop.owner, job("lost", routine="shop.no_such_function"))
+    declare(shop.owner, job("lost", routine="shop.no_such_function"), app="lost")
+    shop.clock(NINE + HOUR)
     run = shop.run_job("lost")
     assert run is not None
     assert (run["status"], run["sqlstate"]) == ("failed", "42883")
-
-
-
 
 
 def test_thirty_sessions_that_race_leave_one_effect(shop: Database) -> None:
@@ -132,29 +130,17 @@ def test_a_job_never_overlaps_itself_and_does_not_hold_up_others(shop: Database)
     assert effects(shop) == 2
 
 
-def test_a_crash_leaves_no_effect_and_a_rerun_makes_it(shop: Database) -> None:
-    with shop.as_cron() as session, ThreadPoolExecutor(1) as pool:
-        running = start_slowly(shop, pool, session)
-        assert [a["status"] for a in attempts(shop, "work_slowly")] == ["running"]
-        shop.owner.execute("select pg_terminate_backend(%s, 10000)", [session.info.backend_pid])
-        with pytest.raises(psycopg.OperationalError):
-            running.result(timeout=10)
-    assert effects(shop) == 0
-    shop.owner.execute("insert into shop.slowness values ('0')")
-    shop.run_job("work_slowly")
-    kept = attempts(shop, "work_slowly")
-    assert [(a["attempt_no"], a["status"]) for a in kept] == [(1, "crashed"), (2, "succeeded")]
-    assert all(a["finished_at"] for a in kept)
-    assert effects(shop) == 1
-
-
-def test_a_cancelled_attempt_is_a_failed_one(shop: Database) -> None:
+def test_what_a_person_cancels_before_its_limit_has_failed(shop: Database) -> None:
     with shop.as_cron() as session, ThreadPoolExecutor(1) as pool:
         running = start_slowly(shop, pool, session)
         shop.owner.execute("select pg_cancel_backend(%s)", [session.info.backend_pid])
         running.result(timeout=10)
     [attempt] = attempts(shop, "work_slowly")
-    assert (attempt["status"], attempt["run_status"], attempt["sqlstate"]) == ("failed", "failed", "57014")
+    assert (attempt["status"], attempt["run_status"], attempt["sqlstate"]) == (
+        "cancelled",
+        "failed",
+        "57014",
+    )
     assert effects(shop) == 0
 
 
