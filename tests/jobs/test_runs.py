@@ -22,10 +22,14 @@ RUNS = "select count(*) from jobs.runs"
 # What reaches each error of the jobs. A new error needs a new line.
 CASES: dict[str, Callable[[Database], object]] = {
     "job_not_found": lambda db: db.run_job("no_such_job"),
+    "slot_invalid": lambda db: db.owner.execute("select jobs.trigger_job('work', 'tomorrow')"),
+    "run_not_to_be_repeated": lambda db: db.owner.execute("select jobs.run_again(0)"),
 }
+# Answered, not raised, so that their trace is kept: test_triggers.py has them.
+ANSWERED = {"cron_signature_invalid"}
 
 
-@pytest.mark.parametrize("name", catalogue("jobs"))
+@pytest.mark.parametrize("name", sorted(set(catalogue("jobs")) - ANSWERED))
 def test_every_error_of_the_jobs_is_reached_through_what_raises_it(name: str, shop: Database) -> None:
     with refused(name):
         CASES[name](shop)
