@@ -19,6 +19,7 @@ COMMANDS = {
     "migrate": "migrate",
     "rollback": "rollback",
     "status": "status",
+    "jobs": "jobs",
     "lint": "lint",
     "new": "new",
 }
