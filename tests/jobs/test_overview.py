@@ -1,4 +1,4 @@
-"""The overview: its numbers are those of the runs, and document 003's end of an incident is one query over it."""
+"""The overview: its numbers are those of the runs, and the end of an incident is one query over it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,9 @@ def test_what_is_older_than_a_hundred_runs_no_longer_counts(shop: Database) -> N
     assert (row["p50"], row["p95"], row["successes_in_a_row"]) == (SECOND, SECOND, 100)
 
 
-def test_waiting_between_attempts_is_no_work_and_a_moment_named_by_a_person_is_not_late(shop: Database) -> None:
+def test_waiting_between_attempts_is_no_work_and_a_moment_named_by_a_person_is_not_late(
+    shop: Database,
+) -> None:
     ran(shop, -3, seconds=2, late=7200, trigger="owner")
     ran(shop, 0, seconds=2)
     shop.owner.execute("update jobs.runs set finished_at = finished_at + interval '1 hour'")
@@ -170,7 +172,8 @@ def test_a_backlog_query_that_fails_hides_no_other_job(shop: Database) -> None:
 
 def test_missed_slots_count_until_somebody_runs_them(shop: Database) -> None:
     shop.owner.execute(
-        "insert into jobs.missed_slots (job_name, first_slot_at, last_slot_at, slots, cause, reason, noted_at)"
+        "insert into jobs.missed_slots"
+        " (job_name, first_slot_at, last_slot_at, slots, cause, reason, noted_at)"
         " values ('work', %s, %s, 3, 'down', 'too_old', now()), ('work', %s, %s, 2, 'off', 'off', now())",
         [NINE - timedelta(hours=5), NINE - timedelta(hours=3), NINE - timedelta(hours=8), NINE],
     )

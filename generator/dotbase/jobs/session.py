@@ -23,7 +23,8 @@ select
     pg_has_role(n.nspowner, 'MEMBER') as may,
     pg_has_role(n.nspowner, 'USAGE') as inherits
 from pg_catalog.pg_namespace as n
-where n.nspname = 'jobs' and pg_catalog.to_regclass('jobs.heartbeats') is not null
+inner join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = 'heartbeats'
+where n.nspname = 'jobs'
 """
 
 
