@@ -15,7 +15,7 @@ from tests.jobs.shop import declare, job, stock
 
 NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
 SECOND = timedelta(seconds=1)
-BACKLOG = {
+BACKLOG: dict[str, Any] = {
     "backlog_query": "select count(*), min(made_at) from shop.effects",
     "backlog_normal": 1,
     "backlog_alarm": 3,
