@@ -21,6 +21,7 @@ COMMANDS = {
     "rollback": "rollback",
     "status": "status",
     "drift": "drift",
+    "jobs": "jobs",
     "lint": "lint",
     "access": "access",
     "advise": "advise",

@@ -70,3 +70,8 @@ def anchors(path: Path) -> set[str]:
     """The anchors that code hosts make of a page's headings."""
     headings = HEADING.findall(FENCE.sub("", path.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def blocks(page: str, language: str) -> list[str]:
+    """The texts of a page's fenced blocks of this language."""
+    return [block[2] for block in FENCE.finditer(pages()[page]) if block[1] == language]

@@ -89,6 +89,8 @@ def _known(words: list[str]) -> bool:
     command: click.Command = group
     context = click.Context(group)
     for word in words:
+        if command.context_settings.get("ignore_unknown_options"):
+            return True  # psql's own
         if word.startswith("-"):
             known = {name for c in (command, group) for p in c.params for name in p.opts}
             if word.partition("=")[0] not in known | {"--help", "-h"}:

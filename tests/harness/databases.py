@@ -35,7 +35,7 @@ from jobs.runs as r
 left join lateral (
     select * from jobs.attempts as a where a.run_id = r.run_id order by a.attempt_no desc limit 1
 ) as a on true
-where r.job_name = %s and r.slot_at = coalesce(%s, r.slot_at)
+where r.job_name = %s
 order by r.slot_at desc
 limit 1
 """
@@ -75,11 +75,11 @@ class Database(Postgrest):
             at = at.replace(tzinfo=ZONE)
         self.owner.execute("update test_clock.moved_clock set moved_to = %s", [at])
 
-    def run_job(self, name: str, slot: datetime | None = None) -> dict[str, Any] | None:
+    def run_job(self, name: str) -> dict[str, Any] | None:
         """`call jobs.run(…)` as pg_cron does; the job's newest run with its last attempt, if any."""
         with self.as_cron() as connection:
-            connection.execute("call jobs.run(%s, %s)", [name, slot])
-        return self.owner.execute(NEWEST_RUN, [name, slot]).fetchone()
+            connection.execute("call jobs.run(%s)", [name])
+        return self.owner.execute(NEWEST_RUN, [name]).fetchone()
 
     def as_cron(self) -> psycopg.Connection[Any]:
         """A new session of the role that pg_cron logs in as."""

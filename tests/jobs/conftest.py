@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.harness.databases import Database
-from tests.jobs.shop import open_shop
+from tests.jobs.shop import open_shop, stock
 
 FIRST = "test_a_declared_job_is_armed_on_pg_cron"
 LAST = "test_the_launcher_has_fired_the_armed_job"
@@ -21,4 +21,13 @@ def shop(db: Database) -> Database:
     """A database with jobs of the tests' own, at Monday, 6 January 2025, 09:30 in Seoul."""
     open_shop(db)
     db.clock("2025-01-06 09:30")
+    return db
+
+
+@pytest.fixture
+def quiet(db: Database) -> Database:
+    """The tests' business functions without any job, live, at the same moment."""
+    stock(db)
+    db.clock("2025-01-06 09:30")
+    db.owner.execute("select jobs.set_live(true)")
     return db

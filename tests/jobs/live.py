@@ -21,6 +21,7 @@ from dotbase.project import Project
 from dotbase.render import render_steps
 from dotbase.steps import Step
 from tests.harness import coverage, supabase, templates
+from tests.harness import server as servers
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT, Server, one_process
 from tests.harness.target import OWNER, SUPABASE, SUPERUSER, TARGET, variables
@@ -36,8 +37,13 @@ where not starts_with(nspname, 'pg_') and nspname not in ('information_schema', 
 
 @contextmanager
 def live_database(server: Server, clones: Clones) -> Iterator[Database]:
-    """pg_cron's database, for one test at a time in all workers."""
+    """pg_cron's database, for one test at a time in all workers.
+
+    In a cluster of its own: while pg_cron's launcher waits for a task, it does not take part in what
+    Postgres asks of every process, and each `drop database` of the other tests would wait for it.
+    """
     with one_process("pg-cron"):
+        server = servers.start("live")
         with server.connect("postgres") as connection:
             row = connection.execute("select current_setting('cron.database_name', true)").fetchone()
         if row is None or not row[0]:

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from dotbase.declarations.cron import parse
+from dotbase.declarations.schedule import parse
 from tests.harness.databases import Database
 from tests.harness.target import OWNER
 
 SHOP = (Path(__file__).parent / "shop.sql").read_text()
 Declared = dict[str, Any]
-
-
-def fields(schedule: str) -> dict[str, list[int] | None]:
-    """The parsed fields of a schedule, as the generator declares them."""
-    minutes, hours, days_of_month, months, days_of_week = parse(schedule)
-    return {
-        "minutes": minutes or list(range(60)),
-        "hours": hours or list(range(24)),
-        "days_of_month": days_of_month,
-        "months": months,
-        "days_of_week": days_of_week,
-    }
 
 
 def job(name: str, schedule: str = "0 * * * *", routine: str = "shop.work", **changes: Any) -> Declared:
@@ -35,11 +25,19 @@ def job(name: str, schedule: str = "0 * * * *", routine: str = "shop.work", **ch
         "description": "For tests.",
         "schedule": schedule,
         "zone": "Asia/Seoul",
-        **fields(schedule),
+        **asdict(parse(schedule)),
         "gmt_schedule": "* * * * *",
         "routine": routine,
         "time_limit": "60 seconds",
         "attempts": 3,
+        "retry_on": ["40P01", "55P03", "40001", "08"],
+        "backoff_cap": "5 minutes",
+        "catch_up": "latest",
+        "catch_up_age": "1 day",
+        "catch_up_count": 100,
+        "required_settings": [],
+        "required_secrets": [],
+        "triggered_by": [],
         "enabled": True,
         **changes,
     }
@@ -52,11 +50,18 @@ def declare(connection: psycopg.Connection[Any], *jobs: Declared, app: str = "sh
         connection.execute("select jobs.declare(%s, %s)", [app, json.dumps(jobs)])
 
 
-def open_shop(db: Database) -> None:
-    """Add the tests' business functions and one job for each."""
+def stock(db: Database) -> None:
+    """Add the tests' business functions, and take the apps' own jobs away."""
     with db.owner.transaction():
         db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute(SHOP.encode())
+    for row in db.rows("select distinct app from jobs.jobs"):
+        declare(db.owner, app=row["app"])
+
+
+def open_shop(db: Database) -> None:
+    """Add the tests' business functions and one job for each."""
+    stock(db)
     names = ["work", "fail", "fail_the_first_time", "assert_wrongly", "work_slowly", "who"]
     declare(db.owner, *[job(name, routine=f"shop.{name}") for name in names])
 
@@ -74,3 +79,32 @@ def attempts(db: Database, name: str) -> list[dict[str, Any]]:
         "order by a.run_id, a.attempt_no",
         name,
     )
+
+
+def catch_up(db: Database) -> None:
+    """One pass through the queue, as pg_cron's role."""
+    with db.as_cron() as session:
+        session.execute("call jobs.catch_up(0)")
+
+
+def watch(db: Database) -> None:
+    """One look of the watcher, as pg_cron's role."""
+    with db.as_cron() as session:
+        session.execute("call jobs.watch(0)")
+
+
+def runs(db: Database, name: str) -> list[dict[str, Any]]:
+    """All runs of a job by slot."""
+    return db.rows("select * from jobs.runs where job_name = %s order by slot_at", name)
+
+
+def missed(db: Database, name: str) -> list[tuple[datetime, datetime, int, str, str]]:
+    """What is kept of slots that did not run: first, last, how many, cause, reason."""
+    rows = db.rows("select * from jobs.missed_slots where job_name = %s order by first_slot_at", name)
+    return [(r["first_slot_at"], r["last_slot_at"], r["slots"], r["cause"], r["reason"]) for r in rows]
+
+
+def events(db: Database, name: str) -> list[str]:
+    """The kinds of a job's events, in order."""
+    rows = db.rows("select kind from jobs.events where job_name = %s order by event_id", name)
+    return [row["kind"] for row in rows]

@@ -105,4 +105,105 @@ begin
 end;
 $$;
 
+create table shop.pile (item_id bigint generated always as identity primary key, done_by_slot timestamptz);
+
+create function shop.work_off(slot timestamptz, batch_limit integer)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_done integer;
+begin
+    update shop.pile as p
+    set done_by_slot = slot
+    where p.item_id in (
+        select i.item_id
+        from shop.pile as i
+        where i.done_by_slot is null
+        order by i.item_id
+        limit batch_limit
+    );
+    get diagnostics v_done = row_count;
+    return pg_catalog.jsonb_build_object(
+        'processed', v_done,
+        'more', exists (select from shop.pile as i where i.done_by_slot is null)
+    );
+end;
+$$;
+
+create table shop.faults (
+    fault_id bigint generated always as identity primary key,
+    sqlstate text not null,
+    times integer not null
+);
+
+-- Fails with what stands in faults, as often as it stands there. What failed rolled its own count back:
+-- attempts are counted instead.
+create function shop.stumble()
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_fault shop.faults;
+begin
+    select f.* into v_fault
+    from shop.faults as f
+    where f.times >= (select count(*) from jobs.attempts as a where a.status <> 'succeeded')
+    limit 1;
+    if found then
+        raise exception 'stumbled' using errcode = v_fault.sqlstate;
+    end if;
+    insert into shop.effects (caused_by) values ('stumble');
+    return '{"processed": 1}';
+end;
+$$;
+
+create function shop.wait_for_a_lock()
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    lock table shop.slowness in access exclusive mode;
+    return '{}';
+end;
+$$;
+
+create function shop.compute()
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    return pg_catalog.jsonb_build_object('processed', (
+        select count(*)
+        from pg_catalog.generate_series(1, 1000000) as a
+        cross join pg_catalog.generate_series(1, 1000000) as b
+    ));
+end;
+$$;
+
+create function shop.ignore_being_cancelled()
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    loop
+        begin
+            perform pg_catalog.pg_sleep(60);
+        exception
+            when query_canceled then null;
+        end;
+    end loop;
+end;
+$$;
+
 select core.close_routines('shop');

@@ -10,22 +10,12 @@ from cronsim import CronSim, CronSimError
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from dotbase.declarations.cron import gmt_schedule
+from dotbase.declarations.schedule import gmt_schedule
 from tests.harness.databases import Database
 from tests.harness.refusals import rolled_back
-from tests.jobs.schedules import SCHEDULES
+from tests.jobs.schedules import SCHEDULES, ZONES
 from tests.jobs.shop import declare, job
 
-ZONES = [
-    "Asia/Seoul",
-    "UTC",
-    "America/New_York",
-    "Europe/London",
-    "Australia/Lord_Howe",
-    "Asia/Kathmandu",
-    "Pacific/Chatham",
-    "America/St_Johns",
-]
 # Days around which the zones above change their offsets, and ordinary ones.
 DAYS = st.sampled_from(
     [datetime(2025, m, d) for m, d in [(3, 8), (3, 29), (4, 5), (9, 27), (10, 4), (10, 25), (11, 1)]]

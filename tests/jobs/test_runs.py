@@ -23,11 +23,14 @@ RUNS = "select count(*) from jobs.runs"
 # What reaches each error of the jobs. A new error needs a new line.
 CASES: dict[str, Callable[[Database], object]] = {
     "job_not_found": lambda db: db.run_job("no_such_job"),
-    "slot_invalid": lambda db: db.run_job("work", NINE + HOUR),
+    "slot_invalid": lambda db: db.owner.execute("select jobs.trigger_job('work', 'tomorrow')"),
+    "run_not_to_be_repeated": lambda db: db.owner.execute("select jobs.run_again(0)"),
 }
+# Answered, not raised, so that their trace is kept: test_triggers.py has them.
+ANSWERED = {"cron_signature_invalid"}
 
 
-@pytest.mark.parametrize("name", catalogue("jobs"))
+@pytest.mark.parametrize("name", sorted(set(catalogue("jobs")) - ANSWERED))
 def test_every_error_of_the_jobs_is_reached_through_what_raises_it(name: str, shop: Database) -> None:
     with refused(name):
         CASES[name](shop)
@@ -88,66 +91,17 @@ def test_a_failed_assertion_is_kept_too(shop: Database) -> None:
 
 
 def test_a_job_whose_function_is_gone_fails_as_any_other(shop: Database) -> None:
-    declare(shop.owner, job("lost", routine="shop.no_such_function"))
+    declare(shop.owner, job("lost", routine="shop.no_such_function"), app="lost")
+    shop.clock(NINE + HOUR)
     run = shop.run_job("lost")
     assert run is not None
     assert (run["status"], run["sqlstate"]) == ("failed", "42883")
 
 
-def test_a_failed_slot_is_not_tried_again_until_a_person_names_it(shop: Database) -> None:
-    shop.run_job("fail_the_first_time")
-    shop.run_job("fail_the_first_time")
-    assert [a["status"] for a in attempts(shop, "fail_the_first_time")] == ["failed"]
-    run = shop.run_job("fail_the_first_time", NINE)
-    assert run is not None
-    assert (run["status"], run["attempt_no"], run["result"]) == ("succeeded", 2, {"processed": 2})
-    assert [a["status"] for a in attempts(shop, "fail_the_first_time")] == ["failed", "succeeded"]
-    assert effects(shop) == 1
-
-
-def test_a_person_may_make_up_for_a_missed_slot_once(shop: Database) -> None:
-    for _ in range(2):
-        run = shop.run_job("work", NINE - 3 * HOUR)
-        assert run is not None
-        assert (run["slot_at"], run["trigger"]) == (NINE - 3 * HOUR, "person")
-    assert effects(shop) == 1
-
-
-def test_a_person_cannot_repeat_what_took_effect(shop: Database) -> None:
-    shop.run_job("work")
-    shop.run_job("work", NINE)
-    assert effects(shop) == 1
-    assert len(attempts(shop, "work")) == 1
-
-
-@pytest.mark.parametrize(
-    "slot",
-    [
-        NINE + HOUR,
-        NINE + timedelta(days=3650),
-        NINE - timedelta(seconds=1),
-        NINE + timedelta(microseconds=1),
-        NINE - timedelta(microseconds=1),
-        NINE - timedelta(minutes=30),
-    ],
-)
-def test_a_slot_that_a_person_names_is_a_past_moment_of_the_schedule(slot: datetime, shop: Database) -> None:
-    with refused("slot_invalid"):
-        shop.run_job("work", slot)
-    assert shop.value(RUNS) == 0
-
-
-def test_the_moment_of_the_slot_itself_is_not_in_the_future(shop: Database) -> None:
-    shop.clock(NINE + HOUR)
-    run = shop.run_job("work", NINE + HOUR)
-    assert run is not None
-    assert run["status"] == "succeeded"
-
-
 def test_thirty_sessions_that_race_leave_one_effect(shop: Database) -> None:
     def act(number: int) -> None:
         with shop.as_cron() as session:
-            session.execute("call jobs.run('work', %s)", [None if number % 2 else NINE])
+            session.execute("call jobs.run('work')")
 
     with ThreadPoolExecutor(30) as pool:
         list(pool.map(act, range(30)))
@@ -181,36 +135,24 @@ def test_a_job_never_overlaps_itself_and_does_not_hold_up_others(shop: Database)
     assert effects(shop) == 2
 
 
-def test_a_crash_leaves_no_effect_and_a_rerun_makes_it(shop: Database) -> None:
-    with shop.as_cron() as session, ThreadPoolExecutor(1) as pool:
-        running = start_slowly(shop, pool, session)
-        assert [a["status"] for a in attempts(shop, "work_slowly")] == ["running"]
-        shop.owner.execute("select pg_terminate_backend(%s, 10000)", [session.info.backend_pid])
-        with pytest.raises(psycopg.OperationalError):
-            running.result(timeout=10)
-    assert effects(shop) == 0
-    shop.owner.execute("insert into shop.slowness values ('0')")
-    shop.run_job("work_slowly")
-    kept = attempts(shop, "work_slowly")
-    assert [(a["attempt_no"], a["status"]) for a in kept] == [(1, "crashed"), (2, "succeeded")]
-    assert all(a["finished_at"] for a in kept)
-    assert effects(shop) == 1
-
-
-def test_a_cancelled_attempt_is_a_failed_one(shop: Database) -> None:
+def test_what_a_person_cancels_before_its_limit_has_failed(shop: Database) -> None:
     with shop.as_cron() as session, ThreadPoolExecutor(1) as pool:
         running = start_slowly(shop, pool, session)
         shop.owner.execute("select pg_cancel_backend(%s)", [session.info.backend_pid])
         running.result(timeout=10)
     [attempt] = attempts(shop, "work_slowly")
-    assert (attempt["status"], attempt["run_status"], attempt["sqlstate"]) == ("failed", "failed", "57014")
+    assert (attempt["status"], attempt["run_status"], attempt["sqlstate"]) == (
+        "cancelled",
+        "failed",
+        "57014",
+    )
     assert effects(shop) == 0
 
 
 def test_a_refused_call_gives_the_jobs_lock_back(shop: Database) -> None:
     with shop.as_cron() as session:
-        with refused("slot_invalid"):
-            session.execute("call jobs.run('work', %s)", [NINE + HOUR])
+        with refused("job_not_found"):
+            session.execute("call jobs.run('no_such_job')")
         assert shop.run_job("work")
         session.execute("call jobs.run('work')")
         assert effects(shop) == 1
@@ -232,7 +174,7 @@ def test_a_run_that_took_effect_cannot_be_attempted_past_its_claim(shop: Databas
     run = shop.run_job("work")
     assert run is not None
     with shop.as_cron() as session, refused("55000"):
-        session.execute("select jobs.attempt(%s)", [run["run_id"]])
+        session.execute("select jobs.work(%s)", [run["run_id"]])
     assert effects(shop) == 1
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
+from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim, CronSimError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from dotbase.declarations.schedule import parse
 from tests.harness.databases import ZONE, Database
+from tests.harness.figures import count
 from tests.harness.refusals import refused, rolled_back
-from tests.jobs.schedules import SCHEDULES
+from tests.jobs.schedules import MOMENTS, SCHEDULES, ZONES
 from tests.jobs.shop import declare, job
 
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(lambda at: at.replace(tzinfo=ZONE))
+HALF_HOURS = {"Australia/Lord_Howe"}
 SPANS = st.one_of(
     st.timedeltas(timedelta(0), timedelta(days=2)), st.timedeltas(timedelta(0), timedelta(days=40))
 )
@@ -25,35 +28,68 @@ def declare_in(db: Database, schedule: str, zone: str = "Asia/Seoul") -> None:
     declare(db.owner, job("sampled", schedule, zone=zone))
 
 
-@settings(max_examples=150, deadline=None)
-@given(schedule=SCHEDULES, after=MOMENTS, span=SPANS)
-def test_the_slots_of_any_schedule_in_seoul_are_cronsims(
-    schedule: str, after: datetime, span: timedelta, module_db: Database
-) -> None:
-    until = after + span
-    try:
-        following = CronSim(schedule, after)
-    except CronSimError:
-        assume(False)
-    expected = list(takewhile(lambda at: at <= until, following))
-    with rolled_back(module_db.owner):
-        declare_in(module_db, schedule)
-        rows = module_db.rows("select jobs.slots_between('sampled', %s, %s) as slot_at", after, until)
-    assert [row["slot_at"] for row in rows] == expected
+def by_cronsim(schedule: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
+    """The slots after one moment, up to another.
+
+    It begins two days earlier, since cronsim takes a beginning that the clock shows twice as the
+    first of the two, and so names slots that lie before a beginning in the second.
+    """
+    if zone in HALF_HOURS and parse(schedule).elapsed:
+        return by_the_minute(schedule, zone, after, until)
+    begun = CronSim(schedule, (after - timedelta(days=2)).astimezone(ZoneInfo(zone)))
+    found = {at.astimezone(UTC) for at in takewhile(lambda at: at.astimezone(UTC) <= until, begun)}
+    return sorted(at for at in found if after < at <= until)
 
 
-@settings(max_examples=60, deadline=None)
-@given(schedule=SCHEDULES, until=MOMENTS)
-def test_the_latest_slot_of_any_schedule_in_seoul_is_cronsims(
-    schedule: str, until: datetime, module_db: Database
+def by_the_minute(schedule: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
+    """The minutes whose local time cronsim names, for a zone whose clock changes by half an hour.
+
+    There cronsim itself goes on in whole hours of elapsed time, and misses the first half of one.
+    """
+    minute = timedelta(minutes=1)
+    found, at = [], after.replace(second=0, microsecond=0) + minute
+    while at <= until:
+        local = at.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        if next(CronSim(schedule, local - minute)) == local:
+            found.append(at)
+        at += minute
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(schedule=SCHEDULES, zone=st.sampled_from(ZONES), moment=MOMENTS, span=SPANS)
+def test_the_slots_of_any_schedule_in_any_zone_are_cronsims(
+    schedule: str, zone: str, moment: datetime, span: timedelta, module_db: Database
 ) -> None:
+    after = moment.replace(tzinfo=UTC)
+    if zone in HALF_HOURS:
+        span = min(span, timedelta(days=2))
     try:
-        expected = next(CronSim(schedule, until + timedelta(microseconds=1), reverse=True))
+        expected = by_cronsim(schedule, zone, after, after + span)
     except CronSimError:
         assume(False)
     with rolled_back(module_db.owner):
-        declare_in(module_db, schedule)
-        assert module_db.value("select jobs.latest_slot('sampled', %s)", until) == expected
+        declare_in(module_db, schedule, zone)
+        rows = module_db.rows("select jobs.slots_between('sampled', %s, %s) as slot_at", after, after + span)
+    count("slots compared with cronsim's", len(expected))
+    assert [row["slot_at"].astimezone(UTC) for row in rows] == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(schedule=SCHEDULES, zone=st.sampled_from(ZONES), moment=MOMENTS)
+def test_the_latest_slot_is_the_last_of_those_before(
+    schedule: str, zone: str, moment: datetime, module_db: Database
+) -> None:
+    until = moment.replace(tzinfo=UTC)
+    try:
+        days = 2 if zone in HALF_HOURS else 70
+        expected = by_cronsim(schedule, zone, until - timedelta(days=days), until)[-1:]
+    except CronSimError:
+        assume(False)
+    assume(expected)
+    with rolled_back(module_db.owner):
+        declare_in(module_db, schedule, zone)
+        assert module_db.value("select jobs.latest_slot('sampled', %s)", until) == expected[0]
 
 
 @pytest.mark.parametrize(
@@ -109,3 +145,65 @@ def test_slots_of_no_job_are_refused(module_db: Database) -> None:
     ):
         with refused("job_not_found"), rolled_back(module_db.owner):
             module_db.owner.execute(query.encode())
+
+
+def test_the_next_slots_are_those_that_follow_in_order(db: Database) -> None:
+    declare_in(db, "30 12 * * sun")
+    db.clock("2025-01-04 20:00")
+    rows = db.rows("select jobs.next_slots('sampled', 3) as slot_at")
+    days = [row["slot_at"].astimezone(ZONE).isoformat() for row in rows]
+    assert days == ["2025-01-05T12:30:00+09:00", "2025-01-12T12:30:00+09:00", "2025-01-19T12:30:00+09:00"]
+
+
+def test_a_slot_that_comes_once_in_many_years_is_found(db: Database) -> None:
+    """29 February on a Sunday or Thursday, as both day fields must match when one begins with a star."""
+    declare_in(db, "0 9 29 2 */4")
+    db.clock("2025-01-06 09:00")
+    rows = db.rows("select jobs.next_slots('sampled', 2) as slot_at")
+    assert [row["slot_at"].astimezone(ZONE).date().isoformat() for row in rows] == [
+        "2032-02-29",
+        "2052-02-29",
+    ]
+
+
+@pytest.mark.parametrize("n", [0, -5, None])
+def test_no_slots_are_asked_for_or_one(n: int | None, module_db: Database) -> None:
+    with rolled_back(module_db.owner):
+        declare_in(module_db, "0 9 * * *")
+        rows = module_db.rows("select jobs.next_slots('sampled', %s) as slot_at", n)
+    assert len(rows) == (1 if n is None else 0)
+
+
+def test_next_slots_stop_at_a_thousand(module_db: Database) -> None:
+    with rolled_back(module_db.owner):
+        declare_in(module_db, "* * * * *")
+        assert module_db.value("select count(*) from jobs.next_slots('sampled', 2147483647)") == 1000
+
+
+@pytest.mark.parametrize(
+    ("schedule", "local", "slots"),
+    [
+        # 9 March 2025, New York: 02:00 becomes 03:00; 2 November: 02:00 becomes 01:00.
+        ("30 2 * * *", "2025-03-09", ["03:00-04:00"]),
+        ("0,15,30,45 2 * * *", "2025-03-09", ["03:00-04:00"]),
+        ("30 1 * * *", "2025-11-02", ["01:30-04:00"]),
+        ("*/30 1 * * *", "2025-11-02", ["01:00-04:00", "01:30-04:00", "01:00-05:00", "01:30-05:00"]),
+        ("0 */12 * * *", "2025-11-02", ["00:00-04:00", "12:00-05:00"]),
+        ("*/30 2 * * *", "2025-03-09", []),
+    ],
+)
+def test_a_fixed_time_runs_once_when_the_clock_changes_and_a_star_follows_elapsed_time(
+    schedule: str, local: str, slots: list[str], module_db: Database
+) -> None:
+    zone = ZoneInfo("America/New_York")
+    midnight = datetime.fromisoformat(local).replace(tzinfo=zone)
+    end = (midnight + timedelta(days=1)).astimezone(UTC)
+    with rolled_back(module_db.owner):
+        declare_in(module_db, schedule, "America/New_York")
+        rows = module_db.rows(
+            "select jobs.slots_between('sampled', %s, %s) as slot_at",
+            midnight.astimezone(UTC) - timedelta(seconds=1),
+            end - timedelta(seconds=1),
+        )
+    found = [row["slot_at"].astimezone(zone).isoformat(timespec="minutes")[11:] for row in rows]
+    assert found == slots

@@ -1,52 +1,113 @@
-"""cron/<app>.yaml: schedules in local time, and the GMT line that pg_cron gets for each."""
+"""cron/<app>.yaml: the jobs of an app, in local time, rendered for the registry in the database."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
-from itertools import product
-from typing import Annotated, Any
+from dataclasses import asdict
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim, CronSimError
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from dotbase.declarations import call
 from dotbase.declarations.catalogue import Name, Sentence
+from dotbase.declarations.schedule import gmt_schedule, parse
 from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, validate
 
-FIRST_YEAR, LAST_YEAR = 2020, 2037  # offsets that a zone has in these years are covered
-BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
-DAYS = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"]
-DURATION = re.compile(r"^(\d+)\s*(s|min|h)$")
-UNITS = {"s": "seconds", "min": "minutes", "h": "hours"}
+DURATION = re.compile(r"^(\d+)\s*(s|min|h|d)$")
+UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
+Duration = Annotated[str, StringConstraints(pattern=DURATION.pattern)]
+# Errors that can pass by themselves, by the name that a declaration uses; `08` is a class.
+PASSING = {
+    "deadlock": "40P01",
+    "lock_timeout": "55P03",
+    "serialization": "40001",
+    "connection": "08",
+    "timeout": "timeout",
+}
+SQLSTATE = re.compile(r"^([0-9A-Z]{2}|[0-9A-Z]{5})$")
+
+
+class CatchUp(BaseModel):
+    """What to do about slots that nobody ran: which of them, how old at most, how many at most."""
+
+    model_config = ConfigDict(extra="forbid")
+    slots: Literal["skip", "latest", "all"]
+    within: Duration = "1d"
+    at_most: Annotated[int, Field(ge=1, le=10_000)] = 100
+
+
+class Requires(BaseModel):
+    """Settings and secrets without which a run is skipped."""
+
+    model_config = ConfigDict(extra="forbid")
+    settings: list[str] = []
+    secrets: list[str] = []
+
+
+class Backlog(BaseModel):
+    """A query that gives two columns, how many wait and since when the oldest does, and its bounds."""
+
+    model_config = ConfigDict(extra="forbid")
+    query: Sentence
+    normal: Annotated[int, Field(ge=0)]
+    alarm: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.alarm < self.normal:
+            raise ValueError("the alarm lies below what is normal")
+        return self
 
 
 class Job(BaseModel):
-    """A scheduled job: what it calls, when in local time, for how long at most."""
+    """A scheduled job: what it calls, when in local time, for how long at most, and what if not."""
 
     model_config = ConfigDict(extra="forbid")
     about: Sentence
     schedule: str
     zone: str | None = None
     function: Name
-    time_limit: Annotated[str, StringConstraints(pattern=DURATION.pattern)]
+    time_limit: Duration
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    retry_on: list[str] = ["deadlock", "lock_timeout", "serialization", "connection"]
+    backoff_cap: Duration = "5min"
+    catch_up: CatchUp = CatchUp(slots="latest")
+    requires: Requires = Requires()
+    triggered_by: list[Literal["service_role", "administrator", "signature"]] = []
+    batch_limit: Annotated[int, Field(ge=1)] | None = None
+    backlog: Backlog | None = None
     enabled: bool = True
+
+    @field_validator("catch_up", mode="before")
+    @classmethod
+    def _in_a_word(cls, catch_up: Any) -> Any:
+        return {"slots": catch_up} if isinstance(catch_up, str) else catch_up
+
+    @field_validator("retry_on")
+    @classmethod
+    def _errors_known(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in PASSING and not SQLSTATE.match(name):
+                known = ", ".join(PASSING)
+                raise ValueError(
+                    f"{name} is neither an SQLSTATE, nor a class of two characters, nor one of {known}"
+                )
+        return names
 
     @field_validator("schedule")
     @classmethod
     def _is_cron(cls, schedule: str) -> str:
-        if len(schedule.split()) != 5:
-            raise ValueError("a schedule has five fields: minute, hour, day of month, month, day of week")
-        try:
-            CronSim(schedule, datetime(FIRST_YEAR, 1, 1))
-        except CronSimError as error:
-            raise ValueError(f"no cron schedule: {error}") from None
-        if re.search(r"[L#]", schedule.upper().replace("JUL", "")):
-            raise ValueError("`L` and `#` are not supported yet; name the days")
+        parse(schedule)
         return schedule
 
     @field_validator("zone")
@@ -83,103 +144,34 @@ class Schedules:
 
     def _row(self, app: str, name: str, job: Job) -> dict[str, Any]:
         zone = job.zone or self._zone
-        minutes, hours, days_of_month, months, days_of_week = parse(job.schedule)
-        match = DURATION.match(job.time_limit)
-        assert match is not None
         return {
             "name": name,
             "description": job.about,
             "schedule": job.schedule,
             "zone": zone,
-            "minutes": minutes or list(range(60)),
-            "hours": hours or list(range(24)),
-            "days_of_month": days_of_month,
-            "months": months,
-            "days_of_week": days_of_week,
+            **asdict(parse(job.schedule)),
             "gmt_schedule": gmt_schedule(job.schedule, zone),
             "routine": f"{app}.{job.function}",
-            "time_limit": f"{match[1]} {UNITS[match[2]]}",
+            "time_limit": _interval(job.time_limit),
             "attempts": job.attempts,
+            "retry_on": [PASSING.get(name, name) for name in job.retry_on],
+            "backoff_cap": _interval(job.backoff_cap),
+            "catch_up": job.catch_up.slots,
+            "catch_up_age": _interval(job.catch_up.within),
+            "catch_up_count": job.catch_up.at_most,
+            "required_settings": job.requires.settings,
+            "required_secrets": job.requires.secrets,
+            "triggered_by": job.triggered_by,
+            "batch_limit": job.batch_limit,
+            "backlog_query": job.backlog and job.backlog.query,
+            "backlog_normal": job.backlog and job.backlog.normal,
+            "backlog_alarm": job.backlog and job.backlog.alarm,
             "enabled": job.enabled,
         }
 
 
-def parse(schedule: str) -> tuple[list[int] | None, ...]:
-    """The five fields as sorted values; None for a field that is every value (`*`)."""
-    fields = schedule.upper().split()
-    return tuple(_field(text, place) for place, text in enumerate(fields))
-
-
-def _field(text: str, place: int) -> list[int] | None:
-    if text == "*":
-        return None
-    low, high = BOUNDS[place]
-    names = {3: dict(zip(MONTHS, range(1, 13), strict=True)), 4: dict(zip(DAYS, range(7), strict=True))}
-    values: set[int] = set()
-    for part in text.split(","):
-        span, _, step = part.partition("/")
-        first, _, last = span.partition("-")
-        if first == "*":
-            start, end = low, high
-        else:
-            start = _value(first, names.get(place, {}))
-            end = _value(last, names.get(place, {})) if last else (high if step else start)
-        found = range(start, end + 1, int(step or 1))
-        values |= {value % 7 if place == 4 else value for value in found}
-    return sorted(values)
-
-
-def _value(text: str, names: dict[str, int]) -> int:
-    return names[text] if text in names else int(text)
-
-
-def offsets(zone: str) -> list[int]:
-    """Every offset from GMT, in minutes, that a zone has or will have, as far as it is known."""
-    found: set[int] = set()
-    moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
-    while moment.year <= LAST_YEAR:
-        offset = moment.astimezone(ZoneInfo(zone)).utcoffset()
-        assert offset is not None
-        found.add(int(offset.total_seconds()) // 60)
-        moment += timedelta(days=1)
-    return sorted(found)
-
-
-def gmt_schedule(schedule: str, zone: str) -> str:
-    """pg_cron's five fields in GMT: a superset of the local moments, exact where one offset holds and
-    the schedule does not go by the day of the month.
-    """
-    minutes, hours, days_of_month, months, days_of_week = parse(schedule)
-    shifts = offsets(zone)
-    if hours is None:
-        # Every hour: only the minutes can move; a day's bounds are covered by the days around it.
-        gmt_minutes = sorted({(m - s) % 60 for m, s in product(minutes or range(60), shifts)})
-        moved = {-1, 0, 1} if shifts != [0] else {0}
-        gmt_hours: list[int] = list(range(24))
-    else:
-        moments = [h * 60 + m - s for h, m, s in product(hours, minutes or range(60), shifts)]
-        gmt_minutes = sorted({moment % 60 for moment in moments})
-        gmt_hours = sorted({moment // 60 % 24 for moment in moments})
-        moved = {moment // 1440 for moment in moments}
-    days = "*"
-    if days_of_week is not None and days_of_month is None:
-        days = _text(sorted({(day + shift) % 7 for day, shift in product(days_of_week, moved)}), 0, 6)
-    day_of_month, month = "*", "*"
-    if moved == {0}:
-        # A day field that begins with a star means `and`, one that does not means `or`: kept as written.
-        day_of_month, month, days = (
-            text if text.startswith("*") else ",".join(map(str, values or ()))
-            for text, values in zip(schedule.split()[2:], (days_of_month, months, days_of_week), strict=True)
-        )
-    return f"{_text(gmt_minutes, 0, 59)} {_text(gmt_hours, 0, 23)} {day_of_month} {month} {days}"
-
-
-def _text(values: list[int] | None, low: int, high: int) -> str:
-    """A cron field, as short as people write it."""
-    if values is None or values == list(range(low, high + 1)):
-        return "*"
-    if len(values) > 2 and low == 0:
-        step = values[1] - values[0]
-        if values == list(range(0, high + 1, step)):
-            return f"*/{step}"
-    return ",".join(str(value) for value in values)
+def _interval(text: str) -> str:
+    """A duration as Postgres reads it."""
+    match = DURATION.match(text)
+    assert match is not None
+    return f"{match[1]} {UNITS[match[2]]}"

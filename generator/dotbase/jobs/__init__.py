@@ -1,0 +1,1 @@
+"""Scheduled jobs as people see them: the session, what is asked, how it is shown."""

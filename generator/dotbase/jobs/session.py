@@ -1,0 +1,84 @@
+"""The session of `dotbase jobs`: of the owner's member or a superuser, each statement its own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from dotbase.commands.context import GlobalOptions
+from dotbase.connection import connect, resolve_url
+from dotbase.errors import DotbaseError
+from dotbase.migrate.prepare import one_sentence
+
+Row = dict[str, Any]
+
+OWNER = """
+select
+    n.nspowner::regrole::text as owner,
+    pg_has_role(n.nspowner, 'MEMBER') as may,
+    pg_has_role(n.nspowner, 'USAGE') as inherits
+from pg_catalog.pg_namespace as n
+inner join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = 'heartbeats'
+where n.nspname = 'jobs'
+"""
+
+
+class Session:
+    """Rows of the database's answers, and its refusals as one sentence."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._connection = connection
+
+    def rows(self, query: str, *parameters: object) -> list[Row]:
+        """All rows of a query."""
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query.encode(), parameters).fetchall()
+
+    def row(self, query: str, *parameters: object) -> Row | None:
+        """The first row of a query, if there is one."""
+        found = self.rows(query, *parameters)
+        return found[0] if found else None
+
+    def value(self, query: str, *parameters: object) -> Any:
+        """The first column of the first row."""
+        row = self.row(query, *parameters)
+        return None if row is None else next(iter(row.values()))
+
+
+@contextmanager
+def opened(options: GlobalOptions) -> Iterator[Session]:
+    """A session that may see and change jobs."""
+    with (
+        one_sentence(),
+        _catalogued(),
+        connect(resolve_url(options), application_name="dotbase jobs") as connection,
+    ):
+        session = Session(connection)
+        found = session.row(OWNER)
+        if found is None:
+            raise DotbaseError("this database has no jobs yet", "run `dotbase migrate`")
+        if not found["may"]:
+            raise DotbaseError(
+                f"role {connection.info.user} may not look after jobs",
+                f"connect as a superuser or a member of {found['owner']}",
+            )
+        if not found["inherits"]:
+            connection.execute(sql.SQL("set role {}").format(sql.SQL(found["owner"])))
+        yield session
+
+
+@contextmanager
+def _catalogued() -> Iterator[None]:
+    """An error of the catalogue says by itself what to do."""
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate and error.sqlstate.startswith("Z") and error.diag.message_hint:
+            what = (error.diag.message_primary or "").rstrip(".")
+            raise DotbaseError(what, error.diag.message_hint) from None
+        raise
