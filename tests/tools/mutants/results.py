@@ -1,0 +1,35 @@
+"""What became of each mutant, a line a trial, so that a run can be resumed; the newest trial counts."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+
+class Results:
+    """The file of results."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self.by_number: dict[int, dict[str, Any]] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self.by_number[entry["number"]] = entry
+
+    def to_do(self, number: int, again: bool) -> bool:
+        """Not run yet, or broken; with `again` those that survived, too."""
+        outcome = self.by_number.get(number, {"outcome": "broken"})["outcome"]
+        return outcome == "broken" or (again and outcome == "survived")
+
+    def add(self, number: int, result: dict[str, Any]) -> None:
+        """Written down at once."""
+        entry = {"number": number, **result}
+        with self._lock:
+            self.by_number[number] = entry
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(entry, ensure_ascii=False) + "\n")
