@@ -1,9 +1,8 @@
-"""`make mutants`: draws once, runs what was not run yet (or --again what survived), writes docs/mutants.md."""
+"""`make mutants`: draws once, runs what was not run yet, writes docs/mutants.md."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import queue
 import threading
 from dataclasses import asdict
@@ -60,10 +59,10 @@ def _run_all(mutants: list[Mutant], todo: list[int], results: Results, workers: 
             except queue.Empty:
                 return
             mutant = mutants[number - 1]
-            result = trial.run(tree, mutant, trial.tests_of(tree, mutant))
+            result = trial.run(tree, mutant, trial.files_for(tree, mutant))
             results.add(number, asdict(result))
             done = f"{result.outcome} {result.seconds:.0f} s"
-            print(json.dumps([number, mutant.kind, mutant.name, done, result.by], ensure_ascii=False), flush=True)
+            print(f"{number} {mutant.kind}: {mutant.name}: {done} {result.by}", flush=True)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"[: max(1, workers)]]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The draw: mutants by a seed from all eligible places, before any of them is run, and the file that holds it.
+"""The draw: mutants by a seed from all eligible places, before any is run, and the file that holds it.
 
 Kind after kind in turn, so that a kind with few places (a policy) is drawn as surely as one with many (a
 number). What the server does not take (a mutant that does not parse) is no mutant: the next of its kind is.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

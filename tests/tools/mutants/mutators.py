@@ -1,4 +1,4 @@
-"""The kinds of mutants: for each, the places of a rendered step where it applies, and what stands there after.
+"""The kinds of mutants: the places of a rendered step where each applies, and what stands there after.
 
 A mutant is one change that somebody could make by mistake and that says less, or something else, than before.
 What says nothing (`not null` of a column of the primary key) is no place.

@@ -58,7 +58,7 @@ class Mutant:
 
 
 def eligible(steps: Sequence[Step]) -> Iterator[Mutant]:
-    """Every mutant there could be, in the order of the steps; the bootstrap is the server's, not the apps'."""
+    """Every mutant there could be, in the order of the steps; none of the bootstrap, the server's."""
     for step in steps:
         if step.kind == "bootstrap" or step.app not in APPS:
             continue
@@ -81,7 +81,9 @@ def eligible(steps: Sequence[Step]) -> Iterator[Mutant]:
 
 
 def _routine(sql: str, start: int) -> str:
-    names = re.findall(r"^create (?:or replace )?(?:function|procedure|table|view) \w+\.(\w+)", sql[:start], re.M)
+    names = re.findall(
+        r"^create (?:or replace )?(?:function|procedure|table|view) \w+\.(\w+)", sql[:start], re.M
+    )
     return names[-1] if names else ""
 
 

@@ -1,4 +1,4 @@
-"""Of pytest, in a mutant's run: renders with the mutant's change, and writes down the first test that fails."""
+"""For pytest in a trial: renders with the mutant's change, and writes down the first test that fails."""
 
 from __future__ import annotations
 

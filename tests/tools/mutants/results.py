@@ -15,10 +15,21 @@ class Results:
         self._path = path
         self._lock = threading.Lock()
         self.by_number: dict[int, dict[str, Any]] = {}
+        self._survived_once: set[int] = set()
         if path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 entry = json.loads(line)
-                self.by_number[entry["number"]] = entry
+                self._take(entry)
+
+    @property
+    def first_survivors(self) -> int:
+        """How many survived a trial, also where a test written since kills them."""
+        return len(self._survived_once)
+
+    def _take(self, entry: dict[str, Any]) -> None:
+        self.by_number[entry["number"]] = entry
+        if entry["outcome"] == "survived":
+            self._survived_once.add(entry["number"])
 
     def to_do(self, number: int, again: bool) -> bool:
         """Not run yet, or broken; with `again` those that survived, too."""
@@ -29,7 +40,7 @@ class Results:
         """Written down at once."""
         entry = {"number": number, **result}
         with self._lock:
-            self.by_number[number] = entry
+            self._take(entry)
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(entry, ensure_ascii=False) + "\n")
