@@ -26,10 +26,10 @@ CONCERNED = {
 }
 OF_ACCESS = ("policy", "grant", "door", "definer check")
 ACCESS = ("tables_alone", "steps_alone", "matrix", "beyond", "taken_back")
-# Tests of all tables and all settings, which name none.
+# Tests of all tables and of all settings, which name none.
 LIKELY = {
-    "constraint": "tests/luckywalk/test_nulls.py",
-    "setting": "tests/luckywalk/test_setting_bounds.py",
+    "schema/": ("tests/luckywalk/test_constraints.py", "tests/luckywalk/test_nulls.py"),
+    "functions/luckywalk/settings": ("tests/luckywalk/test_setting_bounds.py",),
 }
 # The same rules as their neighbours', by the million; and a search that is slow to say yes.
 LEFT_OUT = ("test_million.py", "test_gmt_schedule.py", "test_pg_cron.py")
@@ -72,8 +72,9 @@ def files_for(root: Path, mutant: Mutant) -> list[str]:
     if mutant.kind in OF_ACCESS:
         access = [f"tests/access/test_{name}.py" for name in ACCESS]
         files = [*access, *files] if mutant.kind != "definer check" else [*files, *access]
-    if mutant.kind in LIKELY:
-        files.insert(0, LIKELY[mutant.kind])
+    for start, likely in LIKELY.items():
+        if mutant.step.startswith(start):
+            files = [*likely, *files]
     return list(dict.fromkeys(files))
 
 
