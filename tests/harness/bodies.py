@@ -69,7 +69,7 @@ def keys_of(payload: object) -> set[str] | None:
 DEEPEST = 50_000
 
 
-def parse_json(text: str | bytes) -> object:
+def parse_json(text: str) -> object:
     """JSON as its standard has it: Python's own NaN and Infinity are refused.
 
     PostgREST's parser has no limit of depth, Python's has the interpreter's.

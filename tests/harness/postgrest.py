@@ -84,11 +84,11 @@ class Postgrest:
     def raw_call(self, person: Person, door: str, body: str | bytes) -> Response:
         """POST /rpc/<door> with this body; bytes where it is no text."""
         try:
+            if isinstance(body, bytes):
+                body = body.decode()  # UTF-8 and no byte order mark, where Python would guess
             payload = parse_json(body) if body else {}
         except ValueError:
             return own_error(400, "PGRST102", "Empty or invalid json")
-        if isinstance(body, bytes):
-            body = body.decode()
         keys = keys_of(payload)
         if keys is None:
             return own_error(400, "PGRST102", "All object keys must match")

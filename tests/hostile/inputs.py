@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 
 DEEP = 3_000
+PAST_THE_STACK = 20_000
 MEGABYTES = 10 * 1024 * 1024
 
 # Wrong for every type but those that the name says; JSON null is missing or a default.
@@ -20,6 +21,7 @@ ANY_TYPE = {
     "an array of objects": '[{"a": 1}]',
     "an array of arrays of different lengths": "[[1, 2], [3]]",
     "deeply nested arrays": "[" * DEEP + "]" * DEEP,
+    "arrays nested past the stack": "[" * PAST_THE_STACK + "]" * PAST_THE_STACK,
     "deeply nested objects": '{"a":' * DEEP + "1" + "}" * DEEP,
     "an empty text": '""',
     "a blank": '" "',
@@ -131,6 +133,13 @@ BODIES: dict[str, str | bytes] = {
     "an array of numbers": "[1, 2]",
     "rows that differ": '[{"a": 1}, {"b": 2}]',
     "a byte order mark": '\ufeff{"no_such_argument": 1}',
+    "a byte order mark as bytes": b"\xef\xbb\xbf{}",
+    "UTF-16": '{"no_such_argument": 1}'.encode("utf-16"),
+    "blanks": "  ",
+    "trailing text": '{"no_such_argument": 1} x',
+    "null": "null",
+    "an empty array": "[]",
+    "deeply nested": "[" * DEEP + "]" * DEEP,
     "invalid UTF-8": b'{"no_such_argument": "\xff\xfe"}',
     "NaN": '{"no_such_argument": NaN}',
     "an unknown argument": '{"no_such_argument": 1}',
