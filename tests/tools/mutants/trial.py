@@ -32,7 +32,7 @@ LIKELY = {
     "functions/luckywalk/settings": ("tests/luckywalk/test_setting_bounds.py",),
 }
 # The same rules as their neighbours', by the million; and a search that is slow to say yes.
-LEFT_OUT = ("test_million.py", "test_gmt_schedule.py", "test_pg_cron.py")
+LEFT_OUT = ("test_million.py", "test_gmt_schedule.py")
 A_TEST, ALL = 40, 75  # seconds: a trial that lasts longer is not a kill
 
 
