@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="run those that survived once more")
     parser.add_argument("--anew", action="store_true", help="forget all results and run all")
     parser.add_argument("--only", type=int, nargs="*", default=[], help="these numbers of the draw")
-    parser.add_argument("--workers", type=int, default=2, help="trials at a time, each on its own server")
+    parser.add_argument("--workers", default="ab", help="letters: one a trial at a time, on its own server")
     parser.add_argument("--report", action="store_true", help="only write the report")
     options = parser.parse_args()
     if options.draw or not draw.FILE.exists():
@@ -45,7 +45,7 @@ def main() -> None:
     report.write(drawn, results)
 
 
-def _run_all(mutants: list[Mutant], todo: list[int], results: Results, workers: int) -> None:
+def _run_all(mutants: list[Mutant], todo: list[int], results: Results, workers: str) -> None:
     """Each worker has a copy of the checkout and a server in it."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in todo:
@@ -64,7 +64,7 @@ def _run_all(mutants: list[Mutant], todo: list[int], results: Results, workers: 
             done = f"{result.outcome} {result.seconds:.0f} s"
             print(f"{number} {mutant.kind}: {mutant.name}: {done} {result.by}", flush=True)
 
-    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"[: max(1, workers)]]
+    threads = [threading.Thread(target=work, args=(name,)) for name in workers]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -71,6 +72,8 @@ def files_for(root: Path, mutant: Mutant) -> list[str]:
         files.sort(key=lambda file: not _names(root / file, mutant))
     if mutant.kind in OF_ACCESS:
         access = [f"tests/access/test_{name}.py" for name in ACCESS]
+        if mutant.kind == "door":
+            access.sort(key=lambda file: "matrix" not in file)
         files = [*access, *files] if mutant.kind != "definer check" else [*files, *access]
     for start, likely in LIKELY.items():
         if mutant.step.startswith(start):
@@ -79,15 +82,22 @@ def files_for(root: Path, mutant: Mutant) -> list[str]:
 
 
 def _names(path: Path, mutant: Mutant) -> bool:
-    topic = Path(mutant.file).name.partition(".")[0]
-    return path.stem == f"test_{topic}" or (bool(mutant.routine) and mutant.routine in path.read_text())
+    return _is_of_topic(path, mutant) or any(word in path.read_text() for word in _words(mutant))
+
+
+def _is_of_topic(path: Path, mutant: Mutant) -> bool:
+    return path.stem.startswith(f"test_{Path(mutant.file).name.partition('.')[0]}")
+
+
+def _words(mutant: Mutant) -> list[str]:
+    """The routine, and the error that is no longer raised."""
+    return [word for word in (mutant.routine, *re.findall(r"'([a-z]+_[a-z_]+)'", mutant.before)) if word]
 
 
 def _rank(path: Path, mutant: Mutant) -> tuple[bool, int, int]:
-    topic = Path(mutant.file).name.partition(".")[0]
     text = path.read_text(encoding="utf-8")
-    named = text.count(mutant.routine) if mutant.routine else 0
-    return path.stem != f"test_{topic}", -named, ("race" in path.stem) * 1_000_000 + len(text)
+    named = sum(text.count(word) for word in _words(mutant))
+    return not _is_of_topic(path, mutant), -named, ("race" in path.stem) * 1_000_000 + len(text)
 
 
 def run(tree: Path, mutant: Mutant | None, files: list[str]) -> Result:
