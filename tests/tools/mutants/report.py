@@ -103,7 +103,7 @@ def _killer(entry: dict[str, Any]) -> str:
     name = str(entry["by"]).removesuffix(" (setup)").removesuffix(" (teardown)")
     file, _, test = name.partition("::")
     how = {"hung": ", which ran out of time", "refused": ": the database cannot be made"}
-    return f"`{file.removeprefix('tests/')}` {test.partition('[')[0]}{how.get(entry['outcome'], '')}"
+    return f"`{file}` {test.partition('[')[0]}{how.get(entry['outcome'], '')}"
 
 
 def _cell(text: str) -> str:
