@@ -70,6 +70,7 @@ class Renderer:
             "zone": project.zone,
             "master_key_file": str(variables.master_key_file) if variables.master_key_file else None,
             "own_rows": macros.own_rows,
+            "is_printable": macros.is_printable,
         }
 
     def own_rows(self) -> str:

@@ -19,7 +19,8 @@ HOUSE = declared.read(Project(ROOT))
 
 @pytest.fixture(scope="module")
 def lived(module_db: Database) -> Database:
-    """With the partitions that jobs make, and a round."""
+    """With the partitions that jobs make, and this week's round: on Saturday evening none opens."""
+    module_db.clock(module_db.value("select date_trunc('week', now(), 'Asia/Seoul') + interval '60 hours'"))
     assert module_db.run_job("make_partitions")
     assert module_db.run_job("open_round")
     assert module_db.value("select count(*) from luckywalk.rounds") == 1

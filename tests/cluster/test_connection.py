@@ -80,9 +80,7 @@ def test_what_is_not_installed_is_named_with_its_remedy(
 
 def test_a_folder_without_a_server_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(binaries.FOLDER, str(tmp_path))
-    with pytest.raises(
-        DotbaseError, match=r"has no PostgreSQL server \(No such file or directory\); let"
-    ):
+    with pytest.raises(DotbaseError, match=r"has no PostgreSQL server \(No such file or directory\); let"):
         binaries.for_new_cluster()
     program = tmp_path / "bin" / "postgres"
     program.parent.mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.harness.databases import Database
 from tests.harness.people import admin, anon, service, walker
 from tests.harness.refusals import assert_says, refused, rolled_back
 from tests.harness.target import OWNER
+from tests.luckywalk.by_hand import waits_for
 
 POT = "luckywalk.tier1_pot"
 
@@ -92,6 +94,17 @@ def test_the_owner_changes_a_setting_in_sql_and_is_named(db: Database) -> None:
         db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute("select * from core.set_setting(%s, '7')", [POT])
     assert db.value("select changed_by from core.setting_changes") == OWNER
+
+
+def test_two_changes_at_once_are_kept_one_after_the_other(db: Database) -> None:
+    with db.server.connect(db.name) as first, ThreadPoolExecutor(1) as pool:
+        with first.transaction():
+            first.execute("select core.set_setting(%s, '5')", [POT])
+            second = pool.submit(db.call, admin, "set_setting", name=POT, value=6)
+            assert waits_for(db, first, unless=second.done)
+        assert second.result().ok
+    changes = db.rows("select old_value, new_value from core.setting_changes order by new_value::integer")
+    assert [tuple(change.values()) for change in changes] == [(1_000_000, 5), (5, 6)]
 
 
 def test_setting_what_is_set_already_is_no_change(db: Database) -> None:

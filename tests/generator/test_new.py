@@ -12,9 +12,7 @@ from tests.generator.small import dotbase, make, refused, with_core, write
 NO_NAME = "use lower-case letters, digits and underscores, a letter first, at most 40."
 
 
-def test_a_new_app_renders_lints_and_migrates_at_once(
-    tmp_path: Path, rig: Rig, plpgsql_check: None
-) -> None:
+def test_a_new_app_renders_lints_and_migrates_at_once(tmp_path: Path, rig: Rig, plpgsql_check: None) -> None:
     project = with_core(tmp_path)
     said = dotbase(project, "new", "app", "till", "--about", 'the "till"')
     assert said.code == 0, said.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,10 +66,21 @@ def keys_of(payload: object) -> set[str] | None:
     return set(first) if same else None
 
 
+DEEPEST = 50_000
+
+
 def parse_json(text: str) -> object:
-    """JSON as its standard has it: Python's own NaN and Infinity are refused."""
+    """JSON as its standard has it: Python's own NaN and Infinity are refused.
+
+    PostgREST's parser has no limit of depth, Python's has the interpreter's.
+    """
 
     def refuse(constant: str) -> object:
         raise ValueError(constant)
 
-    return json.loads(text, parse_constant=refuse)
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(DEEPEST)
+    try:
+        return json.loads(text, parse_constant=refuse)
+    finally:
+        sys.setrecursionlimit(limit)

@@ -81,9 +81,11 @@ class Postgrest:
         """POST /rpc/<door> with these arguments."""
         return self.raw_call(person, door, json.dumps(arguments, default=str, ensure_ascii=False))
 
-    def raw_call(self, person: Person, door: str, body: str) -> Response:
-        """POST /rpc/<door> with this text as its body."""
+    def raw_call(self, person: Person, door: str, body: str | bytes) -> Response:
+        """POST /rpc/<door> with this body; bytes where it is no text."""
         try:
+            if isinstance(body, bytes):
+                body = body.decode()  # UTF-8 and no byte order mark, where Python would guess
             payload = parse_json(body) if body else {}
         except ValueError:
             return own_error(400, "PGRST102", "Empty or invalid json")

@@ -21,6 +21,7 @@ SNAPSHOT = (FOLDER / "snapshot.sql").read_text()
 ADMIN = "supabase_admin"
 APPS = list(yaml.safe_load((FOLDER.parents[1] / "apps.yaml").read_text())["apps"])
 OURS = [*APPS, "api", "dotbase", "test_clock"]
+# What the cluster has once, whatever its databases: two processes must not say it at the same time.
 ROLES = """
 create role anon nologin noinherit;
 create role authenticated nologin noinherit;
@@ -33,11 +34,13 @@ grant anon, authenticated, service_role to postgres;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
+-- Supabase lets `postgres` set a few settings that are a superuser's elsewhere.
+grant set on parameter session_replication_role to postgres;
 """
 
 
 def prepare(server: Server) -> None:
-    """Give a new cluster Supabase's roles. Its bootstrap superuser takes Supabase's name."""
+    """Give a new cluster Supabase's roles and their rights. Its bootstrap superuser takes Supabase's name."""
     with server.connect("postgres") as connection:
         row = connection.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
         if row == (False,):

@@ -160,6 +160,16 @@ def test_a_refused_call_gives_the_jobs_lock_back(shop: Database) -> None:
         assert shop.value(locks + "where locktype = 'advisory' and datname = current_database()") == 0
 
 
+def test_a_run_that_is_done_gives_the_jobs_lock_back_while_its_session_lives(shop: Database) -> None:
+    with shop.as_cron() as session:
+        session.execute("call jobs.run('work')")
+        assert effects(shop) == 1
+        assert shop.value("select count(*) from pg_locks where pid = %s", session.info.backend_pid) == 0
+        shop.clock("2025-01-06 10:30")
+        shop.run_job("work")
+        assert effects(shop) == 2
+
+
 def test_a_call_inside_of_a_transaction_is_refused_and_holds_nobody_up(shop: Database) -> None:
     with shop.as_cron() as session:
         session.execute("begin")

@@ -14,7 +14,7 @@ from tests.harness.people import Person, walker
 from tests.harness.server import one_process
 from tests.harness.target import OWNER
 from tests.luckywalk.by_hand import make_rounds
-from tests.luckywalk.weeks import open_week
+from tests.luckywalk.weeks import LOSING, WINNING, buy, draw_week, open_week, settle_week
 
 _numbers = itertools.count(1_000_000)
 
@@ -58,3 +58,15 @@ def many_sessions() -> Iterator[None]:
     """A server has room for the sessions of one such test at a time."""
     with one_process("sessions"):
         yield
+
+
+@pytest.fixture(scope="module")
+def settled_by_hand(module_db: Database) -> Database:
+    """A settled week, every table with rows; its superuser's session writes past all triggers."""
+    open_week(module_db)
+    assert module_db.call(walker(1), "save_profile", nickname="one").ok
+    buy(module_db, walker(1), WINNING, LOSING)
+    draw_week(module_db)
+    settle_week(module_db)
+    module_db.owner.execute("set session_replication_role = replica")
+    return module_db

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
 from tests.harness.databases import Database
 from tests.harness.people import admin, walker
 from tests.luckywalk.books import assert_books_prove
+from tests.luckywalk.by_hand import waits_for
 from tests.luckywalk.weeks import (
     LOSING,
     SECOND,
@@ -187,3 +189,19 @@ def claim_next(db: Database) -> dict[str, Any]:
     (made,) = buy(db, walker(1), LOSING)
     assert claim(db, walker(1), 1000) == made
     return made
+
+
+def test_a_settlement_says_whether_it_was_the_one_that_paid(db: Database) -> None:
+    open_week(db)
+    buy(db, walker(1), WINNING)
+    draw_week(db)
+    db.clock(WEEK.settles_at)
+    settle = "select luckywalk.settle_round_no(%s)"
+    with db.server.connect(db.name) as first, db.server.connect(db.name) as second:
+        with ThreadPoolExecutor(1) as pool:
+            with first.transaction():
+                assert first.execute(settle, [WEEK.round_no]).fetchone() == (True,)
+                waiting = pool.submit(lambda: second.execute(settle, [WEEK.round_no]).fetchone())
+                assert waits_for(db, first, unless=waiting.done)
+            assert waiting.result(timeout=30) == (False,)
+        assert second.execute(settle, [WEEK.round_no]).fetchone() == (False,)

@@ -163,9 +163,6 @@ grant all on all sequences in schema net to public;
 
 grant execute on all functions in schema net to postgres, anon, authenticated, service_role;
 
--- Supabase lets `postgres` set a few settings that are a superuser's elsewhere.
-grant set on parameter session_replication_role to postgres;
-
 -- What Supabase gives by default to whatever is made in `public`.
 alter default privileges for role postgres in schema public
 grant all on tables to postgres, anon, authenticated, service_role;

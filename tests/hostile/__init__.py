@@ -1,0 +1,1 @@
+"""Hostile input to every door, generated from its signature."""

@@ -1,0 +1,151 @@
+"""Hostile values by type: what a client may put where a door expects an integer, a text, an array.
+
+A value is JSON text, since much of what is hostile cannot be made by a JSON library. A door with an
+argument of a type that stands not here fails the tests: add the type's classes.
+"""
+
+from __future__ import annotations
+
+import json
+
+DEEP = 3_000
+PAST_THE_STACK = 20_000
+MEGABYTES = 10 * 1024 * 1024
+
+# Wrong for every type but those that the name says; JSON null is missing or a default.
+ANY_TYPE = {
+    "null": "null",
+    "true": "true",
+    "an object": '{"a": 1}',
+    "an empty object": "{}",
+    "an array of objects": '[{"a": 1}]',
+    "an array of arrays of different lengths": "[[1, 2], [3]]",
+    "deeply nested arrays": "[" * DEEP + "]" * DEEP,
+    "arrays nested past the stack": "[" * PAST_THE_STACK + "]" * PAST_THE_STACK,
+    "deeply nested objects": '{"a":' * DEEP + "1" + "}" * DEEP,
+    "an empty text": '""',
+    "a blank": '" "',
+    "NUL": '"a\\u0000b"',
+    "a lone high surrogate": '"\\ud800"',
+    "a lone low surrogate": '"\\udc00"',
+    "SQL": json.dumps("1'; drop table tickets; --"),
+    "a format string": '"%s %I %L %1$s"',
+    "a regular expression": '"^(a+)+$"',
+}
+NUMBERS = {
+    "zero": "0",
+    "minus one": "-1",
+    "minus zero": "-0",
+    "the smallest int4": "-2147483648",
+    "the largest int4": "2147483647",
+    "over int4": "2147483648",
+    "under int4": "-2147483649",
+    "over int8": "9223372036854775808",
+    "a hundred digits": "1" + "0" * 100,
+    "a hundred thousand digits": "9" * 100_000,
+    "a fraction": "1.5",
+    "a whole fraction": "1.0",
+    "an exponent": "1e3",
+    "a huge exponent": "1e400",
+    "a tiny exponent": "1e-400",
+    "NaN as text": '"NaN"',
+    "infinity as text": '"infinity"',
+    "minus infinity as text": '"-Infinity"',
+    "a number as text": '"1"',
+    "a number among blanks": '" 1 "',
+    "a hexadecimal number": '"0x10"',
+    "Arabic digits": '"١٢٣"',
+    "full-width digits": '"１２３"',
+    "a date": '"2025-01-01"',
+}
+TEXTS = {
+    "a number": "1",
+    "false": "false",
+    "ten megabytes": f'"{"a" * MEGABYTES}"',
+    "bidi overrides": '"\\u202egnp.exe\\u202c"',
+    "zero-width characters": '"a\\u200b\\u200db\\ufeff"',
+    "only zero-width characters": '"\\u200b\\u200d\\ufeff\\u2060"',
+    "only blanks of other scripts": '"\\u3000\\u00a0\\u2003"',
+    "combining characters": '"e' + "\\u0301" * 500 + '"',
+    "an astral character": '"\\ud83d\\ude00"',
+    "control characters": '"a\\u0001\\u001b[31m\\u0007"',
+    "line breaks": '"a\\r\\nb"',
+    "markup": '"<script>alert(1)</script>"',
+    "JSON": '"{\\"a\\": 1}"',
+    "a search path": '"pg_catalog.pg_sleep(10)"',
+    "a backslash": '"\\\\"',
+    "quotes": '"\'\\"$$"',
+    "a name that nobody has": '"no.such_thing"',
+}
+INTEGER_ARRAYS = {
+    "an empty array": "[]",
+    "an array of null": "[null, null, null, null, null, null]",
+    "a repeated number": "[1, 1, 2, 3, 4, 5]",
+    "too few": "[1, 2, 3, 4, 5]",
+    "too many": "[1, 2, 3, 4, 5, 6, 7]",
+    "two dimensions": "[[1, 2, 3], [4, 5, 6]]",
+    "numbers out of range": "[0, 46, -1, 2147483647, 5, 6]",
+    "numbers over int4": "[2147483648, 2, 3, 4, 5, 6]",
+    "fractions": "[1.5, 2, 3, 4, 5, 6]",
+    "texts of numbers": '["1", "2", "3", "4", "5", "x"]',
+    "mixed types": '[1, "2", true, null, {}, []]',
+    "an array literal": '"{3,11,19,27,35,43}"',
+    "an array literal with bounds": '"[0:5]={1,2,3,4,5,46}"',
+    "a broken array literal": '"{1,2"',
+    "a hundred thousand numbers": "[" + "1," * 99_999 + "1]",
+    "a number": "7",
+}
+UUIDS = {
+    "nobody's": '"00000000-0000-4000-8000-ffffffffffff"',
+    "the nil uuid": '"00000000-0000-0000-0000-000000000000"',
+    "no uuid": '"not-a-uuid"',
+    "a uuid in braces": '"{00000000-0000-4000-8000-ffffffffffff}"',
+    "a uuid without hyphens": '"0000000000004000800000000000ffff"',
+    "a uuid too long": '"00000000-0000-4000-8000-ffffffffffff0"',
+    "a number": "7",
+}
+JSONB = {
+    "a number": "7",
+    "a fraction": "1.5",
+    "a huge exponent": "1e400",
+    "a huger exponent": "1e200000",
+    "a negative number": "-1",
+    "over int8": "9223372036854775808",
+    "a text": '"x"',
+    "false": "false",
+    "doubled keys": '{"a": 1, "a": 2}',
+    "a hundred thousand elements": "[" + "1," * 99_999 + "1]",
+}
+
+BY_TYPE = {
+    "integer": ANY_TYPE | NUMBERS,
+    "text": ANY_TYPE | TEXTS,
+    "integer[]": ANY_TYPE | INTEGER_ARRAYS,
+    "uuid": ANY_TYPE | UUIDS,
+    "jsonb": ANY_TYPE | JSONB,
+}
+
+# Whole bodies that are wrong for every door; bytes where they are no text.
+BODIES: dict[str, str | bytes] = {
+    "no JSON": "{",
+    "a text": '"x"',
+    "a number": "7",
+    "an array of numbers": "[1, 2]",
+    "rows that differ": '[{"a": 1}, {"b": 2}]',
+    "a byte order mark": '\ufeff{"no_such_argument": 1}',
+    "a byte order mark as bytes": b"\xef\xbb\xbf{}",
+    "UTF-16": '{"no_such_argument": 1}'.encode("utf-16"),
+    "blanks": "  ",
+    "trailing text": '{"no_such_argument": 1} x',
+    "null": "null",
+    "an empty array": "[]",
+    "deeply nested": "[" * DEEP + "]" * DEEP,
+    "invalid UTF-8": b'{"no_such_argument": "\xff\xfe"}',
+    "NaN": '{"no_such_argument": NaN}',
+    "an unknown argument": '{"no_such_argument": 1}',
+    "a role": '{"role": "service_role"}',
+    "claims": '{"request.jwt.claims": "{}"}',
+    "a prototype": '{"__proto__": {"admin": true}}',
+    "an empty key": '{"": 1}',
+    "a key with NUL": '{"a\\u0000": 1}',
+}

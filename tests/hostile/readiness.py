@@ -1,0 +1,51 @@
+"""The moment at which a door works: a round in the state that it is for, and somebody to call it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tests.harness.databases import Database
+from tests.harness.people import Person, admin, walker
+from tests.luckywalk.weeks import Week, open_week
+
+WEEK = Week(1153)
+WINNING = [3, 11, 19, 27, 35, 43]
+# How far the round has to be for a door: 1 its closing time has come, 2 closed, 3 numbers entered,
+# 4 drawn, 5 to be settled.
+STAGES = {
+    "close_round": 1,
+    "enter_result": 2,
+    "my_ticket_proof": 2,
+    "draw_round": 3,
+    "correct_result": 4,
+    "settle_round": 5,
+}
+
+
+def ready(db: Database, door: str) -> Mapping[str, str]:
+    """Bring the round there; values that are known only then, as JSON text by argument."""
+    open_week(db)
+    db.clock(WEEK.at(3, "12:00"))
+    for number in (1, 2):
+        _must(db, walker(number), "save_profile", nickname=f"walker {number}")
+        _must(db, walker(number), "report_steps", steps=9_000)
+        _must(db, walker(number), "claim_steps", threshold=3000)
+    stage = STAGES.get(door, 0)
+    if stage >= 1:
+        db.clock(WEEK.closes_at)
+    if stage >= 2:
+        _must(db, admin, "close_round", round_no=1153)
+        db.clock(WEEK.draws_at)
+    if stage >= 3:
+        _must(db, admin, "enter_result", round_no=1153, numbers=WINNING)
+    if stage >= 4:
+        _must(db, admin, "draw_round", round_no=1153)
+    if stage >= 5:
+        db.clock(WEEK.settles_at)
+    ticket = db.value("select ticket_id from luckywalk.tickets where user_id = %s", walker(1).user_id)
+    return {"ticket_id": f'"{ticket}"'}
+
+
+def _must(db: Database, person: Person, door: str, **arguments: object) -> None:
+    answer = db.call(person, door, **arguments)
+    assert answer.ok, answer

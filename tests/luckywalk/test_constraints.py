@@ -1,0 +1,140 @@
+"""What no writer gets past: each check of a table, at the last value it allows and the first it does not."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from tests.harness.databases import Database
+
+BIT_46 = (1 << 46) | 62  # bits 1 to 5, and one past 45
+ROUND = "luckywalk.rounds"
+CLOSED = "ticket_count = 0, seal_root = '', closed_at = now()"
+NOT_CLOSED = "ticket_count = null, seal_root = null, closed_at = null"
+NUMBERS = "result_no = 1, winning_mask = 126"
+NO_NUMBERS = "result_no = null, winning_mask = null"
+DRAWN = "drawn_at = now(), drawn_result_no = 1, winners_count = 0"
+NOT_DRAWN = "drawn_at = null, drawn_result_no = null, winners_count = null"
+SETTLED = "settled_at = now(), paid = 0, remainder = 0"
+NOT_SETTLED = "settled_at = null, paid = null, remainder = null"
+STATES = {
+    "open": ("status = 'open'", NOT_CLOSED, NO_NUMBERS, NOT_DRAWN, NOT_SETTLED),
+    "closed": ("status = 'closed'", CLOSED, NUMBERS, NOT_DRAWN, NOT_SETTLED),
+    "drawn": ("status = 'drawn'", CLOSED, NUMBERS, DRAWN, NOT_SETTLED),
+    "settled": ("status = 'settled'", CLOSED, NUMBERS, DRAWN, SETTLED),
+}
+PRIZES = ("tier1_pot", "tier2_pot", "tier3_prize", "tier4_prize", "tier5_prize")
+
+ALLOWED = [
+    *[(ROUND, ", ".join(parts)) for parts in STATES.values()],
+    (ROUND, ", ".join(("status = 'closed'", CLOSED, NO_NUMBERS, NOT_DRAWN, NOT_SETTLED))),
+    *[(ROUND, f"{prize} = 0") for prize in PRIZES],
+    (ROUND, "round_no = 1"),
+    (ROUND, "winning_mask = 126"),
+    ("luckywalk.profiles", "nickname = 'x'"),
+    ("luckywalk.profiles", "nickname = repeat('x', 30)"),
+    ("luckywalk.round_tiers", "winners = 0, prize_each = 0, remainder = 0"),
+    ("luckywalk.draw_results", "result_no = 2, reason = 'x'"),
+    ("luckywalk.draw_results", "result_no = 2, reason = repeat('x', 500)"),
+    ("luckywalk.step_days", "steps = 0"),
+    ("luckywalk.step_days", "steps = 200000"),
+    ("luckywalk.claims", "banked_mask = 126"),
+    ("jobs.jobs", "attempts = 20"),
+    ("jobs.jobs", "attempts = 1"),
+    *[("jobs.runs", f"trigger = '{trigger}'") for trigger in ("schedule", "person")],
+    ("jobs.runs", "status = 'running', finished_at = null"),
+    *[("jobs.attempts", f"status = '{status}'") for status in ("running", "succeeded", "failed", "crashed")],
+    ("ledger.balances", "balance = 0"),
+    ("ledger.balances", "balance = -1, may_overdraw = true"),
+]
+REFUSED = [
+    (ROUND, "round_no = 0", "rounds_round_no_is_positive"),
+    (ROUND, ", ".join(("status = 'paid'", *STATES["open"][1:])), "rounds_status_known"),
+    (ROUND, "opens_at = closes_at", "rounds_times_in_order"),
+    (ROUND, "closes_at = draws_at", "rounds_times_in_order"),
+    (ROUND, "settles_at = draws_at", "rounds_times_in_order"),
+    *[(ROUND, f"{prize} = -1", "rounds_prizes_not_negative") for prize in PRIZES],
+    *[
+        (ROUND, f"{part} = null", "rounds_sealed_when_closed")
+        for part in ("ticket_count", "seal_root", "closed_at")
+    ],
+    (ROUND, ", ".join((*STATES["open"][:1], CLOSED, *STATES["open"][2:])), "rounds_sealed_when_closed"),
+    *[
+        (ROUND, f"winning_mask = {mask}", "rounds_winning_mask_has_six_of_45")
+        for mask in (62, 254, 63, BIT_46)
+    ],
+    (ROUND, ", ".join((*STATES["closed"][:2], "result_no = null", NOT_DRAWN, NOT_SETTLED)), None),
+    (
+        ROUND,
+        ", ".join((*STATES["open"][:2], NUMBERS, NOT_DRAWN, NOT_SETTLED)),
+        "rounds_numbers_after_closing",
+    ),
+    *[
+        (ROUND, f"{part} = null", None)
+        for part in ("drawn_at", "drawn_result_no", "winners_count", "settled_at", "paid", "remainder")
+    ],
+    (ROUND, ", ".join((*STATES["closed"][:3], DRAWN, NOT_SETTLED)), "rounds_drawn_with_numbers"),
+    (ROUND, ", ".join((*STATES["drawn"][:4], SETTLED)), "rounds_settled_with_what_was_paid"),
+    (ROUND, "drawn_result_no = 2", "rounds_settled_on_the_numbers_in_force"),
+    ("luckywalk.profiles", "nickname = ''", None),
+    ("luckywalk.profiles", "nickname = repeat('x', 31)", "profiles_nickname_length"),
+    *[("luckywalk.round_tiers", f"tier = {tier}", "round_tiers_tier_known") for tier in (0, 6)],
+    *[
+        ("luckywalk.round_tiers", f"{column} = -1", "round_tiers_not_negative")
+        for column in ("winners", "prize_each", "remainder")
+    ],
+    *[
+        ("luckywalk.draw_results", values, "draw_results_correction_has_a_reason")
+        for values in (
+            "result_no = 1, reason = 'x'",
+            "result_no = 2, reason = null",
+            "result_no = 2, reason = ''",
+            "result_no = 2, reason = repeat('x', 501)",
+        )
+    ],
+    *[("luckywalk.step_days", f"steps = {n}", "step_days_steps_in_bounds") for n in (-1, 200001)],
+    ("luckywalk.claims", "source = 'luck'", "claims_source_known"),
+    *[("luckywalk.claims", f"step = {n}", "claims_step_is_a_threshold") for n in (0, 999, 1500, 11000)],
+    *[
+        ("luckywalk.claims", f"banked_mask = {mask}", "claims_banked_mask_has_six_of_45")
+        for mask in (62, 254, 63, BIT_46)
+    ],
+    *[
+        ("luckywalk.tickets", f"mask = {mask}", "tickets_mask_has_six_of_45")
+        for mask in (62, 254, 63, BIT_46)
+    ],
+    *[("luckywalk.results", f"tier = {tier}", "results_tier_known") for tier in (0, 6)],
+    ("jobs.jobs", "job_name = 'Not snake'", "jobs_job_name_is_snake_case"),
+    ("jobs.jobs", "time_limit = '0'", "jobs_time_limit_is_positive"),
+    *[("jobs.jobs", f"attempts = {n}", "jobs_attempts_in_bounds") for n in (0, 21)],
+    ("jobs.runs", "status = 'paused'", "runs_status_known"),
+    ("jobs.runs", "trigger = 'luck'", "runs_trigger_known"),
+    ("jobs.runs", "status = 'running'", "runs_finished_when_not_running"),
+    ("jobs.runs", "status = 'failed', finished_at = null", "runs_finished_when_not_running"),
+    ("jobs.attempts", "status = 'paused'", "attempts_status_known"),
+    ("jobs.switch", "only_row = false", "switch_has_one_row"),
+    ("ledger.accounts", "holder = 'bank'", None),
+    ("ledger.accounts", "account = 'undotted'", "accounts_account_is_dotted"),
+    ("ledger.accounts", "holder = 'house', may_overdraw = false", "accounts_house_may_overdraw"),
+    ("ledger.balances", "balance = -1, may_overdraw = false", "balances_no_overdraft"),
+]
+
+
+def change(db: Database, table: str, values: str) -> None:
+    with db.owner.transaction(force_rollback=True):
+        one = f"(select tableoid, ctid from {table} order by ctid limit 1)"
+        done = db.owner.execute(f"update {table} set {values} where (tableoid, ctid) in {one}".encode())
+        assert done.rowcount == 1
+
+
+@pytest.mark.parametrize(("table", "values"), ALLOWED)
+def test_a_row_may_say(settled_by_hand: Database, table: str, values: str) -> None:
+    change(settled_by_hand, table, values)
+
+
+@pytest.mark.parametrize(("table", "values", "constraint"), REFUSED)
+def test_no_row_may_say(settled_by_hand: Database, table: str, values: str, constraint: str | None) -> None:
+    with pytest.raises(psycopg.errors.CheckViolation) as refusal:
+        change(settled_by_hand, table, values)
+    if constraint:
+        assert refusal.value.diag.constraint_name == constraint
