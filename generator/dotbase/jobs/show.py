@@ -34,6 +34,7 @@ STYLES = {
     "alarm": "red",
     "unknown": "red",
 }
+NARROW = 130
 WIDE = 200  # where nobody says how wide the screen is, no line is cut
 
 
@@ -42,12 +43,19 @@ def as_json(what: object) -> None:
     click.echo(json.dumps(what, indent=2, default=_plain, ensure_ascii=False))
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Rows under a title; columns that are empty in every row are left out."""
-    kept = [i for i, _ in enumerate(columns) if any(row[i] not in (None, "") for row in rows)]
+def table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], spare: Sequence[str] = ()
+) -> None:
+    """Rows under a title; columns that are empty in every row, or spare on a narrow screen, are left out."""
+    narrow = console().width < NARROW
+    kept = [
+        i
+        for i, column in enumerate(columns)
+        if any(row[i] not in (None, "") for row in rows) and not (narrow and column in spare)
+    ]
     shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for i in kept:
-        shown.add_column(columns[i], overflow="fold")
+        shown.add_column(columns[i], overflow="fold", no_wrap=i == 0 or columns[i] in ("slot", "next slot"))
     for row in rows:
         shown.add_row(*[_cell(row[i]) for i in kept])
     console().print(shown)

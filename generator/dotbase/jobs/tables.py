@@ -22,6 +22,7 @@ OVERVIEW = (
     "missed",
     "backlog",
 )
+SPARE = ("zone", "p50", "p95", "late", "by", "started", "rows")
 RUNS = ("run", "slot", "by", "attempt", "status", "started", "took", "rows", "result or error")
 DECLARED = (
     "description",
@@ -47,8 +48,8 @@ DECLARED = (
 
 
 def overview(jobs: list[Row]) -> None:
-    """One row a job."""
-    show.table(f"{len(jobs)} jobs", OVERVIEW, [_line(job) for job in jobs])
+    """One row a job; on a narrow screen without what `show` has, too."""
+    show.table(f"{len(jobs)} jobs", OVERVIEW, [_line(job) for job in jobs], spare=SPARE)
 
 
 def job(declared: Row, done: Row) -> None:
@@ -74,7 +75,7 @@ def history(name: str, zone: str, found: dict[str, list[Row]]) -> None:
     """Runs with their attempts, missed slots, events: those that were asked for."""
     if "runs" in found:
         lines = [line for run in found["runs"] for line in _run_lines(run, zone)]
-        show.table(f"{name}: the last runs", RUNS, lines)
+        show.table(f"{name}: the last runs", RUNS, lines, spare=SPARE)
     _missed(name, found["missed"], zone)
     if found.get("events"):
         rows = [
