@@ -67,13 +67,18 @@ def test_it_may_become_no_other_role_and_has_no_attribute(module_db: Database) -
     assert module_db.value("select rolpassword is null from pg_authid where rolname = 'dotbase_cron'")
 
 
-def test_all_that_it_owns_is_the_function_that_keeps_its_lines(module_db: Database) -> None:
+def test_all_that_it_owns_are_the_functions_of_its_lines(module_db: Database) -> None:
     owned = module_db.rows(
         "select s.classid::regclass::text || ' ' || s.objid::regprocedure::text as what "
         "from pg_shdepend as s inner join pg_database as d on d.oid = s.dbid "
-        "where s.refobjid = 'dotbase_cron'::regrole and s.deptype = 'o' and d.datname = current_database()"
+        "where s.refobjid = 'dotbase_cron'::regrole and s.deptype = 'o' and d.datname = current_database() "
+        "order by 1"
     )
-    assert [row["what"] for row in owned] == ["pg_proc jobs.sync_pg_cron()"]
+    assert [row["what"] for row in owned] == [
+        "pg_proc jobs.drifted_lines()",
+        "pg_proc jobs.purge_pg_cron_history(integer)",
+        "pg_proc jobs.sync_pg_cron()",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from tests.harness.databases import ZONE, Database
 from tests.jobs.shop import catch_up, declare, effects, events, job, missed, runs, watch
@@ -11,7 +12,7 @@ NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
 HOUR = timedelta(hours=1)
 
 
-def outage(quiet: Database, hours: int = 5, **changes: object) -> None:
+def outage(quiet: Database, hours: int = 5, **changes: Any) -> None:
     """A job each hour that ran at 10:00, then nobody watches for some hours."""
     declare(quiet.owner, job("hourly", routine="shop.work", **changes), app="missing")
     quiet.clock(NINE + HOUR)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
 TEN = NINE + timedelta(hours=1)
 
 
-def one_job(quiet: Database, routine: str, **changes: object) -> None:
+def one_job(quiet: Database, routine: str, **changes: Any) -> None:
     """Declare one more job, at 09:30, and let it become 10:00."""
     declare(quiet.owner, job("sliced", routine=f"shop.{routine}", **changes), app="slices")
     quiet.clock(TEN)

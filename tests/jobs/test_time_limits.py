@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -35,7 +36,7 @@ def watched(quiet: Database) -> Iterator[None]:
         watcher.join(timeout=30)
 
 
-def limited(quiet: Database, routine: str, **changes: object) -> None:
+def limited(quiet: Database, routine: str, **changes: Any) -> None:
     """A job of half a second, due."""
     declare(
         quiet.owner,

@@ -205,7 +205,8 @@ def test_a_person_reruns_a_slot_that_failed_and_not_one_that_succeeded(db: Datab
     db.owner.execute(
         "alter table luckywalk.rounds add constraint broken check (status <> 'closed') not valid"
     )
-    assert (failed := db.run_job("close_round")) is not None
+    failed = db.run_job("close_round")
+    assert failed is not None
     assert failed["status"] == "failed"
     db.owner.execute("alter table luckywalk.rounds drop constraint broken")
     assert (again := db.run_job("close_round")) is not None
