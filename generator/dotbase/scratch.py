@@ -1,4 +1,4 @@
-"""A scratch database: freshly built from the templates on the local cluster, dropped afterwards."""
+"""A scratch database: freshly built from the templates on a local cluster of its own, dropped afterwards."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def scratch_database(
 ) -> Iterator[Connection]:
     """A superuser's connection, in autocommit, to a database in which every step has been applied.
 
-    It is on the checkout's local cluster, whatever server the options name: nobody else's server
-    gets databases that it did not ask for. The cluster is started when it does not run.
+    It is on this checkout's machine, whatever server the options name: nobody else's server gets
+    databases that it did not ask for. The cluster is started when it does not run.
     """
     with empty_database(options, variables) as url, connect(url) as connection:
         build(connection, steps, variables, verify)
@@ -43,15 +43,18 @@ def scratch_database(
 @contextmanager
 def empty_database(options: GlobalOptions, variables: Variables) -> Iterator[str]:
     """The URL of a database without anything of ours; for Supabase, with a shape of what it brings."""
-    cluster.start(options.cluster, options.project)
+    # Beside the cluster where schedules may be live: while pg_cron's launcher has a task under way, and the
+    # watcher nearly always is, no database of its cluster can be dropped.
+    server = cluster.scratch(options.cluster)
+    cluster.start(server, options.project)
     name = f"{PREFIX}{secrets.token_hex(6)}"
-    with connect(cluster.local_url(options.cluster, "postgres", root=options.project)) as maintenance:
+    with connect(cluster.local_url(server, "postgres", root=options.project)) as maintenance:
         _drop_leftovers(maintenance)
         # The lock on its name says that a database is in use; it dies with this session.
         maintenance.execute("select pg_advisory_lock(hashtext(%s))", [name])
         maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         try:
-            url = cluster.local_url(options.cluster, name, root=options.project)
+            url = cluster.local_url(server, name, root=options.project)
             if variables.target == "supabase":
                 with connect(url) as connection:
                     shape = resources.files("dotbase").joinpath("templates", "supabase.sql").read_text()

@@ -16,11 +16,14 @@ __all__ = [
     "destroy",
     "local_url",
     "master_key_file",
+    "scratch",
     "start",
     "status",
     "stop",
     "tcp_url",
 ]
+
+SCRATCH = "-scratch"
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,28 @@ class Status:
     url: str | None
 
 
+def scratch(name: str = "dev") -> str:
+    """The name of the cluster beside this one that scratch databases are made in; it keeps nothing."""
+    return f"{name.removesuffix(SCRATCH)[: layouts.LONGEST_NAME - len(SCRATCH)]}{SCRATCH}"
+
+
 def start(name: str = "dev", root: Path | None = None) -> Started:
     """Start the cluster of this name, made first if need be. Starting a running one is fine."""
     return server.start(layouts.locate(name, root))
 
 
 def stop(name: str = "dev", root: Path | None = None) -> bool:
-    """Stop the cluster; whether it ran."""
+    """Stop the cluster, and the one beside it for scratch databases; whether it ran."""
+    if name != scratch(name):
+        stop(scratch(name), root)
     layout = layouts.locate(name, root)
     return server.stop(layout) if layout.directory.exists() else False
 
 
 def destroy(name: str = "dev", root: Path | None = None) -> bool:
-    """Remove the cluster with all its databases; whether there was one."""
+    """Remove the cluster with all its databases, and the one beside it; whether there was one."""
+    if name != scratch(name):
+        destroy(scratch(name), root)
     return removal.destroy(layouts.locate(name, root))
 
 

@@ -18,7 +18,8 @@ LONGEST_SOCKET_PATH = 107  # bytes: sockaddr_un has 108 with the closing zero
 LONGEST_SOCKET_NAME = "/.s.PGSQL.65535"
 # libpq splits hosts at commas, pg_ctl passes paths through a shell, settings have quotes
 UNFIT = re.compile(r"[,'\"\\$`!\x00-\x1f\x7f]")
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+LONGEST_NAME = 31
+NAME = re.compile(rf"[a-z][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def locate(name: str, root: Path | None = None) -> Layout:
     """Where this cluster is, or would be made."""
     if not NAME.fullmatch(name):
         raise DotbaseError(
-            f"`{name}` cannot name a cluster", "use up to 31 of a-z, 0-9, - and _, starting with a letter"
+            f"`{name}` cannot name a cluster",
+            f"use up to {LONGEST_NAME} of a-z, 0-9, - and _, starting with a letter",
         )
     checkout = find_checkout(root)
     inside = checkout / ".dotbase" / name
