@@ -39,9 +39,9 @@ ROUTINES = [
     ),
     change(
         "a procedure's body",
-        "create or replace procedure jobs.run(in job_name text, in slot timestamptz default null)"
+        "create or replace procedure jobs.run(in job_name text)"
         " language plpgsql as $$ begin end $$",
-        "jobs: procedure jobs.run(text,timestamp with time zone): body: *",
+        "jobs: procedure jobs.run(text): body: *",
     ),
     change(
         "volatility",

@@ -73,7 +73,7 @@ def by_hand(server: Server, clones: Clones) -> Iterator[psycopg.Connection[Any]]
     """
     with (
         live_database(server, clones) as database,
-        server.connect(database.name) as connection,
+        database.server.connect(database.name) as connection,
         connection.transaction(force_rollback=True),
     ):
         connection.execute("delete from jobs.jobs where app not in ('core', 'jobs', 'ledger', 'luckywalk')")
