@@ -15,22 +15,13 @@ from psycopg.conninfo import make_conninfo
 from tests.access.callers import ONE, TWO
 from tests.access.world import World, world_of
 from tests.harness.databases import Database
-from tests.harness.people import admin, anon
+from tests.harness.people import admin
 from tests.harness.server import Server
+from tests.jobs.bad_days import live_through_bad_days
 from tests.luckywalk.weeks import LOSING, WEEK, WINNING, buy, draw_week, open_week, settle_week, walk
 
 OPEN = "grant usage on schema {} to public"
 SHUT = "revoke usage on schema {} from public"
-# What the runtime keeps of bad days, which a good week has none of.
-BAD_DAYS = """
-select jobs.beat('watch');
-insert into jobs.outages values (core.now() - interval '1 hour', core.now());
-insert into jobs.missed_slots
-values ('open_round', core.now(), core.now(), 1, 'down', 'skip', core.now());
-insert into jobs.events (happened_at, kind, job_name, details)
-values (core.now(), 'missed', 'open_round', '{}');
-insert into jobs.used_signatures values ('\\x00', core.now());
-"""
 
 
 @pytest.fixture(scope="session")
@@ -63,8 +54,7 @@ def lived(module_db: Database) -> Database:
     assert corrected.ok, corrected.body
     walk(module_db, ONE, 3000)
     assert module_db.call(admin, "set_setting", name="luckywalk.tier3_prize", value=60).ok
-    assert module_db.call(anon, "trigger_job", job="open_round").status == 401
-    module_db.owner.execute(BAD_DAYS)
+    live_through_bad_days(module_db)
     module_db.owner.execute("insert into core.secrets values ('key', '\\x00', core.now())")
     return module_db
 

@@ -39,8 +39,7 @@ ROUTINES = [
     ),
     change(
         "a procedure's body",
-        "create or replace procedure jobs.run(in job_name text)"
-        " language plpgsql as $$ begin end $$",
+        "create or replace procedure jobs.run(in job_name text) language plpgsql as $$ begin end $$",
         "jobs: procedure jobs.run(text): body: *",
     ),
     change(

@@ -13,6 +13,7 @@ from tests.harness.databases import Database
 from tests.harness.people import Person, walker
 from tests.harness.server import one_process
 from tests.harness.target import OWNER
+from tests.jobs.bad_days import live_through_bad_days
 from tests.luckywalk.by_hand import make_rounds
 from tests.luckywalk.weeks import LOSING, WINNING, buy, draw_week, open_week, settle_week
 
@@ -68,5 +69,6 @@ def settled_by_hand(module_db: Database) -> Database:
     buy(module_db, walker(1), WINNING, LOSING)
     draw_week(module_db)
     settle_week(module_db)
+    live_through_bad_days(module_db)
     module_db.owner.execute("set session_replication_role = replica")
     return module_db

@@ -23,6 +23,18 @@ STATES = {
     "drawn": ("status = 'drawn'", CLOSED, NUMBERS, DRAWN, NOT_SETTLED),
     "settled": ("status = 'settled'", CLOSED, NUMBERS, DRAWN, SETTLED),
 }
+# A run in each status: with the moments that it must have, and without those that it must not.
+RUN = "jobs.runs"
+ENDED = "finished_at = now(), due_at = null, deadline_at = null"
+DUE = "finished_at = null, due_at = now(), deadline_at = null"
+UNDER_WAY = "finished_at = null, due_at = null, deadline_at = now()"
+RUNS = {
+    **dict.fromkeys(("succeeded", "failed", "skipped"), ENDED),
+    **dict.fromkeys(("queued", "waiting"), DUE),
+    "running": UNDER_WAY,
+}
+TRIGGERS = ("schedule", "catch_up", "service_role", "administrator", "signature", "owner")
+ENDS = ("succeeded", "failed", "timed_out", "cancelled", "crashed", "interrupted")
 PRIZES = ("tier1_pot", "tier2_pot", "tier3_prize", "tier4_prize", "tier5_prize")
 
 ALLOWED = [
@@ -41,9 +53,25 @@ ALLOWED = [
     ("luckywalk.claims", "banked_mask = 126"),
     ("jobs.jobs", "attempts = 20"),
     ("jobs.jobs", "attempts = 1"),
-    *[("jobs.runs", f"trigger = '{trigger}'") for trigger in ("schedule", "person")],
-    ("jobs.runs", "status = 'running', finished_at = null"),
-    *[("jobs.attempts", f"status = '{status}'") for status in ("running", "succeeded", "failed", "crashed")],
+    ("jobs.jobs", "catch_up_count = 1"),
+    ("jobs.jobs", "catch_up_count = 10000"),
+    *[("jobs.jobs", f"catch_up = '{policy}'") for policy in ("skip", "latest", "all")],
+    ("jobs.jobs", "triggered_by = '{service_role,administrator,signature}'"),
+    ("jobs.jobs", "batch_limit = 1, backlog_normal = 0, backlog_alarm = 0"),
+    *[(RUN, f"trigger = '{trigger}'") for trigger in TRIGGERS],
+    *[(RUN, f"status = '{status}', {moments}") for status, moments in RUNS.items()],
+    *[("jobs.attempts", f"status = '{status}', finished_at = now()") for status in ENDS],
+    ("jobs.attempts", "status = 'running', finished_at = null"),
+    ("jobs.missed_slots", "last_slot_at = first_slot_at, slots = 1"),
+    *[("jobs.missed_slots", f"cause = '{cause}'") for cause in ("down", "busy", "off", "not_woken")],
+    *[
+        ("jobs.missed_slots", f"reason = '{reason}'")
+        for reason in ("skip", "superseded", "too_old", "too_many", "off")
+    ],
+    *[
+        ("jobs.events", f"kind = '{kind}'")
+        for kind in ("failed", "timed_out", "crashed", "skipped", "missed", "recovered")
+    ],
     ("ledger.balances", "balance = 0"),
     ("ledger.balances", "balance = -1, may_overdraw = true"),
 ]
@@ -107,11 +135,33 @@ REFUSED = [
     ("jobs.jobs", "job_name = 'Not snake'", "jobs_job_name_is_snake_case"),
     ("jobs.jobs", "time_limit = '0'", "jobs_time_limit_is_positive"),
     *[("jobs.jobs", f"attempts = {n}", "jobs_attempts_in_bounds") for n in (0, 21)],
-    ("jobs.runs", "status = 'paused'", "runs_status_known"),
-    ("jobs.runs", "trigger = 'luck'", "runs_trigger_known"),
-    ("jobs.runs", "status = 'running'", "runs_finished_when_not_running"),
-    ("jobs.runs", "status = 'failed', finished_at = null", "runs_finished_when_not_running"),
+    ("jobs.jobs", "catch_up = 'sometimes'", "jobs_catch_up_known"),
+    *[("jobs.jobs", f"catch_up_count = {n}", "jobs_catch_up_in_bounds") for n in (0, 10001)],
+    ("jobs.jobs", "catch_up_age = '0'", "jobs_catch_up_in_bounds"),
+    ("jobs.jobs", "triggered_by = '{anon}'", "jobs_triggered_by_known"),
+    ("jobs.jobs", "batch_limit = 0", "jobs_batch_limit_is_positive"),
+    ("jobs.jobs", "backlog_normal = -1, backlog_alarm = 0", "jobs_backlog_alarm_not_below_normal"),
+    ("jobs.jobs", "backlog_normal = 1, backlog_alarm = 0", "jobs_backlog_alarm_not_below_normal"),
+    (RUN, "status = 'paused', finished_at = null", "runs_status_known"),
+    (RUN, "trigger = 'luck'", "runs_trigger_known"),
+    *[
+        (RUN, f"status = '{status}', {moments}", None)
+        for status, right in RUNS.items()
+        for moments in (ENDED, DUE, UNDER_WAY)
+        if moments != right
+    ],
+    (RUN, "due_at = now()", "runs_due_at_fits_status"),
+    (RUN, "deadline_at = now()", "runs_deadline_at_fits_status"),
+    (RUN, "finished_at = null", "runs_finished_at_fits_status"),
     ("jobs.attempts", "status = 'paused'", "attempts_status_known"),
+    ("jobs.attempts", "status = 'running'", "attempts_finished_when_not_running"),
+    ("jobs.attempts", "finished_at = null", "attempts_finished_when_not_running"),
+    ("jobs.missed_slots", "last_slot_at = first_slot_at - interval '1 second'", "missed_slots_in_order"),
+    ("jobs.missed_slots", "slots = 0", "missed_slots_count_is_positive"),
+    ("jobs.missed_slots", "cause = 'luck'", "missed_slots_cause_known"),
+    ("jobs.missed_slots", "reason = 'luck'", "missed_slots_reason_known"),
+    ("jobs.outages", "ended_at = began_at", "outages_in_order"),
+    ("jobs.events", "kind = 'luck'", "events_kind_known"),
     ("jobs.switch", "only_row = false", "switch_has_one_row"),
     ("ledger.accounts", "holder = 'bank'", None),
     ("ledger.accounts", "account = 'undotted'", "accounts_account_is_dotted"),

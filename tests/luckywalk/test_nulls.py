@@ -9,9 +9,20 @@ from tests.harness.databases import Database
 
 APPS = ("jobs", "ledger", "luckywalk")
 MAY_BE_NULL = {
-    "jobs.jobs": {"days_of_month", "months", "days_of_week"},  # null is every value
-    "jobs.runs": {"finished_at", "result"},  # while it runs
-    "jobs.attempts": {"finished_at", "sqlstate", "message", "detail", "context"},  # where it did not fail
+    "jobs.jobs": {
+        *("days_of_month", "months", "days_of_week"),  # null is every value
+        *("batch_limit", "backlog_query", "backlog_normal", "backlog_alarm"),  # where it has none
+        *("next_slot_at", "removed_at"),  # when none comes; while it is declared
+    },
+    "jobs.runs": {
+        *("started_at", "finished_at", "due_at", "deadline_at", "result"),  # by its status
+        *("reason", "requested_by"),  # when all is well; when nobody triggered it
+    },
+    "jobs.attempts": {
+        *("finished_at", "result"),  # while it runs
+        *("sqlstate", "message", "detail", "context"),  # where it did not fail
+    },
+    "jobs.events": {"run_id"},  # of slots that were missed
     "luckywalk.rounds": {
         *("ticket_count", "seal_root", "closed_at"),  # until it is closed
         *("result_no", "winning_mask", "drawn_result_no", "drawn_at", "winners_count"),  # until it is drawn
