@@ -59,6 +59,10 @@ TABLES += (
     "jobs",
     "runs",
     "attempts",
+    "switch",
+    "heartbeats",
+    "missed_slots",
+    "used_signatures",
     "pg_class",
     "pg_proc",
     "pg_namespace",
@@ -80,7 +84,22 @@ DOORS = {
     "close_round": str(SETTLED.round_no),
     "draw_round": str(SETTLED.round_no),
     "settle_round": str(SETTLED.round_no),
+    "trigger_job": "'open_round'",
 }
+JOBS = ("open_round", "close_round", "draw_round", "settle_round", "make_partitions", "purge_job_history")
+# What the watcher, catch_up and pg_cron's upkeep call beside runs.
+AROUND_RUNS = (
+    "beat('watch')",
+    "settle_overdue()",
+    "end_overdue()",
+    "mark_crashed()",
+    "claim_waiting()",
+    "leave_run(1, '0')",
+    "wanted_lines()",
+    "drifted_lines()",
+    "sync_pg_cron()",
+    "purge_pg_cron_history(1)",
+)
 # What of a door's refusals is its own: it got to its end without the thief.
 SAYS = {
     "my_ticket_proof": "ticket_not_found",
@@ -162,7 +181,7 @@ def test_a_client_wants_his_own_code_run_by_the_owner_in_a_door(
 ) -> None:
     with thief(town.db, "authenticator", "authenticated", person.claims, (TEMPORARY, PUBLIC)) as t:
         PLANTS[plant](t)
-        for schema in ("api", "luckywalk", "core", "ledger"):
+        for schema in ("api", "luckywalk", "core", "ledger", "jobs"):
             for door, arguments in doors.items():
                 answer = t.tries(f"select * from {schema}.{door}({arguments})")
                 assert answer not in ("internal_error", "0A000", "42703", "42804"), (
@@ -187,13 +206,14 @@ def test_a_walker_wants_a_trap_in_the_way_of_his_own_claim_to_change_it(plant: s
 def test_pg_crons_role_wants_his_own_code_run_by_the_owner_in_a_job(plant: str, town: Town) -> None:
     with thief(town.db, CRON, None, None, (TEMPORARY, PUBLIC)) as t:
         PLANTS[plant](t)
-        for job in ("open_round", "close_round", "draw_round", "settle_round", "make_partitions"):
-            t.does("select jobs.lock_job(%s)", job)
-            [(run_id,)] = t.does("select jobs.claim_run(%s, null)", job)
+        for job in JOBS:
+            [(job_no,)] = t.does("select jobs.lock_job(%s)", job)
+            [(run_id,)] = t.does("select jobs.claim_due(%s)", job)
             if run_id is not None:
-                t.does("select jobs.attempt(%s)", run_id)
-            t.does("select jobs.unlock_job(%s)", job)
-        t.does("select jobs.sync_pg_cron()")
+                t.does("select jobs.work(%s)", run_id)
+            t.does("select jobs.unlock_job(%s)", job_no)
+        for routine in AROUND_RUNS:
+            t.does(f"select jobs.{routine}")
         assert not [said for said in t.heard if "stolen" in said]
         t.does("reset session authorization")
         failed = t.does("select message from jobs.attempts where status <> 'succeeded'")

@@ -93,6 +93,13 @@ def watch(db: Database) -> None:
         session.execute("call jobs.watch(0)")
 
 
+def recover(db: Database) -> None:
+    """What happens within two minutes of a crash: the watcher finds it, catch_up tries the slot again."""
+    watch(db)
+    db.owner.execute("update jobs.runs set due_at = clock_timestamp() where status = 'waiting'")
+    catch_up(db)
+
+
 def runs(db: Database, name: str) -> list[dict[str, Any]]:
     """All runs of a job by slot."""
     return db.rows("select * from jobs.runs where job_name = %s order by slot_at", name)

@@ -158,6 +158,15 @@ def test_a_moment_in_the_future_too_old_or_not_written_as_one_is_refused(
     assert runs(open_job, "work") == []
 
 
+def test_a_moment_whose_run_may_have_been_purged_is_too_old(quiet: Database) -> None:
+    """However long the job may be caught up: nobody would know that it has run."""
+    patient = job("work", routine="shop.work", triggered_by=EVERYBODY, catch_up_age="200 days")
+    declare(quiet.owner, patient, app="triggers")
+    assert quiet.call(service, "trigger_job", job="work", slot="2024-10-09T00:00:00Z").ok
+    too_old = quiet.call(service, "trigger_job", job="work", slot="2024-10-08T00:00:00Z")
+    assert (too_old.status, too_old.code) == (400, "slot_invalid")
+
+
 def test_without_a_moment_it_is_now(open_job: Database) -> None:
     answer = open_job.call(service, "trigger_job", job="work")
     assert datetime.fromisoformat(answer.body["slot"]) == datetime(2025, 1, 6, 0, 31, tzinfo=UTC)

@@ -10,6 +10,7 @@ import time
 
 from tests.harness.databases import Database
 from tests.harness.kill import Torture
+from tests.jobs.shop import recover
 from tests.luckywalk.weeks import WEEK, close_week, enter, job, open_week, pour
 from tests.torture import states
 
@@ -63,8 +64,9 @@ def _kill(torture: Torture, seed: int, name: str, effect: str, idle: str) -> Non
     assert (run == "succeeded") == (found == "new"), "the record of the run and its effect go together"
     assert states.broken_rules(db) == ""
 
-    # The job runs again, as pg_cron would: it ends where nobody disturbed it, and then does nothing more.
+    # The slot is tried again, as pg_cron would: it ends where nobody disturbed it, then does nothing more.
     for _ in range(2):
+        recover(db)
         db.run_job(name)
         with db.server.connect(db.name) as connection:
             assert expected.name(states.take(connection)) == "new"
