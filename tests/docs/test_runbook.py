@@ -16,6 +16,7 @@ from tests.harness.databases import Database
 from tests.harness.figures import count
 from tests.harness.people import anon
 from tests.harness.refusals import rolled_back
+from tests.harness.target import OWNER
 from tests.jobs.shop import declare, job, stock
 
 PAGE = "docs/runbook.md"
@@ -33,7 +34,7 @@ def shop(module_db: Database) -> Iterator[Database]:
 
 @pytest.mark.parametrize("query", blocks(PAGE, "sql"), ids=lambda q: " ".join(q.split())[:60])
 def test_a_query_runs_for_the_owner(query: str, shop: Database) -> None:
-    shop.owner.execute("set local role dotbase_owner")
+    shop.owner.execute(f"set local role {OWNER}".encode())
     shop.owner.execute(query.encode())
     count("queries of the pages run")
 
@@ -59,7 +60,7 @@ def test_the_door_accepts_what_the_page_signs(db: Database, tmp_path: Path) -> N
     stock(db)
     declare(db.owner, job("work", routine="shop.work", triggered_by=["signature"]))
     with db.owner.transaction():
-        db.owner.execute("set local role dotbase_owner")
+        db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute("select core.set_secret('cron_secret', %s)", [SECRET])
     [block] = blocks(PAGE, "shell")
     headers, body, url = _sent(block, tmp_path, SECRET)

@@ -67,8 +67,8 @@ def start(name: str = "test") -> Server:
     name, kind = named(name), name
     if kind == "supabase":
         return _start_as_supabase(name)
-    if kind == "test" and SUPABASE:
-        return _start_as_supabase(named("test-supabase"))
+    if SUPABASE and kind in ("test", "live"):
+        return _start_as_supabase(named(f"{kind}-supabase"))
     if kind == "test":
         with one_process("start"):
             _start_without_syncing(name)

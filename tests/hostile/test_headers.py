@@ -87,7 +87,9 @@ def test_no_hostile_header_proves_anything(guarded: tuple[Database, str]) -> Non
     db, slot = guarded
     watch = Watch(db)
     now = str(int(time.time()))
-    pairs = [(kind, timestamp, sign(slot, timestamp or "")) for kind, timestamp in TIMESTAMPS.items()]
+    pairs: list[tuple[str, str | None, str | None]] = [
+        (kind, timestamp, sign(slot, timestamp or "")) for kind, timestamp in TIMESTAMPS.items()
+    ]
     pairs += [(kind, now, signature) for kind, signature in SIGNATURES.items()]
     pairs += [(kind, now, signature) for kind, signature in spoiled(sign(slot, now)).items()]
     wrong = []

@@ -57,12 +57,9 @@ def live_database(server: Server, clones: Clones) -> Iterator[Database]:
         wanted = _fingerprint(steps)
         try:
             if _prepared(database) != wanted:
+                _call_prepared(database, None)
                 _prepare(database, steps)
-                comment = sql.SQL("comment on database {} is {}").format(
-                    sql.Identifier(database.name), sql.Literal(wanted)
-                )
-                with server.connect(database.name, user=SUPERUSER) as connection:
-                    connection.execute(comment)
+                _call_prepared(database, wanted)
             elif not database.value("select count(*) from cron.job where jobname = %s", ARMED):
                 database.owner.execute("select jobs.set_live(true)")
             yield database
@@ -86,6 +83,15 @@ def _prepared(database: Database) -> object:
     return database.value(
         "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
     )
+
+
+def _call_prepared(database: Database, fingerprint: str | None) -> None:
+    """Half prepared, it is of no templates."""
+    comment = sql.SQL("comment on database {} is {}").format(
+        sql.Identifier(database.name), sql.Literal(fingerprint)
+    )
+    with database.server.connect(database.name, user=SUPERUSER) as connection:
+        connection.execute(comment)
 
 
 def _prepare(database: Database, steps: Sequence[Step]) -> None:

@@ -17,6 +17,7 @@ from dotbase.cli import group
 from dotbase.errors import DotbaseError
 from tests.harness.databases import ZONE, Clones, Database
 from tests.harness.server import ROOT, Server
+from tests.harness.target import CRON_ALONE, OWNER, only_on_postgres
 from tests.jobs.live import live_database
 from tests.jobs.shop import catch_up, declare, effects, job, stock
 
@@ -226,14 +227,13 @@ def test_enable_and_disable_one_or_all(dotbase: Dotbase, shop: Database) -> None
     assert dotbase("disable", "work", "--all").exit_code == 2
 
 
-@pytest.mark.parametrize("user", ["dotbase_cron", "authenticator"])
+@pytest.mark.parametrize("user", [*CRON_ALONE, "authenticator"])
 def test_who_may_not_look_after_jobs_is_told_who_may(user: str, shop: Database) -> None:
     said = sentence(cli(shop, user)("list"))
-    assert said == (
-        f"role {user} may not look after jobs; connect as a superuser or a member of dotbase_owner."
-    )
+    assert said == f"role {user} may not look after jobs; connect as a superuser or a member of {OWNER}."
 
 
+@only_on_postgres("the owner there may log in")
 def test_the_owner_may(shop: Database) -> None:
     shop.owner.execute("alter role dotbase_owner login")
     try:

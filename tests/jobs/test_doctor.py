@@ -11,6 +11,7 @@ import pytest
 from tests.harness.databases import ZONE, Clones, Database
 from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
+from tests.harness.target import OWNER, only_on_postgres
 from tests.jobs.live import live_database
 from tests.jobs.shop import declare, job, stock
 
@@ -228,6 +229,7 @@ def test_a_missed_slot_is_spoken_of_for_a_day(shop: Database) -> None:
     assert about_jobs(shop) == {}
 
 
+@only_on_postgres("pg_cron runs as the owner there")
 @pytest.mark.parametrize(
     ("harm", "finding", "detail"),
     [
@@ -264,13 +266,13 @@ def test_pg_cron_is_in_another_database(shop: Database) -> None:
 
 def test_the_doctor_tells_the_owners_member_as_much(shop: Database) -> None:
     as_superuser = findings(shop)
-    shop.owner.execute("set local role dotbase_owner")
+    shop.owner.execute(f"set local role {OWNER}".encode())
     assert findings(shop) == as_superuser
 
 
 def test_where_pg_cron_is_and_all_is_well_nothing_is_found(live: Database) -> None:
     about_others = {"armed"}
-    for role in ("none", "dotbase_owner"):
+    for role in ("none", OWNER):
         live.owner.execute(f"set role {role}")
         found = {name for name in findings(live) if name.partition(" ")[0] not in about_others}
         live.owner.execute("reset role")
@@ -295,6 +297,7 @@ def test_lines_that_drifted_are_found_and_put_right(live: Database) -> None:
     assert findings(live, "pg_cron_findings") == {}
 
 
+@only_on_postgres("the extension is the platform's there")
 def test_pg_crons_extension_is_missing_and_the_remedy_brings_it(live: Database) -> None:
     with rolled_back(live.owner):
         live.owner.execute("drop extension pg_cron")

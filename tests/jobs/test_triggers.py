@@ -13,6 +13,7 @@ import pytest
 from tests.harness.databases import ZONE, Database
 from tests.harness.people import Person, admin, anon, service, walker
 from tests.harness.refusals import refused
+from tests.harness.target import OWNER
 from tests.jobs.shop import attempts, catch_up, declare, effects, job, runs
 
 SECRET = "a long secret that nobody guesses"
@@ -32,7 +33,7 @@ def open_job(quiet: Database) -> Database:
 def keyed(open_job: Database) -> Database:
     """The same with the secret of signatures."""
     with open_job.owner.transaction():
-        open_job.owner.execute("set local role dotbase_owner")
+        open_job.owner.execute(f"set local role {OWNER}".encode())
         open_job.owner.execute("select core.set_secret('cron_secret', %s)", [SECRET])
     return open_job
 
