@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from dotbase.advise.declared import House
+from dotbase.advise.declared import House, read
 from dotbase.advise.rules import Finding, by_number
 from dotbase.advise.run import advise, reading
 from dotbase.advise.sources import Sources
@@ -122,6 +122,30 @@ def test_what_is_suppressed_is_counted_and_printed_with_its_reason(
     assert (said.code, said.err) == (0, "")
     assert f"Suppressed: {', '.join(KEYS)}: Left for the sake of this test." in said.out
     assert "0 findings, 1 below the level asked for, 3 suppressed, each with its reason." in said.out
+
+
+def test_a_reason_given_for_one_routine_hides_no_other_of_its_name(
+    project: Path, holed: psycopg.Connection[Any]
+) -> None:
+    write(project, "advise.yaml", SUPPRESSED)
+    holed.execute(
+        "create function shop.stars(more integer) returns integer language sql immutable"
+        " set search_path = pg_catalog, pg_temp return 5 + more"
+    )
+    try:
+        advice = advise(holed, read(Project(project)), Variables())
+    finally:
+        holed.execute("drop function shop.stars(integer)")
+    told = [finding.key for finding in advice.findings if finding.rule.number == "DB110"]
+    assert told == ["DB110 shop.stars", "DB110 shop.stars"]
+
+
+def test_nothing_found_where_nothing_is_is_no_good_news(project: Path, server: Server) -> None:
+    refused(
+        project,
+        "database template1 has no schema of an app; run `dotbase migrate` there first.",
+        *("--database-url", server.conninfo("template1"), "advise"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -229,6 +229,20 @@ def test_grants_that_somebody_gave_are_taken_back(rig: Rig) -> None:
     assert rig.catalog() == before
 
 
+def test_a_right_that_was_taken_and_given_again_is_no_change(rig: Rig) -> None:
+    both = declaration(
+        POLICIES.key,
+        POLICIES.sql + "grant select (name), insert on table shop.items to anon, authenticated;",
+    )
+    rig.migrate(BASE, both)
+    before = rig.catalog()
+    with rig.connect() as connection:
+        connection.execute("revoke select (name), insert on shop.items from anon")
+        connection.execute("grant select (name), insert on shop.items to anon")
+    assert rig.catalog() != before, "they are in another order now"
+    assert rig.plan(BASE, both).repeatables == []
+
+
 def test_a_versioned_change_moves_views_and_policies_out_of_its_way(rig: Rig) -> None:
     rig.migrate(BASE, view("item_id, price"), POLICIES)
     change = versioned(

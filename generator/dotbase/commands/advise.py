@@ -73,7 +73,8 @@ def command(
     project = Project.find(options.project)
     house = declared.read(project)
     with one_sentence(), _database(options, project, scratch) as (connection, variables):
-        advice = advise(connection, house, variables)
+        _refuse_empty(connection, project)
+        advice = advise(connection, house, variables, ours=scratch)
     sources = Sources(project)
     bar = LEVELS.index(cast(Level, level))
     shown = [finding for finding in advice.findings if LEVELS.index(finding.rule.level) <= bar]
@@ -113,6 +114,14 @@ def _explained(number: str) -> str:
     if rule is None:
         raise DotbaseError(f"there is no rule {number}", "`dotbase advise --explain` prints all rules")
     return page.one(rule)
+
+
+def _refuse_empty(connection: psycopg.Connection[Any], project: Project) -> None:
+    """Nothing is found where nothing is: that is no good news."""
+    query = "select from pg_catalog.pg_namespace where nspname = any (%s)"
+    if not connection.execute(query, [list(project.apps)]).rowcount:
+        name = connection.info.dbname
+        raise DotbaseError(f"database {name} has no schema of an app", "run `dotbase migrate` there first")
 
 
 def _refuse_stale(advice: Advice, house: House) -> None:

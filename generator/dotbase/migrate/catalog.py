@@ -184,10 +184,15 @@ select
         ' ',
         c.relrowsecurity,
         c.relforcerowsecurity,
-        c.relacl,
+        -- In no order: a right that was taken and given again is the last of the list.
         (
-            select pg_catalog.string_agg(a.attname || ':' || a.attacl::text, ' ' order by a.attname)
+            select pg_catalog.string_agg(i::text, ' ' order by i::text)
+            from unnest(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) as i
+        ),
+        (
+            select pg_catalog.string_agg(a.attname || ':' || i::text, ' ' order by a.attname, i::text)
             from pg_catalog.pg_attribute as a
+            cross join lateral unnest(a.attacl) as i
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attacl is not null
         )
     ))
