@@ -72,18 +72,19 @@ def advise(connection: Connection, house: House, variables: Variables, *, ours: 
         found, skipped = look(connection, house.declared, schemas, ours=ours)
     advice = Advice(len(rules()), skipped=skipped)
     suppress = {k: s for k, s in house.declared.suppress.items() if s.holds(variables)}
-    times = Counter(finding.key for finding in found)
+    times = Counter((finding.key, finding.detail) for finding in found)
     for finding in found:
-        # A reason was given for one thing: when a second of its name is found, both are told.
-        if finding.key in suppress and times[finding.key] == 1:
+        # A reason was given for one thing: when the same is found of a second of its name, both are told.
+        if finding.key in suppress and times[finding.key, finding.detail] == 1:
             advice.suppressed.append((finding, suppress[finding.key].reason))
         else:
             advice.findings.append(finding)
+    told = {finding.key for finding in found}
     left_out = {rule.number for rule, _ in skipped}
     for key in suppress:
         number, _, thing = key.partition(" ")
         # Of an app that is not in this database, nothing can be said.
-        if key not in times and number not in left_out and thing.split(".")[0] in schemas:
+        if key not in told and number not in left_out and thing.split(".")[0] in schemas:
             advice.stale.append(key)
     return advice
 
