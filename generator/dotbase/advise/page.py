@@ -20,9 +20,9 @@ catalog, each a file of `generator/dotbase/advise/rules/` with its number, why a
 
 - It looks at the database that `--database-url` names, or at the local one; with `--scratch`, at one freshly
   built from the templates. It works in one read-only transaction with a closed search_path, reads catalogs
-  alone, and runs nothing that it finds. DB107 is asked with `--scratch` only, and listed as left out elsewhere:
-  plpgsql_check plans bodies, planning runs the immutable functions that they call, with the rights of whoever
-  asks, and on a live database anybody may have made them.
+  alone, and runs nothing that it finds. DB107 is asked with `--scratch` only, and left out with a note on a
+  live database: plpgsql_check plans bodies, planning runs the immutable functions that they call, with the
+  rights of whoever asks, and there anybody may have made them.
 - It looks at every schema but Postgres's own and those of extensions; on Supabase, at those that are not the
   platform's.
 - Exit code 0 without findings, 3 with any of level `warning` or above; `--level` moves that bar, and what is
