@@ -22,6 +22,7 @@ from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate.prepare import Wanted, decide, one_sentence
+from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import Variables, render_steps
 from dotbase.scratch import scratch_database
@@ -79,9 +80,10 @@ def command(
     bar = LEVELS.index(cast(Level, level))
     shown = [finding for finding in advice.findings if LEVELS.index(finding.rule.level) <= bar]
     if sarif_file is not None:
-        _write(sarif_file, json.dumps(sarif.log(advice, sources), indent=2, ensure_ascii=False) + "\n")
+        log = json.dumps(sarif.log(advice, sources), indent=2, ensure_ascii=False)
+        _write(sarif_file, json_lines(log) + "\n")
     if as_json:
-        click.echo(json.dumps(_json(advice, shown, sources), indent=1, ensure_ascii=False))
+        click.echo(json_lines(json.dumps(_json(advice, shown, sources), indent=1, ensure_ascii=False)))
     else:
         terminal.show(advice, shown, sources, Console(width=None if sys.stdout.isatty() else WIDE))
     _refuse_stale(advice, house)

@@ -15,6 +15,7 @@ from dotbase.migrate.apply import Outcome
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent, on_screen
+from dotbase.printable import plain
 
 
 def variable_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,7 +80,7 @@ def command(
 
 
 def _sentence(outcome: Outcome) -> str:
-    lines = [f"Note: {note}" for note in outcome.notes]
+    lines = [plain(f"Note: {note}") for note in outcome.notes]
     if not outcome.changed:
         return "\n".join([*lines, "Nothing to do: the database is what the templates say."])
     counts = f"{len(outcome.versions)} versions, {outcome.repeatables} repeatable steps applied"
