@@ -134,6 +134,15 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
             "3: `tables carts 0`: service_role bypasses row-level security: its rows are `all`; "
             "mend that entry.",
         ),
+        (
+            "tables:\n  carts:\n    - {role: anon, command: select, rows: all, columns: []}\n",
+            "3: `tables carts 0 columns`: no column is named: left out, they are all meant; without the "
+            "line, none; mend that entry.",
+        ),
+        (
+            "tables:\n  carts:\n    - {role: anon, command: delete, rows: all, columns: [a]}\n",
+            "3: `tables carts 0`: a row is deleted whole: `delete` has no columns; mend that entry.",
+        ),
     ],
 )
 def test_a_line_that_would_not_hold_is_refused(tmp_path: Path, text: str, sentence: str) -> None:
