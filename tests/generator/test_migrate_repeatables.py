@@ -276,6 +276,31 @@ def test_a_column_is_never_lost_to_a_cascade(rig: Rig) -> None:
     assert rig.catalog() == before
 
 
+def test_data_beside_a_schema_that_is_dropped_is_not_inside_of_it(rig: Rig) -> None:
+    """Though its schema's name ends like the other's."""
+    kinds = routines(
+        "kinds",
+        "create schema if not exists op;"
+        "create type op.kind as enum ('a');"
+        "create table if not exists op.kinds (kind op.kind default 'a');",
+    )
+    rig.migrate(BASE, kinds)
+    orders = versioned(
+        "0002_orders",
+        "create schema shop_op; create table shop_op.orders (kind op.kind default 'a');",
+        "drop schema shop_op cascade;",
+    )
+    rig.migrate(BASE, orders, kinds)
+    with pytest.raises(
+        DotbaseError,
+        match=r"would drop column kind of table shop_op\.orders, "
+        r"default value for column kind of table shop_op\.orders; let a versioned file",
+    ):
+        rig.migrate(BASE, orders)
+    rig.rollback(BASE, orders, kinds)
+    assert rig.migrate(BASE).removed == 1
+
+
 def test_a_trigger_that_a_job_makes_meanwhile_is_not_ours(rig: Rig) -> None:
     rig.migrate(BASE, price_of())
 
