@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import psycopg
 import pytest
 
+from dotbase.commands import access
 from tests.access.world import PROJECT, World
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
 from tests.harness.target import only_on_postgres
 
+ENDED = (
+    "dotbase: the server ended the session: terminating connection due to administrator command; "
+    "run the command again: what was not committed is undone.\n"
+)
 VOID = {"meta", "col", "br", "link", "img", "input"}
 
 
@@ -105,6 +111,16 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
         f"dotbase: {tmp_path}/nowhere/x.html cannot be written (No such file or directory); "
         "name another file.\n"
     )
+
+
+def test_a_server_that_goes_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(connection: psycopg.Connection[Any], *_: object) -> NoReturn:
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+        raise AssertionError
+
+    monkeypatch.setattr(access, "build", end)
+    said = dotbase(ROOT, "access")
+    assert (said.code, said.out, said.err) == (1, "", ENDED)
 
 
 @pytest.mark.parametrize(

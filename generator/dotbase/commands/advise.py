@@ -19,9 +19,9 @@ from dotbase.advise.rules import LEVELS, Finding, Level, by_number
 from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
 from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, resolve_url
+from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate.prepare import Wanted, decide, one_sentence
+from dotbase.migrate.prepare import Wanted, decide
 from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import Variables, render_steps
