@@ -62,8 +62,21 @@ def main() -> None:
     try:
         group.main(prog_name="dotbase")
     except DotbaseError as error:
-        click.echo(f"dotbase: {error.sentence}", err=True)
-        sys.exit(1)
+        _end(error)
+    except Exception as error:
+        # Imported only now: commands that ask no server start without it.
+        import psycopg
+
+        from dotbase.connection import foreseen
+
+        if not isinstance(error, psycopg.Error):
+            raise
+        _end(foreseen(error))
+
+
+def _end(error: DotbaseError) -> None:
+    click.echo(f"dotbase: {error.sentence}", err=True)
+    sys.exit(1)
 
 
 if __name__ == "__main__":

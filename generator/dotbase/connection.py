@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
 
 OLDEST_SERVER = 150000
+OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
 
 
 def resolve_url(options: GlobalOptions, database: str | None = None) -> str:
@@ -85,3 +88,30 @@ def _reason(error: psycopg.OperationalError, parts: dict[str, Any]) -> str:
     reason = reasons.of_refused_connection(error)
     password = str(parts.get("password") or "")
     return reason.replace(password, "***") if password else reason
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What the server says outside of any step, as a foreseeable error."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise foreseen(error) from None
+
+
+def foreseen(error: psycopg.Error) -> DotbaseError:
+    """What the server says, as the one sentence for it."""
+    said = (error.diag.message_primary or str(error).strip() or type(error).__name__).splitlines()[0]
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return DotbaseError(
+            f"the role may not do this: {said}", "connect as a member of the database's owner"
+        )
+    if (error.sqlstate or "").startswith(OUT_OF_ROOM):
+        return DotbaseError(
+            f"the server has run out of room: {said}", "give it more and run the command again"
+        )
+    if isinstance(error, psycopg.OperationalError):
+        return DotbaseError(
+            f"the server ended the session: {said}", "run the command again: what was not committed is undone"
+        )
+    return DotbaseError(f"the server refused: {said} (SQLSTATE {error.sqlstate})", "see the server's log")

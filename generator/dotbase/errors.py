@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dotbase.printable import plain
+
 
 class DotbaseError(Exception):
     """Something foreseeable that stops a command.
@@ -21,4 +23,4 @@ class DotbaseError(Exception):
     def sentence(self) -> str:
         """One line: `where: what; remedy.`"""
         place = f"{self.where}: " if self.where else ""
-        return " ".join(f"{place}{self.what}; {self.remedy}.".split())
+        return plain(" ".join(f"{place}{self.what}; {self.remedy}.".split()))

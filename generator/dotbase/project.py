@@ -15,6 +15,11 @@ from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, load, validate
 
 APPS_FILE = "apps.yaml"
+# Schemas that are somebody's already.
+OF_DOTBASE = ("api", "auth", "dotbase", "extensions", "master_key", "test_clock")
+OF_POSTGRES = ("cron", "information_schema", "public")
+OF_SUPABASE = ("graphql", "graphql_public", "net", "pgbouncer", "pgmq", "pgsodium", "realtime", "storage")
+RESERVED = {*OF_DOTBASE, *OF_POSTGRES, *OF_SUPABASE, "supabase_functions", "supabase_migrations", "vault"}
 
 
 class App(BaseModel):
@@ -86,6 +91,7 @@ class Project:
         """The apps' names, each after those that it needs."""
         declared = self.declared.apps
         for name, app in declared.items():
+            refuse_reserved(name, self.document.where("apps", name))
             for needed in app.needs:
                 if needed not in declared:
                     raise DotbaseError(
@@ -107,3 +113,11 @@ class Project:
     def relative(self, path: Path) -> str:
         """A path as messages and step keys name it."""
         return path.relative_to(self.root).as_posix()
+
+
+def refuse_reserved(name: str, where: str | None = None) -> None:
+    """An app's schema has its name: what is declared for it would be done to somebody else's schema."""
+    if name in RESERVED or name.startswith("pg_"):
+        raise DotbaseError(
+            f"`{name}` is taken by Postgres, Supabase or dotbase itself", "choose another name", where
+        )

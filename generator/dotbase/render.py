@@ -63,12 +63,24 @@ def _refuse_strays(project: Project) -> None:
                 project.relative(path),
             )
     for path in sorted((project.root / "functions").glob("*/*")):
-        if path.suffix in (".sql", ".yml", ".yaml") and path.name not in ("errors.yaml", "settings.yaml"):
-            raise DotbaseError(
-                "the file's name is none that is read here",
-                "name it `topic.sql.j2`, errors.yaml or settings.yaml, or move it away",
-                project.relative(path),
-            )
+        read = path.name.endswith(SUFFIX) or path.name in ("errors.yaml", "settings.yaml")
+        _refuse_unread(project, path, read, "name it `topic.sql.j2`, errors.yaml or settings.yaml")
+    for path in sorted((project.root / "schema").glob("*/*")):
+        # A name that is nearly a version's is refused where versions are read.
+        read = path.name.endswith((SUFFIX, ".sql"))
+        _refuse_unread(project, path, read, "name it `NNNN_name.sql.j2`")
+
+
+def _refuse_unread(project: Project, path: Path, read: bool, remedy: str) -> None:
+    """What nobody reads would be missed only later; what editors leave behind is nobody's mistake."""
+    if path.name.startswith(".") or path.name.endswith("~") or (read and not path.is_dir()):
+        return
+    what, remedy = (
+        ("folders are not read here", "move its files up, or it away")
+        if path.is_dir()
+        else ("the file's name is none that is read here", f"{remedy}, or move it away")
+    )
+    raise DotbaseError(what, remedy, project.relative(path))
 
 
 def _file_step(project: Project, app: str, kind: str, path: Path, text: str) -> Step:

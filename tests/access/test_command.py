@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
+import psycopg
 import pytest
 
+from dotbase.commands import access
 from tests.access.world import PROJECT, World
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
 from tests.harness.target import only_on_postgres
 
+ENDED = (
+    "dotbase: the server ended the session: terminating connection due to administrator command; "
+    "run the command again: what was not committed is undone.\n"
+)
 VOID = {"meta", "col", "br", "link", "img", "input"}
 
 
@@ -107,6 +113,16 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     )
 
 
+def test_a_server_that_goes_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(connection: psycopg.Connection[Any], *_: object) -> NoReturn:
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+        raise AssertionError
+
+    monkeypatch.setattr(access, "build", end)
+    said = dotbase(ROOT, "access")
+    assert (said.code, said.out, said.err) == (1, "", ENDED)
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -133,6 +149,15 @@ def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
             "tables:\n  carts:\n    - {role: service_role, command: select, rows: own}\n",
             "3: `tables carts 0`: service_role bypasses row-level security: its rows are `all`; "
             "mend that entry.",
+        ),
+        (
+            "tables:\n  carts:\n    - {role: anon, command: select, rows: all, columns: []}\n",
+            "3: `tables carts 0 columns`: no column is named: left out, they are all meant; without the "
+            "line, none; mend that entry.",
+        ),
+        (
+            "tables:\n  carts:\n    - {role: anon, command: delete, rows: all, columns: [a]}\n",
+            "3: `tables carts 0`: a row is deleted whole: `delete` has no columns; mend that entry.",
         ),
     ],
 )

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from dotbase.advise.declared import House
+from dotbase.advise.declared import House, read
 from dotbase.advise.rules import Finding, by_number
-from dotbase.advise.run import advise, reading
+from dotbase.advise.run import NOT_LIVE, advise, look, prepare, reading
 from dotbase.advise.sources import Sources
 from dotbase.project import Project
 from dotbase.templating import Variables
@@ -40,6 +40,23 @@ create index hints_stars_idx on shop.hints (stars);
 create index hints_stars_and_id_idx on shop.hints (stars, hint_id);
 """
 POLICIES = "tables:\n  hints:\n    - {role: anon, command: select, rows: all}\n  goods: []\n"
+# A lock of the session tells that the function was run: a read-only transaction forbids most else.
+NEIGHBOUR = """
+create extension plpgsql_check with schema extensions;
+create role nb_of_advice;
+create schema nb authorization nb_of_advice;
+set local role nb_of_advice;
+create function nb.really() returns integer language plpgsql volatile as $$
+begin
+    if current_setting('is_superuser') = 'on' then
+        perform pg_catalog.pg_advisory_lock(6646);
+    end if;
+    return 1;
+end $$;
+create function nb.lie() returns integer language plpgsql immutable as 'begin return nb.really(); end';
+create function nb.bait() returns integer language plpgsql as 'begin return nb.lie(); end';
+reset role;
+"""
 KEYS = [
     "DB004 shop.hints",
     "DB110 shop.stars",
@@ -110,8 +127,28 @@ def test_the_level_decides_what_counts(project: Path, holed: psycopg.Connection[
 def test_a_rule_that_cannot_be_run_is_left_out_with_a_note(
     project: Path, holed: psycopg.Connection[Any]
 ) -> None:
-    note = "Note: DB107 was left out: extension plpgsql_check is not installed in this database."
-    assert note in run(project, holed).out
+    assert f"Note: DB107 was left out: {NOT_LIVE}." in run(project, holed).out
+    # Of our own, for want of its extension.
+    skipped = advise(holed, House(DECLARED), Variables(), ours=True).skipped
+    assert skipped == [(by_number()["DB107"], "extension plpgsql_check is not installed in this database")]
+
+
+def test_a_neighbours_function_is_not_run(holed: psycopg.Connection[Any], plpgsql_check: None) -> None:
+    """Planning folds immutable calls by running them, with the rights of whoever has bodies planned."""
+    ran = (
+        "select from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"
+        " and classid = 0 and objid = 6646"
+    )
+    with holed.transaction(force_rollback=True):
+        holed.execute(NEIGHBOUR)
+        prepare(holed)
+        holed.execute("set transaction read only")
+        assert look(holed, DECLARED, ["nb"])[1] == [(by_number()["DB107"], NOT_LIVE)]
+        assert not holed.execute(ran).rowcount
+        # The bait works: it is the rule that has to stay away.
+        look(holed, DECLARED, ["nb"], [by_number()["DB107"]], ours=True)
+        assert holed.execute(ran).rowcount
+    holed.execute("select pg_advisory_unlock_all()")
 
 
 def test_what_is_suppressed_is_counted_and_printed_with_its_reason(
@@ -122,6 +159,30 @@ def test_what_is_suppressed_is_counted_and_printed_with_its_reason(
     assert (said.code, said.err) == (0, "")
     assert f"Suppressed: {', '.join(KEYS)}: Left for the sake of this test." in said.out
     assert "0 findings, 1 below the level asked for, 3 suppressed, each with its reason." in said.out
+
+
+def test_a_reason_given_for_one_routine_hides_no_other_of_its_name(
+    project: Path, holed: psycopg.Connection[Any]
+) -> None:
+    write(project, "advise.yaml", SUPPRESSED)
+    holed.execute(
+        "create function shop.stars(more integer) returns integer language sql immutable"
+        " set search_path = pg_catalog, pg_temp return 5 + more"
+    )
+    try:
+        advice = advise(holed, read(Project(project)), Variables())
+    finally:
+        holed.execute("drop function shop.stars(integer)")
+    told = [finding.key for finding in advice.findings if finding.rule.number == "DB110"]
+    assert told == ["DB110 shop.stars", "DB110 shop.stars"]
+
+
+def test_nothing_found_where_nothing_is_is_no_good_news(project: Path, server: Server) -> None:
+    refused(
+        project,
+        "database template1 has no schema of an app; run `dotbase migrate` there first.",
+        *("--database-url", server.conninfo("template1"), "advise"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def lived(module_db: Database) -> Database:
 
 
 def said(db: Database) -> Advice:
-    return advise(db.owner, HOUSE, variables(db.server.master_key_file))
+    return advise(db.owner, HOUSE, variables(db.server.master_key_file), ours=True)
 
 
 def test_nothing_is_found_on_ourselves(lived: Database) -> None:
@@ -75,7 +75,7 @@ HOLES = {
 def keys(db: Database) -> set[str]:
     prepare(db.owner)
     where = looked_at(db.owner, variables(db.server.master_key_file))
-    return {finding.key for finding in look(db.owner, HOUSE.declared, where)[0]}
+    return {finding.key for finding in look(db.owner, HOUSE.declared, where, ours=True)[0]}
 
 
 def test_what_somebody_opens_by_hand_is_found_and_nothing_else(lived: Database) -> None:

@@ -70,9 +70,9 @@ def test_a_result_has_the_line_that_made_its_object(log: dict[str, Any]) -> None
         (ROOT / place["artifactLocation"]["uri"]).read_text().splitlines()[place["region"]["startLine"] - 1]
     )
     assert line == "create table ledger.accounts ("
-    assert by_hand["locations"] == [
-        {"logicalLocations": [{"fullyQualifiedName": "core.by_hand.an_idx"}]},
-    ]
+    [location] = by_hand["locations"]
+    assert location["logicalLocations"] == [{"fullyQualifiedName": "core.by_hand.an_idx"}]
+    assert location["physicalLocation"]["artifactLocation"]["uri"] == "apps.yaml"
     assert [result["level"] for result in (made, by_hand, suppressed)] == ["warning", "note", "warning"]
     assert [result["partialFingerprints"]["key/v1"] for result in (made, by_hand)] == [
         "DB201 ledger.accounts",
@@ -96,3 +96,11 @@ def test_every_rule_is_described_and_numbered_as_results_say(log: dict[str, Any]
     listed = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in listed] == [rule.number for rule in rules()]
     assert all(listed[result["ruleIndex"]]["id"] == result["ruleId"] for result in run["results"])
+
+
+def test_two_findings_of_one_name_are_two_results() -> None:
+    rule = by_number()["DB103"]
+    twice = [Finding(rule, "core", "now", None, "has the search_path of its caller")] * 2
+    log = sarif.log(Advice(len(rules()), findings=twice), Sources(Project(ROOT)))
+    keys = [result["partialFingerprints"]["key/v1"] for result in log["runs"][0]["results"]]
+    assert keys == ["DB103 core.now", "DB103 core.now #2"]

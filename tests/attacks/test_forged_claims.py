@@ -13,6 +13,7 @@ from tests.attacks.thief import ME, STRANGER, VICTIM, thief
 from tests.harness.people import FAR_FUTURE, Person, admin, anon, service, signed_in
 from tests.harness.refusals import assert_says
 from tests.harness.target import CRON, only_on_postgres
+from tests.hostile.doors import doors
 
 MINE = (
     f"select * from api.my_tickets({SETTLED.round_no})",
@@ -60,6 +61,13 @@ PRETENCES: dict[str, dict[str, Any]] = {
     "other case": {"App_Metadata": {"Role": "admin"}, "app_metadata": {"Role": "admin", "role": "Admin"}},
     "a role that owns": {"app_metadata": {"role": "dotbase_owner"}},
     "true": {"app_metadata": {"role": True}},
+}
+# Verified tokens of nobody who is signed in now.
+NOT_NOW: dict[str, dict[str, Any]] = {
+    "no subject": {"sub": None},
+    "a subject that is no id": {"sub": "me"},
+    "the house": {"sub": "00000000-0000-0000-0000-000000000000"},
+    "expired": {"exp": int(time.time()) - 3600},
 }
 
 
@@ -151,6 +159,16 @@ def test_an_expired_administrator_wants_to_draw(town: Town) -> None:
     for door, arguments in ADMINISTRATORS.items():
         assert_says(town.db.call(late, door, **arguments), "not_signed_in")
     assert town.db.call(admin.claiming(exp=FAR_FUTURE), "list_settings").ok
+
+
+@pytest.mark.parametrize("token", NOT_NOW)
+def test_who_is_not_signed_in_wants_to_find_one_door_that_does_not_ask(token: str, town: Town) -> None:
+    before = town.loot()
+    for door in doors(town.db):
+        for person in door.people:
+            answer = town.db.raw_call(person.claiming(**NOT_NOW[token]), door.name, door.body())
+            assert answer.code == "not_signed_in", (door.name, answer)
+    assert town.loot() == before
 
 
 def test_a_walker_wants_to_be_the_house(town: Town) -> None:

@@ -105,8 +105,8 @@ def test_a_walker_wants_another_day_or_round_by_the_settings_of_his_session(sess
         t.gets_nothing("select * from luckywalk.tickets")
 
 
-def test_a_walker_wants_the_winning_numbers_by_a_transaction_that_began_before_closing(town: Town) -> None:
-    """`now()` stands still in a transaction, so the clock alone would let him: the round's state does not."""
+def test_a_walker_wants_the_winning_numbers_in_a_round_that_is_drawn(town: Town) -> None:
+    """Even if the clock were back before its closing."""
     db = town.db
     [drawn] = db.select(anon, "rounds", filters={"round_no": SETTLED.round_no}).body
     with thief(db, "authenticator", "authenticated", ME.claims) as t:

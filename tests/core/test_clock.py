@@ -38,6 +38,14 @@ def test_business_time_is_the_transactions_start(real_clock: Database) -> None:
     assert real_clock.value("select core.now() = now()")
 
 
+def test_the_clock_on_the_wall_goes_on_in_a_transaction(real_clock: Database) -> None:
+    with real_clock.owner.transaction():
+        real_clock.owner.execute("select now()")
+        assert real_clock.value("select core.wall_clock() > core.now()")
+        query = "select core.wall_clock() between statement_timestamp() and clock_timestamp()"
+        assert real_clock.value(query)
+
+
 def test_the_real_clock_costs_no_function_call(real_clock: Database) -> None:
     moved = plan(real_clock, "select core.now(), core.business_day()")
     assert "core." not in moved

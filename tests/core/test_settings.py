@@ -36,6 +36,8 @@ def fits(db: Database, value_type: str, value: object, minimum: object, maximum:
         ("text", "가" * 10_000, None, None),
         ("time", "12:30", "00:00", "23:59"),
         ("time", "00:00", None, None),
+        ("time", "12:30:59", None, None),
+        ("time", "24:00", None, None),
         ("interval", "5 minutes", "1 minute", "1 hour"),
         ("interval", "0", None, None),
     ],
@@ -62,9 +64,14 @@ def test_a_value_of_the_type_within_its_bounds_fits(
         ("time", "24:01", None, None),
         ("time", "noon", None, None),
         ("time", 12, None, None),
+        *[
+            ("time", text, None, None)
+            for text in ("now", "allballs", "2020-01-01 12:00", "12:00 PST", "1200")
+        ],
         ("time", "20:50", "00:00", "20:49"),
         ("time", ["12:30"], None, None),
         ("interval", "-1 second", None, None),
+        ("interval", "1 day -1 hour", None, None),
         ("interval", 60, None, None),
         ("interval", "2 hours", "1 minute", "1 hour"),
         ("interval", "a while", None, None),

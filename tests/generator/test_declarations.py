@@ -259,7 +259,7 @@ def test_a_file_that_cannot_be_read_is_refused(project: Path) -> None:
     assert said.err.startswith("dotbase: policies/shop.yaml: app shop has no policies; ")
 
 
-@pytest.mark.parametrize("name", ["error.yaml", "settings.yml", "carts.sql"])
+@pytest.mark.parametrize("name", ["error.yaml", "settings.yml", "carts.sql", "carts.j2", "notes.md"])
 def test_a_file_among_functions_that_nobody_would_read_is_refused(project: Path, name: str) -> None:
     write(project, f"functions/shop/{name}", "")
     refused(
@@ -267,6 +267,29 @@ def test_a_file_among_functions_that_nobody_would_read_is_refused(project: Path,
         f"functions/shop/{name}: the file's name is none that is read here; "
         "name it `topic.sql.j2`, errors.yaml or settings.yaml, or move it away.",
     )
+
+
+@pytest.mark.parametrize("name", ["0002_x.j2", "0002_x.sql.j2.orig", "notes.md"])
+def test_a_file_among_versions_that_nobody_would_read_is_refused(project: Path, name: str) -> None:
+    write(project, f"schema/shop/{name}", "")
+    refused(
+        project,
+        f"schema/shop/{name}: the file's name is none that is read here; "
+        "name it `NNNN_name.sql.j2`, or move it away.",
+    )
+
+
+@pytest.mark.parametrize("folder", ["schema/shop/old", "functions/shop/sub", "functions/shop/sub.sql.j2"])
+def test_a_folder_inside_of_an_app_s_is_refused(project: Path, folder: str) -> None:
+    write(project, f"{folder}/carts.sql.j2", "select 1;\n")
+    refused(project, f"{folder}: folders are not read here; move its files up, or it away.")
+
+
+@pytest.mark.parametrize("name", ["functions/shop/.carts.sql.j2.swp", "schema/shop/0001_shop.sql.j2~"])
+def test_what_an_editor_leaves_behind_is_no_mistake(project: Path, name: str) -> None:
+    before = dotbase(project, "render")
+    write(project, name, "")
+    assert dotbase(project, "render") == before
 
 
 def test_each_right_becomes_a_policy_and_a_grant_of_its_columns(project: Path) -> None:

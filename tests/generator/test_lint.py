@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NoReturn
 
+import psycopg
 import pytest
 
+from dotbase.lint import routines
+from dotbase.project import Project
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
 from tests.generator.small import dotbase, make, write
 
@@ -88,6 +92,25 @@ def test_text_that_is_no_sql_is_a_finding_of_each_that_reads_it(tmp_path: Path) 
     found = lint(project)
     assert any(": PRS " in line for line in found["sqlfluff"]), found
     assert found["scratch database"][0].startswith("functions/shop/more.sql.j2:1: ")
+
+
+def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(connection: psycopg.Connection[Any], project: Project) -> NoReturn:
+        connection.execute("select pg_terminate_backend(pg_backend_pid())")
+        raise AssertionError
+
+    monkeypatch.setattr(routines, "check", end)
+    project = make_shop(tmp_path)
+    write(project, "pyproject.toml", "")
+    write(project, "tool.py", "import os\n")
+    found = lint(project)
+    assert found["scratch database"] == [
+        "the server ended the session: terminating connection due to administrator command; "
+        "run the command again: what was not committed is undone."
+    ]
+    assert found["ruff check"]
 
 
 def test_the_project_s_python_is_read_where_it_has_some(tmp_path: Path) -> None:

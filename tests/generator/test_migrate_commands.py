@@ -197,6 +197,21 @@ def test_unreachable_servers_are_one_sentence(project: Path) -> None:
     assert "cannot be reached" in result.exception.sentence
 
 
+@pytest.mark.parametrize("command", ["migrate", "rollback"])
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [(f"--{name}", value) for name in ("lock-timeout", "retries") for value in ("nan", "inf", "-1", "soon")]
+    + [("--lock-timeout", "0"), ("--lock-timeout", "1e6")],
+)
+def test_a_patience_that_is_none_is_refused(project: Path, command: str, option: str, value: str) -> None:
+    """Before anything is connected to."""
+    url = "postgresql://nobody@127.0.0.1:1/nothing"
+    arguments = ["--project", str(project), "--database-url", url, command, option, value]
+    result = CliRunner().invoke(group, arguments)
+    assert result.exit_code == 2, result.exception
+    assert f"Error: Invalid value for '{option}': " in result.output
+
+
 def sorted_catalog(rig: Rig) -> str:
     return "\n".join(sorted(rig.catalog().splitlines()))
 

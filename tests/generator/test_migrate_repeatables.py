@@ -229,6 +229,20 @@ def test_grants_that_somebody_gave_are_taken_back(rig: Rig) -> None:
     assert rig.catalog() == before
 
 
+def test_a_right_that_was_taken_and_given_again_is_no_change(rig: Rig) -> None:
+    both = declaration(
+        POLICIES.key,
+        POLICIES.sql + "grant select (name), insert on table shop.items to anon, authenticated;",
+    )
+    rig.migrate(BASE, both)
+    before = rig.catalog()
+    with rig.connect() as connection:
+        connection.execute("revoke select (name), insert on shop.items from anon")
+        connection.execute("grant select (name), insert on shop.items to anon")
+    assert rig.catalog() != before, "they are in another order now"
+    assert rig.plan(BASE, both).repeatables == []
+
+
 def test_a_versioned_change_moves_views_and_policies_out_of_its_way(rig: Rig) -> None:
     rig.migrate(BASE, view("item_id, price"), POLICIES)
     change = versioned(
@@ -260,6 +274,31 @@ def test_a_column_is_never_lost_to_a_cascade(rig: Rig) -> None:
     ):
         rig.migrate(BASE, bad, kinds("a integer, b integer"))
     assert rig.catalog() == before
+
+
+def test_data_beside_a_schema_that_is_dropped_is_not_inside_of_it(rig: Rig) -> None:
+    """Though its schema's name ends like the other's."""
+    kinds = routines(
+        "kinds",
+        "create schema if not exists op;"
+        "create type op.kind as enum ('a');"
+        "create table if not exists op.kinds (kind op.kind default 'a');",
+    )
+    rig.migrate(BASE, kinds)
+    orders = versioned(
+        "0002_orders",
+        "create schema shop_op; create table shop_op.orders (kind op.kind default 'a');",
+        "drop schema shop_op cascade;",
+    )
+    rig.migrate(BASE, orders, kinds)
+    with pytest.raises(
+        DotbaseError,
+        match=r"would drop column kind of table shop_op\.orders, "
+        r"default value for column kind of table shop_op\.orders; let a versioned file",
+    ):
+        rig.migrate(BASE, orders)
+    rig.rollback(BASE, orders, kinds)
+    assert rig.migrate(BASE).removed == 1
 
 
 def test_a_trigger_that_a_job_makes_meanwhile_is_not_ours(rig: Rig) -> None:

@@ -50,15 +50,16 @@ def test_what_is_no_name_is_refused(tmp_path: Path, name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", ["api", "auth", "public", "pg_till", "dotbase", "cron"])
+@pytest.mark.parametrize(
+    "name", ["api", "auth", "public", "pg_till", "dotbase", "cron", "vault", "test_clock"]
+)
 def test_names_of_others_are_refused(tmp_path: Path, name: str) -> None:
-    refused(
-        make(tmp_path),
-        f"`{name}` is taken by Postgres or dotbase itself; choose another name.",
-        "new",
-        "app",
-        name,
-    )
+    project = make(tmp_path)
+    sentence = f"`{name}` is taken by Postgres, Supabase or dotbase itself; choose another name."
+    refused(project, sentence, "new", "app", name)
+    with (project / "apps.yaml").open("a") as file:
+        file.write(f"  {name}: {{about: x}}\n")
+    refused(project, f"apps.yaml:4: {sentence}")
 
 
 def test_an_app_or_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:

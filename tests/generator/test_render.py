@@ -161,16 +161,16 @@ def test_a_broken_template_is_said_with_its_line(project: Path, text: str, sente
 @pytest.mark.parametrize(
     ("part", "place"),
     [
-        ("select 1;\n{{ colour }}\n", "functions/shop/part.j2:2: the template uses what it does not know"),
-        ("\n\n{% for %}\n", "functions/shop/part.j2:3: the template is broken: "),
-        ("{% include 'functions/shop/part.j2' %}\n", "functions/shop/part.j2:1: the template fails: "),
+        ("select 1;\n{{ colour }}\n", "parts/part.j2:2: the template uses what it does not know"),
+        ("\n\n{% for %}\n", "parts/part.j2:3: the template is broken: "),
+        ("{% include 'parts/part.j2' %}\n", "parts/part.j2:1: the template fails: "),
     ],
 )
 def test_a_mistake_in_an_included_file_is_said_with_its_own_place(
     project: Path, part: str, place: str
 ) -> None:
-    write(project, "functions/shop/part.j2", part)
-    write(project, "functions/shop/carts.sql.j2", "select 1;\n\n{% include 'functions/shop/part.j2' %}\n")
+    write(project, "parts/part.j2", part)
+    write(project, "functions/shop/carts.sql.j2", "select 1;\n\n{% include 'parts/part.j2' %}\n")
     said = dotbase(project, "render")
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith(f"dotbase: {place}")

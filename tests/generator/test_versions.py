@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jinja2
 import pytest
+from jinja2 import meta, nodes
 
 from dotbase.project import Project
 from dotbase.render import Variables, render_steps
+from dotbase.templating import MACROS
 from tests.generator.small import dotbase, make, refused, write
+from tests.harness.server import ROOT
 
 
 @pytest.fixture
@@ -137,3 +141,18 @@ def test_a_version_that_depends_on_none_that_exists_is_refused(project: Path) ->
 def test_a_head_that_says_nothing_clear_is_refused(project: Path, head: str, sentence: str) -> None:
     version(project, "shop/0002_b", f"{head}\nselect 1;\n")
     refused(project, f"schema/shop/0002_b.sql.j2{sentence}")
+
+
+BORROWING = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "schema").glob("*/[0-9]*.sql.j2")), ids=lambda path: path.name
+)
+def test_an_applied_text_stands_in_its_own_file(path: Path) -> None:
+    """Only a file's own bytes tell whether it was edited: what it borrows could change unnoticed."""
+    environment = jinja2.Environment()
+    macros = environment.parse((MACROS / "macros.sql.j2").read_text()).find_all(nodes.Macro)
+    text = environment.parse(path.read_text())
+    assert meta.find_undeclared_variables(text) & {macro.name for macro in macros} == set()
+    assert not list(text.find_all(BORROWING))

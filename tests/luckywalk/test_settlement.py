@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
@@ -205,3 +206,25 @@ def test_a_settlement_says_whether_it_was_the_one_that_paid(db: Database) -> Non
                 assert waits_for(db, first, unless=waiting.done)
             assert waiting.result(timeout=30) == (False,)
         assert second.execute(settle, [WEEK.round_no]).fetchone() == (False,)
+
+
+def test_a_correction_under_way_stops_no_other_rounds_payment(db: Database) -> None:
+    for week in (WEEK, WEEK.next):
+        open_week(db, week)
+        buy(db, walker(1), WINNING)
+        draw_week(db, week)
+    db.clock(WEEK.next.settles_at)
+    with ThreadPoolExecutor(1) as pool, db.server.connect(db.name, user="authenticator") as correcting:
+        with correcting.transaction():
+            claims = json.dumps(dict(admin.claims))
+            correcting.execute("set local role authenticated")
+            correcting.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+            correcting.execute("select api.correct_result(%s, %s, 'Misread.')", [WEEK.round_no, LOSING])
+            paying = pool.submit(job, db, "settle_round")
+            assert waits_for(db, correcting, unless=paying.done)
+        assert paying.result(timeout=30)["rounds"] == [WEEK.next.round_no]
+    assert job(db, "draw_round")["rounds"] == [WEEK.round_no]
+    db.clock(WEEK.next.settles_at + 10 * 60 * SECOND)
+    assert job(db, "settle_round")["rounds"] == [WEEK.round_no]
+    assert transfers(db) == [to("held", 1, 1_000_000)]
+    assert_books_prove(db)

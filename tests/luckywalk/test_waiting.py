@@ -11,10 +11,10 @@ from typing import Any
 import psycopg
 
 from tests.harness.databases import Database
-from tests.harness.people import Person, walker
+from tests.harness.people import Person, admin, walker
 from tests.luckywalk.by_hand import waits_for
 from tests.luckywalk.merkle import root_of, tickets_of
-from tests.luckywalk.weeks import SECOND, WEEK, claim, job, open_week, walk
+from tests.luckywalk.weeks import SECOND, WEEK, WINNING, claim, job, open_week, walk
 
 
 @contextmanager
@@ -74,6 +74,25 @@ def begun_before_closing(db: Database) -> None:
             [json.dumps(dict(walker(1).claims))],
         )
         connection.execute("select * from api.claim_steps(1000)")
+
+
+def test_numbers_entered_while_a_late_closing_is_under_way_wait_for_it(db: Database) -> None:
+    open_week(db)
+    db.clock(WEEK.draws_at)
+    close = "select luckywalk.close_round_no(%s)"
+    with (
+        ThreadPoolExecutor(2) as pool,
+        db.server.connect(db.name) as holding,
+        db.server.connect(db.name) as closing,
+    ):
+        with holding.transaction():
+            holding.execute("lock table luckywalk.seal_chunks in share mode")
+            # Held up in the middle of it: its round is not closed yet, but being sealed.
+            closed = waits(db, holding, lambda: closing.execute(close, [WEEK.round_no]).fetchone(), pool)
+            numbers = {"round_no": WEEK.round_no, "numbers": WINNING}
+            entered = waits(db, closing, lambda: db.call(admin, "enter_result", **numbers), pool)
+        assert closed.result(timeout=30) == (True,)
+        assert entered.result(timeout=30).ok
 
 
 def test_an_opening_waits_for_a_claim_being_banked_and_cashes_it(db: Database) -> None:

@@ -142,7 +142,7 @@ class Lines:
     def _read(self, one: Declared) -> None:
         for table, rights in one.policies.tables.items():
             for number, right in enumerate(rights):
-                columns = tuple(right.columns) if right.columns and right.command != "delete" else None
+                columns = None if right.columns is None else tuple(right.columns)
                 place: Place = ("tables", table, number)
                 self._add(
                     one, "table", one.app, table, right.role, right.command, right.rows, columns, *place

@@ -11,6 +11,7 @@ from dotbase.access import summary
 from dotbase.access.matrix import STRANGER, Matrix
 from dotbase.access.objects import Kind
 from dotbase.access.summary import Summary
+from dotbase.printable import plain
 
 ORDER: tuple[Kind, ...] = ("schema", "door", "view", "table", "function", "sequence")
 
@@ -37,7 +38,7 @@ def show(matrix: Matrix, console: Console) -> None:
                 grid.add_section()
             grid.add_row(
                 "" if last == thing.kind else thing.kind,
-                thing.title.removeprefix(f"{app}.") if thing.kind != "schema" else thing.title,
+                Text(plain(thing.title.removeprefix(f"{app}.") if thing.kind != "schema" else thing.title)),
                 *(_words(by_role[role]) for role in matrix.roles),
             )
             last = thing.kind
@@ -51,7 +52,7 @@ def show(matrix: Matrix, console: Console) -> None:
 def _words(found: list[Summary]) -> Text:
     allowed = [one.words for one in found if one.allowed]
     if allowed:
-        return Text("\n".join(allowed), style="green")
+        return Text("\n".join(map(plain, allowed)), style="green")
     if any(one.claim for one in found):
         return Text("asks for an administrator", style="yellow")
     return Text("–", style="dim")

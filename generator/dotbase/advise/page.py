@@ -19,9 +19,10 @@ catalog, each a file of `generator/dotbase/advise/rules/` with its number, why a
 `dotbase advise --explain` prints; `dotbase advise --explain DB001` prints one rule.
 
 - It looks at the database that `--database-url` names, or at the local one; with `--scratch`, at one freshly
-  built from the templates. It works in one read-only transaction with a closed search_path, and calls no
-  routine of yours; plpgsql_check, where DB107 finds it installed, plans the statements of bodies without
-  running them.
+  built from the templates. It works in one read-only transaction with a closed search_path, reads catalogs
+  alone, and runs nothing that it finds. DB107 is asked with `--scratch` only, and left out with a note on a
+  live database: plpgsql_check plans bodies, planning runs the immutable functions that they call, with the
+  rights of whoever asks, and there anybody may have made them.
 - It looks at every schema but Postgres's own and those of extensions; on Supabase, at those that are not the
   platform's.
 - Exit code 0 without findings, 3 with any of level `warning` or above; `--level` moves that bar, and what is
@@ -41,6 +42,7 @@ Unused indexes and bloat are in no rule: they depend on traffic, not on how the 
 def one(rule: Rule) -> str:
     """A rule as people read it."""
     needs = f" Needs {rule.needs}; left out with a note where that is not installed." if rule.needs else ""
+    needs += " Asked of a scratch database only." if rule.only_ours else ""
     return (
         f"### {rule.number} {rule.name}\n\n"
         f"**{rule.level}** · {rule.title}.\n\n"

@@ -23,6 +23,7 @@ class Rule:
     title:         what is found, in a few words.
     at:            where findings are traced to: the `source` of the object, or its line in `policies`.
     needs:         the extension without which the rule is left out.
+    only_ours:     it makes the server plan or run what it finds, and is asked of our own database alone.
     sql:           a query over the CTEs of catalog.sql, giving schema, name, part, detail.
     """
 
@@ -34,6 +35,7 @@ class Rule:
     remedy: str
     at: str
     needs: str | None
+    only_ours: bool
     sql: str
 
 
@@ -103,5 +105,6 @@ def _read(file: str, text: str) -> Rule:
         remedy=head["remedy"],
         at=head.get("at", "source"),
         needs=head.get("needs"),
+        only_ours=head.get("only") == "scratch",
         sql="\n".join(lines).strip(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from dotbase.templating import Variables
 Connection = psycopg.Connection[Any]
 VARIABLE = re.compile(r""":'(\w+)'|:"(\w+)\"""")
 TIME_LIMIT = "60s"
+# Planning a body folds calls of immutable functions by running them, as whoever asks, superuser or not.
+NOT_LIVE = "it plans bodies, which runs functions of whoever made them; `dotbase advise --scratch` asks it"
 
 # On Supabase what belongs to the platform's own roles is not ours to mend.
 SCHEMAS = """
@@ -59,24 +62,29 @@ class Advice:
     stale: list[str] = field(default_factory=list)
 
 
-def advise(connection: Connection, house: House, variables: Variables) -> Advice:
-    """Run all rules on the connection's database; nothing in it is changed."""
+def advise(connection: Connection, house: House, variables: Variables, *, ours: bool = False) -> Advice:
+    """Run all rules on the connection's database; nothing in it is changed, and nothing of it is run.
+
+    ours: nobody but us has made anything in it, so that rules may also have its routines planned.
+    """
     with reading(connection):
         schemas = looked_at(connection, variables)
-        found, skipped = look(connection, house.declared, schemas)
+        found, skipped = look(connection, house.declared, schemas, ours=ours)
     advice = Advice(len(rules()), skipped=skipped)
     suppress = {k: s for k, s in house.declared.suppress.items() if s.holds(variables)}
+    times = Counter((finding.key, finding.detail) for finding in found)
     for finding in found:
-        if finding.key in suppress:
+        # A reason was given for one thing: when the same is found of a second of its name, both are told.
+        if finding.key in suppress and times[finding.key, finding.detail] == 1:
             advice.suppressed.append((finding, suppress[finding.key].reason))
         else:
             advice.findings.append(finding)
-    used = {finding.key for finding, _ in advice.suppressed}
+    told = {finding.key for finding in found}
     left_out = {rule.number for rule, _ in skipped}
     for key in suppress:
         number, _, thing = key.partition(" ")
         # Of an app that is not in this database, nothing can be said.
-        if key not in used and number not in left_out and thing.split(".")[0] in schemas:
+        if key not in told and number not in left_out and thing.split(".")[0] in schemas:
             advice.stale.append(key)
     return advice
 
@@ -111,7 +119,12 @@ def looked_at(connection: Connection, variables: Variables) -> list[str]:
 
 
 def look(
-    connection: Connection, declared: Declared, schemas: list[str], chosen: Sequence[Rule] | None = None
+    connection: Connection,
+    declared: Declared,
+    schemas: list[str],
+    chosen: Sequence[Rule] | None = None,
+    *,
+    ours: bool = False,
 ) -> tuple[list[Finding], list[tuple[Rule, str]]]:
     """The findings of these rules, or of all, in these schemas, and the rules that could not be run."""
     values = _values(connection, declared, schemas)
@@ -120,6 +133,9 @@ def look(
     found: list[Finding] = []
     skipped: list[tuple[Rule, str]] = []
     for rule in chosen if chosen is not None else rules():
+        if rule.only_ours and not ours:
+            skipped.append((rule, NOT_LIVE))
+            continue
         if rule.needs is not None and rule.needs not in values:
             skipped.append((rule, f"extension {rule.needs} is not installed in this database"))
             continue

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from importlib import metadata
 from typing import Any
 
 from dotbase.advise.rules import Finding, Rule, rules
 from dotbase.advise.run import Advice
-from dotbase.advise.sources import Sources
+from dotbase.advise.sources import Place, Sources
+from dotbase.project import APPS_FILE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}
@@ -22,6 +24,7 @@ def log(advice: Advice, sources: Sources) -> dict[str, Any]:
         result = _result(finding, number, sources)
         result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": reason}]
         results.append(result)
+    _tell_apart(results)
     return {
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -67,12 +70,12 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 def _result(finding: Finding, number: dict[str, int], sources: Sources) -> dict[str, Any]:
     location: dict[str, Any] = {"logicalLocations": [{"fullyQualifiedName": finding.object}]}
-    place = sources.of(finding)
-    if place is not None:
-        location["physicalLocation"] = {
-            "artifactLocation": {"uri": place.file, "uriBaseId": "%SRCROOT%"},
-            "region": {"startLine": place.line},
-        }
+    # Code hosts take no result without a file, and what was made by hand is in none: the list of apps it is.
+    place = sources.of(finding) or Place(APPS_FILE, 1)
+    location["physicalLocation"] = {
+        "artifactLocation": {"uri": place.file, "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": place.line},
+    }
     return {
         "ruleId": finding.rule.number,
         "ruleIndex": number[finding.rule.number],
@@ -81,3 +84,14 @@ def _result(finding: Finding, number: dict[str, int], sources: Sources) -> dict[
         "locations": [location],
         "partialFingerprints": {"key/v1": finding.key},
     }
+
+
+def _tell_apart(results: list[dict[str, Any]]) -> None:
+    """Overloads share a key; to a code host each fingerprint is one result."""
+    seen: Counter[str] = Counter()
+    for result in results:
+        fingerprint = result["partialFingerprints"]
+        key = fingerprint["key/v1"]
+        seen[key] += 1
+        if seen[key] > 1:
+            fingerprint["key/v1"] = f"{key} #{seen[key]}"

@@ -10,6 +10,7 @@ from rich.text import Text
 from dotbase.advise.rules import Finding
 from dotbase.advise.run import Advice
 from dotbase.advise.sources import Sources
+from dotbase.printable import plain
 
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 
@@ -23,10 +24,10 @@ def show(advice: Advice, shown: list[Finding], sources: Sources, console: Consol
         for finding in shown:
             rule = finding.rule
             place = sources.of(finding)
-            where = Text(finding.object)
+            where = Text(plain(finding.object))
             if place is not None:
                 where.append(f"\n{place}", style="dim")
-            said = Text(finding.detail)
+            said = Text(plain(finding.detail))
             said.append(f"\n{rule.remedy}", style="dim")
             grid.add_row(Text(f"{rule.number}\n{rule.level}", style=STYLES[rule.level]), where, said)
         console.print(grid)
@@ -34,10 +35,10 @@ def show(advice: Advice, shown: list[Finding], sources: Sources, console: Consol
     for finding, reason in advice.suppressed:
         by_reason.setdefault(reason, []).append(finding.key)
     for reason, keys in by_reason.items():
-        line = f"Suppressed: {', '.join(keys)}: {reason}"
+        line = plain(f"Suppressed: {', '.join(keys)}: {reason}")
         console.print(line, style="dim", highlight=False, markup=False)
     for rule, note in advice.skipped:
-        console.print(f"Note: {rule.number} was left out: {note}.", highlight=False, markup=False)
+        console.print(plain(f"Note: {rule.number} was left out: {note}."), highlight=False, markup=False)
     console.print(figure(advice, shown), highlight=False, markup=False)
 
 

@@ -13,6 +13,7 @@ from dotbase.access import page, terminal
 from dotbase.access.matrix import Cell, build, declarations
 from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import Variables, render_steps
 from dotbase.scratch import scratch_database
@@ -42,7 +43,9 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None) -> None:
     if html is not None:
         _write(html, page.render(matrix, project))
     if as_json:
-        click.echo(json.dumps([_json(cell) for cell in matrix.cells], indent=1, ensure_ascii=False))
+        click.echo(
+            json_lines(json.dumps([_json(cell) for cell in matrix.cells], indent=1, ensure_ascii=False))
+        )
     elif html is not None:
         click.echo(f"{html}: {len(matrix.cells):,} cells")
     else:

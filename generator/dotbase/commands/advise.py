@@ -19,9 +19,10 @@ from dotbase.advise.rules import LEVELS, Finding, Level, by_number
 from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
 from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, resolve_url
+from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate.prepare import Wanted, decide, one_sentence
+from dotbase.migrate.prepare import Wanted, decide
+from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import Variables, render_steps
 from dotbase.scratch import scratch_database
@@ -73,14 +74,16 @@ def command(
     project = Project.find(options.project)
     house = declared.read(project)
     with one_sentence(), _database(options, project, scratch) as (connection, variables):
-        advice = advise(connection, house, variables)
+        _refuse_empty(connection, project)
+        advice = advise(connection, house, variables, ours=scratch)
     sources = Sources(project)
     bar = LEVELS.index(cast(Level, level))
     shown = [finding for finding in advice.findings if LEVELS.index(finding.rule.level) <= bar]
     if sarif_file is not None:
-        _write(sarif_file, json.dumps(sarif.log(advice, sources), indent=2, ensure_ascii=False) + "\n")
+        log = json.dumps(sarif.log(advice, sources), indent=2, ensure_ascii=False)
+        _write(sarif_file, json_lines(log) + "\n")
     if as_json:
-        click.echo(json.dumps(_json(advice, shown, sources), indent=1, ensure_ascii=False))
+        click.echo(json_lines(json.dumps(_json(advice, shown, sources), indent=1, ensure_ascii=False)))
     else:
         terminal.show(advice, shown, sources, Console(width=None if sys.stdout.isatty() else WIDE))
     _refuse_stale(advice, house)
@@ -113,6 +116,14 @@ def _explained(number: str) -> str:
     if rule is None:
         raise DotbaseError(f"there is no rule {number}", "`dotbase advise --explain` prints all rules")
     return page.one(rule)
+
+
+def _refuse_empty(connection: psycopg.Connection[Any], project: Project) -> None:
+    """Nothing is found where nothing is: that is no good news."""
+    query = "select from pg_catalog.pg_namespace where nspname = any (%s)"
+    if not connection.execute(query, [list(project.apps)]).rowcount:
+        name = connection.info.dbname
+        raise DotbaseError(f"database {name} has no schema of an app", "run `dotbase migrate` there first")
 
 
 def _refuse_stale(advice: Advice, house: House) -> None:

@@ -7,9 +7,9 @@ import click
 from dotbase import drift
 from dotbase.commands.context import GlobalOptions
 from dotbase.commands.migrate import variable_options
-from dotbase.connection import connect, resolve_url
+from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.drift import pending, reference, report
-from dotbase.migrate.prepare import Wanted, decide, one_sentence
+from dotbase.migrate.prepare import Wanted, decide
 from dotbase.project import Project
 from dotbase.render import render_steps
 

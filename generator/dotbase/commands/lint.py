@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import click
 
 from dotbase.commands.context import GlobalOptions
+from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
 from dotbase.lint import Section, python, routines, style
 from dotbase.migrate import squawk
@@ -46,9 +47,12 @@ def _run(linters: dict[str, Linter]) -> Iterator[Section]:
     """Every linter's sections; one that cannot do its work is a finding and stops no other."""
     for name, linter in linters.items():
         try:
-            yield from linter()
+            with one_sentence():
+                sections = linter()
         except DotbaseError as error:
             yield Section(name, "not looked at", [error.sentence])
+        else:
+            yield from sections
 
 
 def _danger(project: Project) -> Section:

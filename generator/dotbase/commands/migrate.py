@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
@@ -15,6 +16,7 @@ from dotbase.migrate.apply import Outcome
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent, on_screen
+from dotbase.printable import plain
 
 
 def variable_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -39,14 +41,27 @@ def variable_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def _a_number(ctx: click.Context, parameter: click.Parameter, value: float) -> float:
+    """`nan` is within every range."""
+    if math.isnan(value):
+        raise click.BadParameter("it is no number.", ctx, parameter)
+    return value
+
+
 def patience_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options of the commands that wait for locks."""
     for option in (
         click.option(
-            "--retries", default=8, show_default=True, help="How often to try again when a lock is not given."
+            "--retries",
+            type=click.IntRange(min=0),
+            default=8,
+            show_default=True,
+            help="How often to try again when a lock is not given.",
         ),
         click.option(
             "--lock-timeout",
+            type=click.FloatRange(0.001, 86400),
+            callback=_a_number,
             default=2.0,
             show_default=True,
             help="Seconds to wait for a lock, and to hold others up.",
@@ -79,7 +94,7 @@ def command(
 
 
 def _sentence(outcome: Outcome) -> str:
-    lines = [f"Note: {note}" for note in outcome.notes]
+    lines = [plain(f"Note: {note}") for note in outcome.notes]
     if not outcome.changed:
         return "\n".join([*lines, "Nothing to do: the database is what the templates say."])
     counts = f"{len(outcome.versions)} versions, {outcome.repeatables} repeatable steps applied"

@@ -9,10 +9,9 @@ import click
 
 from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
-from dotbase.project import APPS_FILE, Project
+from dotbase.project import APPS_FILE, Project, refuse_reserved
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
-RESERVED = {"api", "auth", "public", "extensions", "cron", "dotbase", "information_schema", "master_key"}
 
 
 @click.group("new")
@@ -28,8 +27,7 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
     """Make an app: schema, functions, policies, cron, and its line in apps.yaml. It migrates as it is."""
     project = Project.find(options.project)
     _check(name, "an app")
-    if name in RESERVED or name.startswith("pg_"):
-        raise DotbaseError(f"`{name}` is taken by Postgres or dotbase itself", "choose another name")
+    refuse_reserved(name)
     if name in project.apps:
         raise DotbaseError(
             f"app {name} is there already", "choose another name", project.document.where("apps", name)

@@ -11,6 +11,7 @@ from dotbase.commands.migrate import variable_options
 from dotbase.migrate import apply, foresee, squawk
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import Wanted, opened
+from dotbase.printable import comment, plain
 from dotbase.steps import Step
 
 PENDING = 2
@@ -44,9 +45,9 @@ def command(
         click.echo(_sql(found), nl=False)
     else:
         for line in (*_lines(found), *(f"Note: {note}" for note in notes)):
-            click.echo(line)
+            click.echo(plain(line))
         for warning in warnings:
-            click.echo(f"Warning: {warning}")
+            click.echo(plain(f"Warning: {warning}"))
     ctx.exit(0 if found.empty else PENDING)
 
 
@@ -76,7 +77,7 @@ def _lines(found: Plan) -> list[str]:
 def _sql(found: Plan) -> str:
     parts = []
     for deed, what, step in _entries(found):
-        parts.append(f"-- {deed}: {what}\n")
+        parts.append(comment(f"{deed}: {what}") + "\n")
         if step is not None:
             parts.append(step.sql.rstrip("\n") + "\n")
         parts.append("\n")

@@ -9,8 +9,8 @@ from typing import cast
 import click
 
 from dotbase.commands.context import GlobalOptions
+from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
-from dotbase.migrate.prepare import one_sentence
 from dotbase.project import Project
 from dotbase.render import Variables, render_files, render_steps, render_text
 from dotbase.supabase.manifest import Folder

@@ -14,6 +14,7 @@ from dotbase.migrate.lock import Patience
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
+from dotbase.printable import plain
 
 
 @click.command("rollback")
@@ -48,7 +49,7 @@ def _sentence(undone: Undone) -> str:
         lines.append(
             "Without an earlier text, and gone until the next migrate: " + ", ".join(undone.left_out) + "."
         )
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def _json(undone: Undone) -> str:

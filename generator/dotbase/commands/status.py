@@ -12,6 +12,7 @@ from dotbase.migrate import apply
 from dotbase.migrate.books import Books
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import Wanted, opened
+from dotbase.printable import plain
 
 
 @click.command("status")
@@ -26,37 +27,42 @@ def command(options: GlobalOptions, as_json: bool) -> None:
         return
     _print(found, booked)
     for note in standing.notes:
-        click.echo(f"Note: {note}")
+        _say(f"Note: {note}")
 
 
 def _print(found: Plan, booked: Books) -> None:
     release = booked.release
     if release is None:
-        click.echo("Never migrated.")
+        _say("Never migrated.")
     else:
-        click.echo(
+        _say(
             f"Last {release.direction} {_moment(release.applied_at)} by {release.applied_by}, "
             f"commit {release.project_commit or 'unknown'}."
         )
-        click.echo(
+        _say(
             f"Target {release.target}, clock {release.clock}, dotbase {release.tool_version}; "
             f"{len(booked.repeatables)} repeatable steps in force."
         )
     width = max((len(version) for version in booked.versions), default=0)
     for version in booked.applied:
-        click.echo(
+        _say(
             f"  {version.version:<{width}}  {version.state}  {_moment(version.applied_at)}"
             f"  {version.applied_by}  {(version.project_commit or 'unknown')[:12]}"
         )
     if found.empty:
-        click.echo("Nothing is pending.")
+        _say("Nothing is pending.")
         return
-    click.echo(
+    _say(
         f"Pending: {len(found.versioned)} versions, {len(found.repeatables)} repeatable steps, "
         f"{len(found.removed)} to remove{', the bootstrap' if found.bootstrap else ''} (`dotbase plan`)."
     )
     for step in found.versioned:
-        click.echo(f"  {step.version}")
+        _say(f"  {step.version}")
+
+
+def _say(line: str) -> None:
+    """One line: what the books hold is text of whoever wrote them."""
+    click.echo(plain(line))
 
 
 def _moment(at: datetime) -> str:

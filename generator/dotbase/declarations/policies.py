@@ -25,6 +25,13 @@ class Right(BaseModel):
     rows: Annotated[str, StringConstraints(min_length=1)]
     columns: list[Identifier] | None = None
 
+    @field_validator("columns")
+    @classmethod
+    def _not_none_of_them(cls, columns: list[str] | None) -> list[str] | None:
+        if columns == []:
+            raise ValueError("no column is named: left out, they are all meant; without the line, none")
+        return columns
+
     @model_validator(mode="after")
     def _holds(self) -> Right:
         """A line says what will be: nothing that the role would not be held to."""
@@ -32,6 +39,8 @@ class Right(BaseModel):
             raise ValueError(NO_ROLE)
         if self.role == "service_role" and self.rows != "all":
             raise ValueError("service_role bypasses row-level security: its rows are `all`")
+        if self.columns is not None and self.command == "delete":
+            raise ValueError("a row is deleted whole: `delete` has no columns")
         return self
 
 
@@ -96,7 +105,7 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
             "update": f"using ({rows}) with check ({rows})",
         }.get(right.command, f"using ({rows})")
         columns = ""
-        if right.columns and right.command != "delete":
+        if right.columns is not None:
             columns = " (\n    " + ",\n    ".join(right.columns) + "\n)"
         lines += [
             f"create policy {right.role}_{right.command} on {name}\n"

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
+from dotbase.printable import plain
+
 Key = tuple[str, str]  # kind and name
 Facts = Mapping[str, str]
 
@@ -88,6 +90,9 @@ class Difference:
     @property
     def sentence(self) -> str:
         """One line, without what would mend it."""
+        return plain(self._said())
+
+    def _said(self) -> str:
         what = f"{self.kind} {self.object}"
         if not self.aspect:
             return f"{what} {'is missing' if self.live is None else 'is not declared'}"
@@ -117,5 +122,5 @@ def brief(value: str | None, length: int = WIDTH) -> str:
     """A value on one line, its end cut off when it is long."""
     if value is None:
         return "none"
-    line = " ".join(value.split())
+    line = plain(" ".join(value.split()))
     return line if len(line) <= length else f"{line[: length - 1]}…"

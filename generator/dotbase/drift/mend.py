@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from dotbase.drift.items import OWNER, Item
 
-GRANT = re.compile(r"^grant (?:on column (?P<column>.+) )?to (?P<role>.+)$")
+# A name as the server quotes it, in which anything may be.
+NAME = r'"(?:[^"]|"")+"|[^\s"]+'
+GRANT = re.compile(rf"grant (?:on column (?P<column>{NAME}) )?to (?P<role>{NAME}|{re.escape(OWNER)})\Z")
+DEFAULTS = re.compile(rf"of (?:{NAME}) on (?P<objects>\w+)( in (?:{NAME}))?\Z")
 LISTS = ("search_path", "temp_tablespaces", "session_preload_libraries", "local_preload_libraries")
 ON_TABLE = ("constraint", "trigger", "policy", "rule")
 ROUTINES = ("function", "procedure", "aggregate")
@@ -92,7 +95,7 @@ def grants(item: Item, aspect: str, found: set[str], wanted: set[str]) -> Iterat
     if item.kind == "default privileges":
         lead = f"{item.create} "
         role = item.own if role == OWNER else role
-        on = re.sub(r"^of .* on (tables|sequences|functions|types|schemas).*$", r"\1", item.name)
+        on = _objects(item)
     else:
         role = item.facts.get("owner", item.own) if role == OWNER else role
         on = grantable(item)
@@ -111,6 +114,13 @@ def grants(item: Item, aspect: str, found: set[str], wanted: set[str]) -> Iterat
             yield f"{lead}revoke grant option for {', '.join(option)} on {on} from {role}"
         elif option:
             yield f"{lead}grant {', '.join(option)} on {on} to {role} with grant option"
+
+
+def _objects(item: Item) -> str:
+    """Which kind of things default privileges are for."""
+    match = DEFAULTS.match(item.name)
+    assert match
+    return match["objects"]
 
 
 def grantable(item: Item) -> str:

@@ -6,6 +6,7 @@ and changes nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dotbase.drift import mend_code, mend_tables, mend_whole
@@ -23,6 +24,7 @@ from dotbase.drift.mend import (
     target,
 )
 
+TOKEN = re.compile(rf"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|{re.escape(SUPERUSER)}""")
 Offer = tuple[tuple[str, ...], str | None]
 
 
@@ -37,7 +39,12 @@ def offer(change: Change) -> Offer:
         return (), str(unsafe)
     if not statements:
         return (), "no single statement brings it back"
-    return tuple(one.replace(SUPERUSER, change.superuser) for one in statements), None
+    return tuple(_named(one, change.superuser) for one in statements), None
+
+
+def _named(statement: str, superuser: str) -> str:
+    """The statement with the superuser's name where he is meant; in a name or text nobody is."""
+    return TOKEN.sub(lambda found: superuser if found[0] == SUPERUSER else found[0], statement)
 
 
 def _shared(change: Change) -> Iterator[str]:

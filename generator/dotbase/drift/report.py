@@ -9,8 +9,10 @@ from itertools import groupby
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from dotbase.drift.items import Difference, brief
+from dotbase.printable import comment, json_lines, plain
 
 STATEMENTS = 200  # of what is offered on one line; --sql prints it whole
 # Kinds that hang on later ones of this list, and not the other way round.
@@ -23,7 +25,7 @@ NONE = "No drift: the database is what the templates say."
 
 def as_json(found: Sequence[Difference], pending: str | None, notes: Sequence[str]) -> str:
     """All of it, values whole."""
-    return json.dumps(
+    written = json.dumps(
         {
             "pending": pending,
             "notes": list(notes),
@@ -44,6 +46,7 @@ def as_json(found: Sequence[Difference], pending: str | None, notes: Sequence[st
         indent=2,
         ensure_ascii=False,
     )
+    return json_lines(written)
 
 
 def in_order(found: Sequence[Difference]) -> list[Difference]:
@@ -60,8 +63,8 @@ def as_sql(found: Sequence[Difference]) -> str:
     """The statements that mend, as a script to read and run; what has none is a comment."""
     lines: list[str] = []
     for one in in_order(found):
-        lines.append(f"-- {one.app}: {one.sentence}")
-        lines += [f"{statement};" for statement in one.mend] or [f"-- not offered: {one.reason}"]
+        lines.append(comment(f"{one.app}: {one.sentence}"))
+        lines += [f"{statement};" for statement in one.mend] or [comment(f"not offered: {one.reason}")]
         lines.append("")
     return "\n".join(lines)
 
@@ -70,7 +73,7 @@ def show(found: Sequence[Difference], pending: str | None, notes: Sequence[str])
     """On a terminal a table an app; elsewhere one plain line a difference."""
     console = Console(highlight=False, soft_wrap=True)
     for sentence in (*([pending] if pending else []), *(f"Note: {note}" for note in notes)):
-        console.print(sentence, markup=False)
+        console.print(plain(sentence), markup=False)
     if not found:
         console.print("Apart from that, no drift." if pending else NONE)
         return
@@ -79,19 +82,19 @@ def show(found: Sequence[Difference], pending: str | None, notes: Sequence[str])
             console.print(_table(app, list(differences)), soft_wrap=False)
         else:
             for one in differences:
-                console.print(f"{app}: {one.sentence}; {_remedy(one)}", markup=False)
+                console.print(plain(f"{app}: {one.sentence}; {_remedy(one)}"), markup=False)
     console.print(f"{len(found)} difference{'s' if len(found) > 1 else ''}.")
 
 
 def _table(app: str, found: Sequence[Difference]) -> Table:
-    table = Table(title=app, title_justify="left", show_lines=True, expand=True)
+    table = Table(title=Text(plain(app)), title_justify="left", show_lines=True, expand=True)
     for column in ("kind", "object", "declared", "live", "mend"):
         table.add_column(column, overflow="fold")
     for one in found:
         what = f"{one.kind}: {one.aspect}" if one.aspect else one.kind
         mend = brief("; ".join(one.mend), STATEMENTS) if one.mend else f"by hand only: {one.reason}"
         cells = [what, one.object, brief(one.declared), brief(one.live), mend]
-        table.add_row(*(cell.replace("[", "\\[") for cell in cells))
+        table.add_row(*(Text(plain(cell)) for cell in cells))
     return table
 
 

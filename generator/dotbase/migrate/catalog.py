@@ -134,12 +134,20 @@ with recursive closure (classid, objid, objsubid) as (
 )
 """
 
-# Data among them: whatever is neither code nor a rule about access.
+# Data among them, with its schema: whatever is neither code nor a rule about access.
 PRECIOUS = (
     CLOSURE
     + """
-select distinct pg_catalog.pg_describe_object(c.classid, c.objid, c.objsubid)
+select distinct
+    pg_catalog.pg_describe_object(c.classid, c.objid, c.objsubid),
+    -- A default and a place in a publication are in the schema of their table.
+    coalesce(o.schema, pg_catalog.quote_ident(n.nspname))
 from closure as c
+cross join lateral pg_catalog.pg_identify_object(c.classid, c.objid, c.objsubid) as o
+left join pg_catalog.pg_attrdef as v on c.classid = 'pg_attrdef'::regclass and v.oid = c.objid
+left join pg_catalog.pg_publication_rel as p on c.classid = 'pg_publication_rel'::regclass and p.oid = c.objid
+left join pg_catalog.pg_class as h on h.oid = coalesce(v.adrelid, p.prrelid)
+left join pg_catalog.pg_namespace as n on n.oid = h.relnamespace
 left join pg_catalog.pg_class as r on c.classid = 'pg_class'::regclass and r.oid = c.objid
 left join pg_catalog.pg_index as i on i.indexrelid = r.oid
 left join pg_catalog.pg_class as t on t.oid = i.indrelid
@@ -184,10 +192,15 @@ select
         ' ',
         c.relrowsecurity,
         c.relforcerowsecurity,
-        c.relacl,
+        -- In no order: a right that was taken and given again is the last of the list.
         (
-            select pg_catalog.string_agg(a.attname || ':' || a.attacl::text, ' ' order by a.attname)
+            select pg_catalog.string_agg(i::text, ' ' order by i::text)
+            from unnest(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) as i
+        ),
+        (
+            select pg_catalog.string_agg(a.attname || ':' || i::text, ' ' order by a.attname, i::text)
             from pg_catalog.pg_attribute as a
+            cross join lateral unnest(a.attacl) as i
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attacl is not null
         )
     ))
@@ -278,8 +291,8 @@ def drop(connection: Connection, objects: Iterable[CatalogObject], where: str) -
         precious = connection.execute(
             PRECIOUS, {"classids": [a for a, _ in addresses], "objids": [o for _, o in addresses]}
         ).fetchall()
-        inside = tuple(f"{found.identity}." for found in schemas)
-        lost = [name for (name,) in precious if not any(space in name for space in inside)]
+        inside = {found.identity for found in schemas}
+        lost = [name for name, schema in precious if schema not in inside]
         if lost:
             raise DotbaseError(
                 f"dropping {', '.join(map(str, sorted(doomed & now.objects)))} would drop {', '.join(lost)}",

@@ -12,8 +12,7 @@ import psycopg
 
 from dotbase import cluster
 from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, resolve_url
-from dotbase.errors import DotbaseError
+from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.migrate import books, commit
 from dotbase.migrate.books import Release
 from dotbase.migrate.lock import Patience
@@ -96,27 +95,3 @@ def _warnings(report: Report) -> Callable[[psycopg.errors.Diagnostic], None]:
             report.say(f"Warning: {diagnostic.message_primary}")
 
     return tell
-
-
-@contextmanager
-def one_sentence() -> Iterator[None]:
-    """What the server says outside of any step, as a foreseeable error."""
-    try:
-        yield
-    except psycopg.errors.InsufficientPrivilege as error:
-        raise DotbaseError(
-            f"the role may not do this: {_said(error)}", "connect as a member of the database's owner"
-        ) from None
-    except psycopg.OperationalError as error:
-        raise DotbaseError(
-            f"the server ended the session: {_said(error)}",
-            "run the command again: what was not committed is undone",
-        ) from None
-    except psycopg.Error as error:
-        raise DotbaseError(
-            f"the server refused: {_said(error)} (SQLSTATE {error.sqlstate})", "see the server's log"
-        ) from None
-
-
-def _said(error: psycopg.Error) -> str:
-    return (error.diag.message_primary or str(error).strip() or type(error).__name__).splitlines()[0]

@@ -10,7 +10,10 @@ from typing import Protocol
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dotbase.printable import plain
 
 
 class Report(Protocol):
@@ -31,11 +34,11 @@ class Lines:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        click.echo(line)
+        click.echo(plain(line))
 
     def step(self, label: str) -> None:
         """A piece of work begins."""
-        click.echo(f"  {label}")
+        click.echo(plain(f"  {label}"))
 
     def expect(self, pieces: int) -> None:
         """Nothing to tell."""
@@ -63,11 +66,11 @@ class Bar:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self._progress.console.print(line, markup=False, highlight=False)
+        self._progress.console.print(plain(line), markup=False, highlight=False)
 
     def step(self, label: str) -> None:
         """A piece of work begins."""
-        self._progress.update(self._task, advance=1, description=label)
+        self._progress.update(self._task, advance=1, description=escape(plain(label)))
 
     def expect(self, pieces: int) -> None:
         """So many pieces of work are ahead."""

@@ -13,6 +13,7 @@ from tests.tools.mutants.places import Mutant
 from tests.tools.mutants.results import Results
 
 RESULTS = ROOT / ".dotbase" / "mutants" / "results.jsonl"
+HALF_AN_HOUR = 1800
 
 
 def main() -> None:
@@ -42,6 +43,7 @@ def main() -> None:
             if (number in options.only if options.only else results.to_do(number, options.again))
         ]
         _run_all(drawn.mutants, todo, results, options.workers)
+        _prove(results, options.workers[0])
     report.write(drawn, results)
 
 
@@ -69,6 +71,15 @@ def _run_all(mutants: list[Mutant], todo: list[int], results: Results, workers: 
         thread.start()
     for thread in threads:
         thread.join()
+
+
+def _prove(results: Results, worker: str) -> None:
+    """A test that fails without a mutant, too, has killed none."""
+    tree = trial.copy(ROOT, worker)
+    result = trial.run(tree, None, results.killers(), HALF_AN_HOUR)
+    if result.outcome != "survived" or result.seconds >= HALF_AN_HOUR:
+        raise SystemExit(f"{result.by or 'A killer'} fails without a mutant: {result.said}")
+    print(f"The {len(results.killers())} tests that killed pass without a mutant.")
 
 
 if __name__ == "__main__":

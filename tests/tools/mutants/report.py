@@ -22,9 +22,10 @@ HEAD = """# Mutants
 Would a test notice? `make mutants` weakens one policy, grant, check of the caller, constraint, lock or
 comparison at a time, in a copy of the checkout with a server of its own, and runs the tests that concern
 it: those of its app and of the apps that stand on it, the attacks, and for rights the access matrix. A
-mutant is dead when a test fails; a trial ends at the first. Comparing texts or catalogs with the templates
-(drift, advice, lint) is not asked. One that nothing notices survives, also when it changes nothing that
-could be noticed, or when the trial's seconds are up.
+mutant is dead when a test fails; a trial ends at the first. In the end the tests that killed are run without
+a mutant, and pass. Comparing texts or catalogs with the templates (drift, advice, lint) is not asked. One
+that nothing notices survives, also when it changes nothing that could be noticed, or when the trial's seconds
+are up.
 
 Written by `make mutants`, not by hand. `MUTANTS_ARGS=--again` tries the survivors once more, `--anew` all
 of them, `--draw` draws other places when the sources have changed.

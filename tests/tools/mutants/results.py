@@ -26,6 +26,11 @@ class Results:
         """How many survived a trial, also where a test written since kills them."""
         return len(self._survived_once)
 
+    def killers(self) -> list[str]:
+        """The tests of which mutants died."""
+        tests = (str(entry["by"]) for entry in self.by_number.values() if entry["by"])
+        return sorted({test.removesuffix(" (setup)").removesuffix(" (teardown)") for test in tests})
+
     def _take(self, entry: dict[str, Any]) -> None:
         self.by_number[entry["number"]] = entry
         if entry["outcome"] == "survived":

@@ -1,6 +1,7 @@
 -- level: error
 -- title: A routine would fail when it is called
 -- needs: plpgsql_check
+-- only: scratch
 -- why: PL/pgSQL is read when it runs: a column that is gone is found by the first caller.
 -- remedy: Mend the line that is named.
 select

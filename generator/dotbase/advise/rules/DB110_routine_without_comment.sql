@@ -2,6 +2,6 @@
 -- title: A routine without a comment
 -- why: The comment is where callers read what it does, in which units, and how it fails.
 -- remedy: `comment on function … is '…'`.
-select distinct r.schema, r.name, null as part, 'has no comment' as detail
+select r.schema, r.name, null as part, 'has no comment' as detail
 from routines as r
 where pg_catalog.obj_description(r.oid, 'pg_proc') is null
