@@ -1,5 +1,5 @@
 # What a newcomer types. Each target sets up what it needs first.
-.PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture mutants lock
+.PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture test-launcher mutants lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
 SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access $(wildcard tests/attacks tests/hostile)
@@ -49,6 +49,9 @@ bench: setup ## The measured claims of docs/, measured again
 torture: setup ## kill -9 at random instants, many times
 	@TORTURE=1 DOTBASE_CLUSTER=test .venv/bin/python -m pytest --kills 30 $(TORTURE_ARGS) \
 		tests/torture tests/generator/test_migrate_kill.py
+
+test-launcher: setup ## Nine minutes of pg_cron's real launcher: limits, slices, a kill -9, an outage
+	@LAUNCHER=1 DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 0 tests/launcher
 
 mutants: setup ## The apps weakened in one place at a time: does a test notice? Writes docs/mutants.md
 	@.venv/bin/python -m tests.tools.mutants $(MUTANTS_ARGS)

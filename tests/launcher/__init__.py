@@ -1,0 +1,1 @@
+"""The runtime under pg_cron's real launcher, in real minutes."""
