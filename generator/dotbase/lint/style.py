@@ -53,6 +53,8 @@ def _run(project: Project, folder: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(result.stdout)
     except FileNotFoundError:
         raise DotbaseError("sqlfluff is not installed", "run `make setup`") from None
+    except OSError as error:
+        raise DotbaseError(f"sqlfluff cannot be run ({error})", "run `make setup`") from None
     except json.JSONDecodeError:
         raise DotbaseError(
             f"sqlfluff failed: {result.stderr.strip()[-300:]}", "run it by hand on `dotbase render`"
