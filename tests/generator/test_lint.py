@@ -114,6 +114,17 @@ def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(
     assert found["ruff check"]
 
 
+def test_what_the_other_target_alone_reads_is_linted_too(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    write(
+        project,
+        "functions/shop/more.sql.j2",
+        "{% if target == 'supabase' %}\nselekt everything;\n{% else %}\nselect 1 AS one;\n{% endif %}\n",
+    )
+    found = [line.partition(": line")[0] for line in lint(project)["sqlfluff"]]
+    assert set(found) == {"functions/shop/more.sql.j2", "functions/shop/more.sql.j2 (supabase)"}
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "sentence"),
     [
