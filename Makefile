@@ -2,8 +2,8 @@
 .PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture test-launcher mutants lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
-SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access $(wildcard tests/attacks tests/hostile)
-DOOR_TESTS ?= tests/core tests/ledger tests/luckywalk $(wildcard tests/hostile)
+SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access tests/attacks tests/hostile
+DOOR_TESTS ?= tests/core tests/ledger tests/luckywalk tests/hostile
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list

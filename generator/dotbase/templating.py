@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jinja2
 
@@ -13,6 +13,7 @@ from dotbase.errors import DotbaseError
 from dotbase.project import Project
 
 Target = Literal["postgres", "supabase"]
+TARGETS: tuple[Target, ...] = get_args(Target)
 SUFFIX = ".sql.j2"
 MACROS = Path(__file__).parent / "templates"
 # What an expression of a template can raise.

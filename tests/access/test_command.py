@@ -104,6 +104,17 @@ def test_a_terminal_gets_a_table_of_every_object() -> None:
     assert "asks for an administrator" in said.out
 
 
+def test_a_supabase_project_gets_its_own_matrix() -> None:
+    said = dotbase(ROOT, "access", "--json", "--target", "supabase")
+    assert said.code == 0, said.err
+    cells = json.loads(said.out)
+    assert {cell["role"] for cell in cells} == {
+        *("anon", "authenticated", "administrator", "service_role", "authenticator", "public"),
+        "postgres",  # pg_cron's lines run as it
+    }
+    assert any(cell["role"] == "postgres" and cell["allowed"] for cell in cells)
+
+
 def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     said = dotbase(ROOT, "access", "--html", str(tmp_path / "nowhere" / "x.html"))
     assert (said.code, said.out) == (1, "")

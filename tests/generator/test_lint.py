@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from dotbase.lint import routines
+from dotbase.migrate import squawk
 from dotbase.project import Project
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
 from tests.generator.small import dotbase, make, write
@@ -111,6 +112,35 @@ def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(
         "run the command again: what was not committed is undone."
     ]
     assert found["ruff check"]
+
+
+def test_what_the_other_target_alone_reads_is_linted_too(tmp_path: Path) -> None:
+    project = make(tmp_path)
+    write(
+        project,
+        "functions/shop/more.sql.j2",
+        "{% if target == 'supabase' %}\nselekt everything;\n{% else %}\nselect 1 AS one;\n{% endif %}\n",
+    )
+    found = [line.partition(": line")[0] for line in lint(project)["sqlfluff"]]
+    assert set(found) == {"functions/shop/more.sql.j2", "functions/shop/more.sql.j2 (supabase)"}
+
+
+@pytest.mark.parametrize(
+    ("text", "mode", "sentence"),
+    [
+        ("#!/bin/sh\necho panicked >&2; exit 2\n", 0o755, "squawk failed: panicked; "),
+        ("#!/bin/sh\necho '{'\n", 0o755, "squawk failed: {; "),
+        ("#!/bin/sh\n", 0o644, "squawk cannot be run ([Errno 13] Permission denied: "),
+    ],
+)
+def test_a_linter_that_breaks_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, mode: int, sentence: str
+) -> None:
+    binary = write(tmp_path, "bin/squawk", text)
+    binary.chmod(mode)
+    monkeypatch.setattr(squawk, "_binary", lambda: str(binary))
+    [finding] = lint(make(tmp_path / "project"))["squawk"]
+    assert finding.startswith(sentence)
 
 
 def test_the_project_s_python_is_read_where_it_has_some(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -101,3 +103,26 @@ def test_a_migration_needs_an_app_and_a_free_number(tmp_path: Path) -> None:
         "shop",
         "more",
     )
+
+
+def test_a_new_app_that_cannot_be_declared_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make(tmp_path)
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    write_text = Path.write_text
+
+    def read_only(path: Path, text: str, **options: Any) -> int:
+        if path.name == "apps.yaml":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return write_text(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", read_only)
+    refused(
+        project,
+        f"{project}/apps.yaml cannot be written ([Errno 13] Permission denied); check the folder's rights.",
+        "new",
+        "app",
+        "till",
+    )
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before

@@ -244,19 +244,15 @@ def test_an_account_declared_again_stays_as_it_is(module_books: Database) -> Non
     assert (account["currency"], account["may_overdraw"]) == ("KRW", False)
 
 
-def test_a_person_sees_their_own_balances_zero_included_and_nobody_elses(
-    module_books: Database,
-) -> None:
-    module_books.owner.execute("reset role")
-    with module_books.server.connect(module_books.name) as owner:
-        me = walker(900)
-        post(owner, me.user_id, "seen", HOUSE, PURSE, 5)
-        post(owner, walker(901).user_id, "unseen", HOUSE, PURSE, 7)
-        mine = {row["account"]: row for row in module_books.call(me, "my_balances").rows}
-        assert mine[PURSE]["balance"] == 5
-        assert {account for account, row in mine.items() if row["balance"] == 0} == mine.keys() - {PURSE}
-        assert HOUSE not in mine
-        assert mine[POINTS]["currency"] == "PTS"
+def test_a_person_sees_their_own_balances_zero_included_and_nobody_elses(books: Database) -> None:
+    me = walker(900)
+    post(books.owner, me.user_id, "seen", HOUSE, PURSE, 5)
+    post(books.owner, walker(901).user_id, "unseen", HOUSE, PURSE, 7)
+    mine = {row["account"]: row for row in books.call(me, "my_balances").rows}
+    assert mine[PURSE]["balance"] == 5
+    assert {account for account, row in mine.items() if row["balance"] == 0} == mine.keys() - {PURSE}
+    assert HOUSE not in mine
+    assert mine[POINTS]["currency"] == "PTS"
 
 
 def test_who_is_not_signed_in_has_no_balances(module_books: Database) -> None:

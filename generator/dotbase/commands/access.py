@@ -15,8 +15,9 @@ from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
 from dotbase.printable import json_lines
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
 from dotbase.scratch import scratch_database
+from dotbase.templating import TARGETS, Target, Variables
 from dotbase.verify import verify
 
 WIDE = 200
@@ -27,14 +28,21 @@ WIDE = 200
 @click.option(
     "--html", type=click.Path(path_type=Path, dir_okay=False), help="Write one page of coloured cells."
 )
+@click.option(
+    "--target",
+    type=click.Choice(TARGETS),
+    default="postgres",
+    show_default=True,
+    help="Kind of server that the scratch database is built for.",
+)
 @click.pass_obj
-def command(options: GlobalOptions, as_json: bool, html: Path | None) -> None:
+def command(options: GlobalOptions, as_json: bool, html: Path | None, target: Target) -> None:
     """Show who may do what: roles, objects and commands, as policies/ declares them.
 
     The objects are those of a scratch database, freshly built from the templates: what no line allows
     is in the matrix too.
     """
-    project, variables = Project.find(options.project), Variables()
+    project, variables = Project.find(options.project), Variables(target)
     steps = render_steps(project, variables)
     with scratch_database(
         options, steps, variables, lambda connection: verify(connection, project, variables)

@@ -24,15 +24,20 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate.prepare import Wanted, decide
 from dotbase.printable import json_lines
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
 from dotbase.scratch import scratch_database
+from dotbase.templating import Variables
 
 FOUND = 3
 WIDE = 160  # for files and CI
 
 
 @click.command("advise")
-@click.option("--scratch", is_flag=True, help="Look at a database freshly built from the templates.")
+@click.option(
+    "--scratch",
+    is_flag=True,
+    help="Look at a database freshly built from the templates, as a plain PostgreSQL has it.",
+)
 @click.option(
     "--level",
     type=click.Choice(LEVELS),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 
@@ -13,9 +13,10 @@ from dotbase.errors import DotbaseError
 from dotbase.lint import Section, python, routines, style
 from dotbase.migrate import squawk
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
 from dotbase.scratch import scratch_database
-from dotbase.templating import Target
+from dotbase.steps import Step
+from dotbase.templating import TARGETS, Target, Variables
 from dotbase.verify import problems
 
 Linter = Callable[[], list[Section]]
@@ -29,11 +30,11 @@ def command(options: GlobalOptions) -> None:
     Routines and declarations are checked in a scratch database on the local cluster.
     """
     project = Project.find(options.project)
-    steps = render_steps(project, Variables())
+    steps = {target: render_steps(project, Variables(target)) for target in TARGETS}
     linters: dict[str, Linter] = {
-        "sqlfluff": lambda: [style.check(project, steps)],
-        "squawk": lambda: [_danger(project)],
-        "scratch database": lambda: _database(options, project),
+        "sqlfluff": lambda: [style.check(project, steps["postgres"], {"supabase": steps["supabase"]})],
+        "squawk": lambda: [_danger(steps)],
+        "scratch database": lambda: _database(options, project, steps["postgres"]),
         "Python": lambda: python.check(project),
     }
     failed = False
@@ -55,23 +56,20 @@ def _run(linters: dict[str, Linter]) -> Iterator[Section]:
             yield from sections
 
 
-def _danger(project: Project) -> Section:
+def _danger(steps: Mapping[Target, Sequence[Step]]) -> Section:
     """Versioned DDL that would lock the world or lose data, on either target."""
     if not squawk.installed():
         raise DotbaseError("squawk is not installed", "run `make setup`")
     found: dict[str, None] = {}
-    versioned = 0
-    targets: tuple[Target, ...] = ("postgres", "supabase")
-    for target in targets:
-        steps = [s for s in render_steps(project, Variables(target)) if s.kind == "versioned"]
-        versioned = len(steps)
-        found |= dict.fromkeys(str(warning) for warning in squawk.warnings(steps))
-    return Section("squawk", f"{versioned} versions", list(found))
+    versioned = {target: [s for s in every if s.kind == "versioned"] for target, every in steps.items()}
+    for chosen in versioned.values():
+        found |= dict.fromkeys(str(warning) for warning in squawk.warnings(chosen))
+    return Section("squawk", f"{len(versioned['postgres'])} versions", list(found))
 
 
-def _database(options: GlobalOptions, project: Project) -> list[Section]:
+def _database(options: GlobalOptions, project: Project, steps: Sequence[Step]) -> list[Section]:
     variables = Variables()
-    with scratch_database(options, render_steps(project, variables), variables) as connection:
+    with scratch_database(options, steps, variables) as connection:
         declarations = Section("declarations", f"{len(project.apps)} apps")
         declarations.findings = [error.sentence for error in problems(connection, project, variables)]
         return [declarations, routines.check(connection, project)]

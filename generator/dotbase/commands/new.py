@@ -40,9 +40,10 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
     line = f'  {name}: {{needs: [{needs}], about: "{_quoted(about or f"what {name} is")}"}}\n'
     apps = project.root / APPS_FILE
     text = apps.read_text(encoding="utf-8")
+    # First: an app without its row would be refused from then on.
+    _write(apps, text + ("" if text.endswith("\n") else "\n") + line)
     for path, content in files.items():
         _write(project.root / path, content)
-    apps.write_text(text + ("" if text.endswith("\n") else "\n") + line, encoding="utf-8")
     Project(project.root).apps  # noqa: B018  # the line can be read, or the user learns it now
     for path in (*files, APPS_FILE):
         click.echo(path)

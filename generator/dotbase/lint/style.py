@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,25 @@ from dotbase.steps import Step
 PROCESSES = "2"
 
 
-def check(project: Project, steps: Sequence[Step]) -> Section:
-    """Lint every step's text, and every rollback's; what cannot be parsed is a finding."""
+def check(project: Project, steps: Sequence[Step], elsewhere: Mapping[str, Sequence[Step]]) -> Section:
+    """Lint every step's text, and every rollback's; what cannot be parsed is a finding.
+
+    elsewhere: the steps by another target; what reads the same there is linted once.
+    """
     section = Section("sqlfluff", f"{len(steps)} rendered steps")
+    texts = {(step.key, kind): text for step in steps for kind, text in _texts(step)}
+    named = {f"{key}{kind}": text for (key, kind), text in texts.items()}
+    for target, others in elsewhere.items():
+        for step in others:
+            for kind, text in _texts(step):
+                if texts.get((step.key, kind)) != text:
+                    named[f"{step.key}{kind} ({target})"] = text
     with tempfile.TemporaryDirectory(prefix="dotbase-lint-") as folder:
         keys: dict[str, str] = {}
-        for number, step in enumerate(steps):
-            for kind, text in (("", step.sql), (" (rollback)", step.rollback_sql)):
-                if text:
-                    path = Path(folder) / f"{number:04}{'r' if kind else ''}.sql"
-                    path.write_text(text, encoding="utf-8")
-                    keys[path.name] = step.key + kind
+        for number, (name, text) in enumerate(named.items()):
+            path = Path(folder) / f"{number:04}.sql"
+            path.write_text(text, encoding="utf-8")
+            keys[path.name] = name
         for row in _run(project, folder):
             name = keys[Path(row["filepath"]).name]
             section.findings += [
@@ -36,6 +44,11 @@ def check(project: Project, steps: Sequence[Step]) -> Section:
                 for found in row["violations"]
             ]
     return section
+
+
+def _texts(step: Step) -> list[tuple[str, str]]:
+    found = [("", step.sql), (" (rollback)", step.rollback_sql or "")]
+    return [(kind, text) for kind, text in found if text]
 
 
 def _run(project: Project, folder: str) -> list[dict[str, Any]]:
@@ -53,6 +66,8 @@ def _run(project: Project, folder: str) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = json.loads(result.stdout)
     except FileNotFoundError:
         raise DotbaseError("sqlfluff is not installed", "run `make setup`") from None
+    except OSError as error:
+        raise DotbaseError(f"sqlfluff cannot be run ({error})", "run `make setup`") from None
     except json.JSONDecodeError:
         raise DotbaseError(
             f"sqlfluff failed: {result.stderr.strip()[-300:]}", "run it by hand on `dotbase render`"

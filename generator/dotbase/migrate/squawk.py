@@ -10,7 +10,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from dotbase.errors import DotbaseError
 from dotbase.steps import Step
 
 # Matters of style, or what migrate does itself: timeouts, all or nothing.
@@ -69,20 +71,31 @@ def _judge(binary: str, steps: Sequence[Step], transactional: bool) -> list[Warn
         files = {}
         for number, step in enumerate(steps):
             file = Path(directory) / f"{number:04}.sql"
-            file.write_text(step.sql)
+            file.write_text(step.sql, encoding="utf-8")
             files[str(file)] = step
         command = [binary, "--pg-version", "15.0", "--reporter", "json"]
         if transactional:
             command.append("--assume-in-transaction")
-        result = subprocess.run(
-            [*command, *files], capture_output=True, text=True, check=False, cwd=directory
-        )
-    if not result.stdout.strip():
-        return []
+        rows = _run([*command, *files], directory)
     return [
         Warning(
             files[row["file"]].key, row["line"] + 1, row["rule_name"], row["message"].strip(), row.get("help")
         )
-        for row in json.loads(result.stdout)
+        for row in rows
         if not row["rule_name"].startswith(NOT_ABOUT_DANGER)
     ]
+
+
+def _run(command: Sequence[str], directory: str) -> list[dict[str, Any]]:
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=directory)
+    except OSError as error:
+        raise DotbaseError(f"squawk cannot be run ({error})", "run `make setup`") from None
+    if not result.stdout.strip() and not result.returncode:
+        return []
+    try:
+        found: list[dict[str, Any]] = json.loads(result.stdout)
+    except json.JSONDecodeError:
+        said = (result.stderr or result.stdout).strip()[-300:]
+        raise DotbaseError(f"squawk failed: {said}", "run it by hand on `dotbase render`") from None
+    return found
