@@ -72,6 +72,13 @@ def test_service_role_and_administrators_queue_a_run_and_catch_up_runs_it(
     assert run["trigger"] == ("service_role" if person is service else "administrator")
 
 
+def test_an_administrator_whose_token_has_expired_triggers_nothing(open_job: Database) -> None:
+    late = admin.claiming(exp=int(time.time()) - 3600)
+    answer = open_job.call(late, "trigger_job", job="work", slot=HALF_PAST)
+    assert (answer.status, answer.code) == (401, "not_signed_in")
+    assert runs(open_job, "work") == []
+
+
 def test_a_signature_is_as_good_once(keyed: Database) -> None:
     person = signing("work", HALF_PAST)
     answer = keyed.call(person, "trigger_job", job="work", slot=HALF_PAST)
