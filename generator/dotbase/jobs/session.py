@@ -11,9 +11,8 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, resolve_url
+from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate.prepare import one_sentence
 
 Row = dict[str, Any]
 
