@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from dotbase.declarations import policies
-from dotbase.declarations.policies import Policies, real_role
+from dotbase.declarations.policies import AppPolicies, real_role
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
 from dotbase.templating import Variables
@@ -72,15 +72,6 @@ class Catalog:
     astray: list[tuple[str, str, str]]  # kind, schema, name
 
 
-@dataclass(frozen=True)
-class Declared:
-    """The policies of one app, with their lines."""
-
-    app: str
-    policies: Policies
-    document: Document
-
-
 def verify(connection: Connection, project: Project, variables: Variables) -> None:
     """Refuse the first declaration that names what does not exist, or object that no line allows.
 
@@ -94,10 +85,7 @@ def verify(connection: Connection, project: Project, variables: Variables) -> No
 def problems(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
     """Everything that `verify` would refuse."""
     found = _read(connection, project, variables)
-    declared = []
-    for app in project.apps:
-        document = load(project.root / "policies" / f"{app}.yaml", project.root)
-        declared.append(Declared(app, policies.read(document), document))
+    declared = policies.of(project)
     for one in declared:
         yield from _tables(one, found, variables)
         yield from _functions(one, found, variables)
@@ -126,7 +114,7 @@ def _read(connection: Connection, project: Project, variables: Variables) -> Cat
     return Catalog(tables, views, routines, frozenset(name for (name,) in roles), astray)
 
 
-def _tables(one: Declared, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
+def _tables(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
     for table, rights in one.policies.tables.items():
         columns = found.tables.get((one.app, table))
         if columns is None:
@@ -154,7 +142,7 @@ def _tables(one: Declared, found: Catalog, variables: Variables) -> Iterator[Dot
             )
 
 
-def _functions(one: Declared, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
+def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
     for section, names in (("functions", one.policies.functions), ("doors", one.policies.doors)):
         for name, roles in names.items():
             if (one.app, name) not in found.routines:
@@ -181,7 +169,7 @@ def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
                 yield _missing(document, f"function {app}.{job['function']}", name, "function")
 
 
-def _exposed(declared: list[Declared], found: Catalog) -> Iterator[DotbaseError]:
+def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseError]:
     """Nothing is in api that no line put there."""
     doors = {name: one.app for one in declared for name in one.policies.doors}
     views = {name for one in declared for name in one.policies.views}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dotbase.access.matrix import Declared
 from dotbase.declarations import policies
+from dotbase.declarations.policies import AppPolicies
 from dotbase.templating import Renderer
 from dotbase.yaml_lines import load
 from tests.access.callers import ONE, TWO
@@ -17,13 +17,13 @@ from tests.harness.people import admin
 HERE = Path(__file__).parent
 
 
-def declared() -> Declared:
+def declared() -> AppPolicies:
     """Its policies."""
     document = load(HERE / "notes.yaml", HERE)
-    return Declared("notes", policies.read(document), document)
+    return AppPolicies("notes", policies.read(document), document)
 
 
-def install(db: Database) -> Declared:
+def install(db: Database) -> AppPolicies:
     """Make it as a migration does, with a rendered step for each table, for grants and for doors."""
     variables = target.variables(None)
     notes = declared()

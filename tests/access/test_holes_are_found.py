@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dotbase.access.matrix import declarations
+from dotbase.declarations import policies
 from tests.access import notes
 from tests.access.conftest import OPEN, SHUT
 from tests.access.everything import whole_matrix
@@ -24,7 +24,7 @@ from tests.harness.target import OWNER
 @pytest.fixture(scope="module")
 def sound(lived: Database, stranger: str) -> Iterator[World]:
     """The lived week and the app of notes, without a hole; every schema open."""
-    declared = [*declarations(PROJECT), notes.install(lived)]
+    declared = [*policies.of(PROJECT), notes.install(lived)]
     with world_of(lived, stranger, declared) as world:
         yield world
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dotbase.access.matrix import declarations
+from dotbase.declarations import policies
 from tests.access import notes
 from tests.access.callers import CALLERS, Caller
 from tests.access.conftest import OPEN
@@ -20,7 +20,7 @@ by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller
 
 @pytest.fixture(scope="module")
 def noted(module_db: Database, stranger: str) -> Iterator[World]:
-    declared = [*declarations(PROJECT), notes.install(module_db)]
+    declared = [*policies.of(PROJECT), notes.install(module_db)]
     with world_of(module_db, stranger, declared) as world:
         world.keep(["notes.notes", "notes.boards"])
         yield world

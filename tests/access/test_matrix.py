@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from dotbase.access.matrix import declarations
+from dotbase.declarations import policies
 from tests.access.callers import CALLERS, Caller
 from tests.access.routines import calls, try_routines, try_sequence
 from tests.access.tables import try_table
 from tests.access.world import PROJECT, World, report
 
-DECLARED = declarations(PROJECT)
+DECLARED = policies.of(PROJECT)
 SCHEMAS = [*(one.app for one in DECLARED), "api"]
 TABLES = [f"{one.app}.{table}" for one in DECLARED for table in one.policies.tables]
 VIEWS = [f"api.{view}" for one in DECLARED for view in one.policies.views]

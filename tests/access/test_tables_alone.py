@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from dotbase.access.matrix import declarations
+from dotbase.declarations import policies
 from tests.access.world import PROJECT
 from tests.harness.databases import Database
 from tests.harness.people import walker
@@ -14,7 +14,7 @@ from tests.luckywalk.weeks import WEEK, open_week
 
 TABLES = {
     f"{one.app}.{table}": bool(rights)
-    for one in declarations(PROJECT)
+    for one in policies.of(PROJECT)
     for table, rights in one.policies.tables.items()
 }
 SHUT = [name for name, open_to_somebody in TABLES.items() if not open_to_somebody]

@@ -12,8 +12,10 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from dotbase.access.matrix import Cell, Declared, Matrix, build, declarations
+from dotbase.access.matrix import Cell, Matrix, build
 from dotbase.access.objects import Thing
+from dotbase.declarations import policies
+from dotbase.declarations.policies import AppPolicies
 from dotbase.project import Project
 from tests.access.callers import Caller, Session, become, sessions
 from tests.harness.databases import Database
@@ -106,14 +108,14 @@ class World:
         owner.execute("select set_config('request.jwt.claims', '', true)")
 
 
-def matrix_of(db: Database, declared: Sequence[Declared] | None = None) -> Matrix:
+def matrix_of(db: Database, declared: Sequence[AppPolicies] | None = None) -> Matrix:
     """The matrix of a test's database."""
     with db.server.connect(db.name) as connection:
-        return build(connection, declared or declarations(PROJECT), variables(None))
+        return build(connection, declared or policies.of(PROJECT), variables(None))
 
 
 @contextmanager
-def world_of(db: Database, stranger: str, declared: Sequence[Declared] | None = None) -> Iterator[World]:
+def world_of(db: Database, stranger: str, declared: Sequence[AppPolicies] | None = None) -> Iterator[World]:
     """A world, its connections closed afterwards; `stranger` is how the plain login connects."""
     onlooker = psycopg.connect(db.server.conninfo(db.name, SUPERUSER), autocommit=True, row_factory=dict_row)
     with onlooker, sessions(db.server, db.name, stranger) as opened:

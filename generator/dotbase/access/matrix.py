@@ -13,11 +13,9 @@ from typing import Any, Literal
 import psycopg
 
 from dotbase.access.objects import EXPOSED, Kind, Thing, things
-from dotbase.declarations import policies
-from dotbase.declarations.policies import ADMINISTRATOR, Policies, real_role
-from dotbase.project import Project
+from dotbase.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
 from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, Place, load
+from dotbase.yaml_lines import Place
 
 COMMANDS: dict[Kind, tuple[str, ...]] = {
     "schema": ("usage", "create"),
@@ -83,25 +81,7 @@ class Line:
     place: str
 
 
-@dataclass(frozen=True)
-class Declared:
-    """The policies of an app and where each of their lines stands."""
-
-    app: str
-    policies: Policies
-    document: Document
-
-
-def declarations(project: Project) -> list[Declared]:
-    """What the project declares, app by app."""
-    found = []
-    for app in project.apps:
-        document = load(project.root / "policies" / f"{app}.yaml", project.root)
-        found.append(Declared(app, policies.read(document), document))
-    return found
-
-
-def build(connection: psycopg.Connection[Any], apps: Sequence[Declared], variables: Variables) -> Matrix:
+def build(connection: psycopg.Connection[Any], apps: Sequence[AppPolicies], variables: Variables) -> Matrix:
     """The matrix of a database that these declarations were applied to."""
     found = things(connection, [*(one.app for one in apps), EXPOSED])
     lines = Lines(apps, variables)
@@ -123,7 +103,7 @@ def build(connection: psycopg.Connection[Any], apps: Sequence[Declared], variabl
 class Lines:
     """The declared rights by object."""
 
-    def __init__(self, apps: Sequence[Declared], variables: Variables) -> None:
+    def __init__(self, apps: Sequence[AppPolicies], variables: Variables) -> None:
         self._variables = variables
         self._lines: dict[tuple[str, str, str], list[Line]] = {}
         self._homes: dict[tuple[str, str], str] = {}
@@ -139,7 +119,7 @@ class Lines:
         """The app that an object belongs to; what is exposed belongs to the app that says so."""
         return self._homes.get((thing.kind, thing.name), thing.schema)
 
-    def _read(self, one: Declared) -> None:
+    def _read(self, one: AppPolicies) -> None:
         for table, rights in one.policies.tables.items():
             for number, right in enumerate(rights):
                 columns = None if right.columns is None else tuple(right.columns)
@@ -162,7 +142,7 @@ class Lines:
 
     def _add(
         self,
-        one: Declared,
+        one: AppPolicies,
         kind: str,
         schema: str,
         name: str,

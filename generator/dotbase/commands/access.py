@@ -10,8 +10,9 @@ import click
 from rich.console import Console
 
 from dotbase.access import page, terminal
-from dotbase.access.matrix import Cell, build, declarations
+from dotbase.access.matrix import Cell, build
 from dotbase.commands.context import GlobalOptions
+from dotbase.declarations import policies
 from dotbase.errors import DotbaseError
 from dotbase.printable import json_lines
 from dotbase.project import Project
@@ -47,7 +48,7 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None, target: Ta
     with scratch_database(
         options, steps, variables, lambda connection: verify(connection, project, variables)
     ) as connection:
-        matrix = build(connection, declarations(project), variables)
+        matrix = build(connection, policies.of(project), variables)
     if html is not None:
         _write(html, page.render(matrix, project))
     if as_json:

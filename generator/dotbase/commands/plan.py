@@ -84,7 +84,7 @@ def _sql(found: Plan) -> str:
     return "".join(parts)
 
 
-def _json(found: Plan, warnings: list[squawk.Warning], notes: list[str]) -> dict[str, object]:
+def _json(found: Plan, warnings: list[squawk.Danger], notes: list[str]) -> dict[str, object]:
     return {
         "pending": not found.empty,
         "bootstrap": found.bootstrap.key if found.bootstrap else None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 
 from dotbase.declarations import call
+from dotbase.errors import DotbaseError
+from dotbase.project import Project
 from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, validate
+from dotbase.yaml_lines import Document, load, validate
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 ADMINISTRATOR = "administrator"
@@ -67,6 +70,33 @@ class Policies(BaseModel):
             if {ADMINISTRATOR, "authenticated"} <= set(roles):
                 raise ValueError(f"door {name} is for administrators, or for everybody who is signed in")
         return doors
+
+
+@dataclass(frozen=True)
+class AppPolicies:
+    """The policies of an app, with their lines."""
+
+    app: str
+    policies: Policies
+    document: Document
+
+
+def of(project: Project) -> list[AppPolicies]:
+    """The policies of all apps, in the order of the apps."""
+    return [of_app(project, app) for app in project.apps]
+
+
+def of_app(project: Project, app: str) -> AppPolicies:
+    """The policies of an app, which it must have."""
+    path = project.root / "policies" / f"{app}.yaml"
+    if not path.is_file():
+        raise DotbaseError(
+            f"app {app} has no policies",
+            "write the file; what it does not say is denied",
+            project.relative(path),
+        )
+    document = load(path, project.root)
+    return AppPolicies(app, read(document), document)
 
 
 def read(document: Document) -> Policies:

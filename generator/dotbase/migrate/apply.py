@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import books, catalog, lock, plan, privileges, statements, versioned
+from dotbase.migrate import bodies, books, catalog, lock, plan, privileges, statements, versioned
 from dotbase.migrate.books import Books
 from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, RacedError, StepError
 from dotbase.migrate.repeatables import Repeatables, as_steps
@@ -142,6 +142,8 @@ class _Migration:
                 outcome.versions.append(str(step.version))
             if last:
                 self._repeat(writer, before, outcome)
+            bodies.require(self._connection, self._run.steps)
+            if last:
                 self._run.verify(self._connection)
                 self._connection.execute("notify pgrst, 'reload schema'")
             elif dropped:

@@ -12,9 +12,9 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import catalog, plan, statements
 from dotbase.migrate.books import BookedRepeatable, with_objects
 from dotbase.migrate.catalog import CatalogObject, Watch
-from dotbase.migrate.declarations import start_over, undeclare
 from dotbase.migrate.failures import NOT_IN_PLACE, StepError
 from dotbase.migrate.report import Report
+from dotbase.migrate.undeclare import start_over, undeclare
 from dotbase.migrate.writer import Writer
 from dotbase.steps import Step
 

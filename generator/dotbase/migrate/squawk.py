@@ -29,7 +29,7 @@ NOT_ABOUT_DANGER = (
 
 
 @dataclass(frozen=True)
-class Warning:
+class Danger:
     """One warning, at a line of the template's rendered text."""
 
     file: str
@@ -43,12 +43,12 @@ class Warning:
         return f"{self.file}:{self.line}: {self.rule}: {self.message}{advice}"
 
 
-def warnings(steps: Sequence[Step]) -> list[Warning]:
+def warnings(steps: Sequence[Step]) -> list[Danger]:
     """What squawk says of these versioned steps; nothing when it is not installed."""
     binary = _binary()
     if binary is None:
         return []
-    found: list[Warning] = []
+    found: list[Danger] = []
     for transactional in (True, False):
         chosen = [step for step in steps if step.transactional is transactional]
         if chosen:
@@ -66,7 +66,7 @@ def _binary() -> str | None:
     return str(beside) if beside.exists() else shutil.which("squawk")
 
 
-def _judge(binary: str, steps: Sequence[Step], transactional: bool) -> list[Warning]:
+def _judge(binary: str, steps: Sequence[Step], transactional: bool) -> list[Danger]:
     with tempfile.TemporaryDirectory() as directory:
         files = {}
         for number, step in enumerate(steps):
@@ -78,7 +78,7 @@ def _judge(binary: str, steps: Sequence[Step], transactional: bool) -> list[Warn
             command.append("--assume-in-transaction")
         rows = _run([*command, *files], directory)
     return [
-        Warning(
+        Danger(
             files[row["file"]].key, row["line"] + 1, row["rule_name"], row["message"].strip(), row.get("help")
         )
         for row in rows

@@ -1,0 +1,85 @@
+"""Bodies that do not parse: refused before anything is committed, with file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dotbase.errors import DotbaseError
+from tests.generator.rig import Rig, routines, versioned
+from tests.generator.shop import ROUTINES, make_shop
+from tests.generator.small import dotbase, write
+
+ONE = versioned(
+    "0001_shop", "create schema shop;\ncreate table shop.items (item_id bigint);", "drop schema shop cascade;"
+)
+
+
+def made(body: str, language: str = "plpgsql", more: str = "") -> str:
+    return (
+        f"create or replace function shop.buy() returns bigint\nlanguage {language}{more}\n"
+        f"as $$\n{body}\n$$;\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        (made("beginn\n    return 1;\nend"), 4, 'syntax error at or near "beginn"'),
+        (made("begin\n    updat shop.items set item_id = 1;\n    return 1;\nend"), 5, 'at or near "updat"'),
+        (made("declare\n    v_one shop.nothing;\nbegin\n    return 1;\nend"), 5, "shop.nothing"),
+        (made("select 1 from shop.nothing", "sql"), 4, 'relation "shop.nothing" does not exist'),
+        (made("select 1 from items", "sql", "\nset search_path = ''"), 5, 'relation "items" does not exist'),
+    ],
+)
+def test_a_body_that_does_not_parse_is_refused_with_its_line(
+    rig: Rig, text: str, line: int, said: str
+) -> None:
+    rig.migrate(ONE)
+    before = rig.catalog()
+    with pytest.raises(DotbaseError) as caught:
+        rig.migrate(ONE, routines("buying", text))
+    assert caught.value.where == f"functions/shop/buying.sql.j2:{line}"
+    assert said in caught.value.what
+    assert "shop.buy()" in caught.value.what
+    assert rig.catalog() == before
+
+
+def test_a_body_may_name_what_comes_later_and_what_its_own_path_finds(rig: Rig) -> None:
+    text = made("select item_id from shop.offers", "sql") + made(
+        "select item_id from items", "sql", "\nset search_path = shop"
+    ).replace("shop.buy", "shop.have")
+    later = routines("later", "create view shop.offers as select item_id from shop.items;")
+    rig.migrate(ONE, routines("buying", text), later)
+
+
+def test_a_version_s_own_routines_are_looked_at_too(rig: Rig) -> None:
+    two = versioned(
+        "0002_buy", "-- Buying.\n" + made("begin\n    returnn 1;\nend"), "drop function shop.buy();"
+    )
+    with pytest.raises(DotbaseError, match=r'^schema/shop/0002_buy\.sql\.j2:6: syntax error at or near "'):
+        rig.migrate(ONE, two)
+
+
+def test_what_was_broken_before_is_no_matter_of_this_run(rig: Rig) -> None:
+    rig.migrate(ONE, routines("buying", made("begin\n    return 1;\nend")))
+    with rig.connect() as connection:
+        connection.execute("set check_function_bodies = off")
+        connection.execute(made("beginn").encode())
+        connection.execute("alter function shop.buy() owner to dotbase_owner")
+    rig.migrate(ONE, routines("buying", made("begin\n    return 1;\nend")), routines("more", "select 1;"))
+
+
+def test_plan_refuses_it_as_migrate_does(tmp_path: Path, new_rig: Rig) -> None:
+    project = make_shop(tmp_path)
+    write(
+        project, "functions/shop/carts.sql.j2", ROUTINES.replace("return query select", "return query selekt")
+    )
+    line = ROUTINES[: ROUTINES.index("return query")].count("\n") + 1
+    for command in ("plan", "migrate"):
+        said = dotbase(project, "--database-url", new_rig.server.conninfo(new_rig.name), command)
+        assert said.code == 1
+        assert said.err.startswith(
+            f'dotbase: functions/shop/carts.sql.j2:{line}: syntax error at or near "selekt" — in shop.buy('
+        )
