@@ -27,8 +27,7 @@ def new_checkout(below: Path | None = None) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if cluster.status(root=folder).exists:
-            cluster.destroy(root=folder)
+        cluster.destroy(root=folder)
         shutil.rmtree(folder)
 
 

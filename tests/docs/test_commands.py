@@ -59,8 +59,7 @@ def checkout() -> Iterator[Path]:
     try:
         yield folder
     finally:
-        if cluster.status(root=folder).exists:
-            cluster.destroy(root=folder)
+        cluster.destroy(root=folder)
         shutil.rmtree(folder)
 
 
