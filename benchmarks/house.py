@@ -1,4 +1,4 @@
-"""The database that is measured: freshly migrated, with the real clock, on the cluster `bench`."""
+"""The database that is measured: freshly migrated, with the real clock, on the cluster `bench-scratch`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from dotbase.render import Variables, render_steps
 from dotbase.scratch import scratch_database
 
 ROOT = Path(__file__).resolve().parent.parent
-CLUSTER = "bench"
+CLUSTER = cluster.scratch("bench")
 Connection = psycopg.Connection[Any]
 
 

@@ -58,7 +58,7 @@ class Comparison:
         """The bound, for people."""
         if self.at_most is not None:
             return f"≤ {self.at_most:g}" + (f" floors + {self.plus:g} {self.unit}" if self.plus else "")
-        return f"≥ {self.at_least:g}"
+        return "" if self.at_least is None else f"≥ {self.at_least:g}"
 
 
 @dataclass(frozen=True)
