@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from benchmarks.house import House
+from benchmarks.rivals import rivals
 from benchmarks.samples import Comparison, Run
 from dotbase.declarations.schedule import parse
 
@@ -57,7 +58,25 @@ def measure(house: House, runs: int, say: Callable[[str], None]) -> list[Compari
             samples[name].append(Run(1000 * house.seconds(statement), 1000 * floor))
     due = house.value("select count(*) from jobs.runs where job_name = 'job_0' and status = 'succeeded'")
     assert due == 1, "the empty function has not run"
-    return [Comparison(name, "`select 1`", " ms", found) for name, found in samples.items()]
+    ours = [Comparison(name, "`select 1`", " ms", found) for name, found in samples.items()]
+    return ours + _beside_rivals(house, runs, say)
+
+
+def _beside_rivals(house: House, runs: int, say: Callable[[str], None]) -> list[Comparison]:
+    samples: dict[str, list[Run]] = {}
+    with rivals(house) as others:
+        for number in range(runs + 1):
+            say(f"jobs: beside others, run {number} of {runs}")
+            for name, run in others.items():
+                for preparing in DUE:
+                    house.owner.execute(preparing.encode())
+                pair = Run(1000 * house.seconds("call jobs.run('job_0')"), 1000 * run())
+                # The first one loads plans and catalogs.
+                samples.setdefault(name, []).extend([pair] if number else [])
+    return [
+        Comparison("`jobs.run` of an empty function, due", f"{name}'s statements for the same", " ms", found)
+        for name, found in samples.items()
+    ]
 
 
 def _declared(number: int) -> dict[str, Any]:
