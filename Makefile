@@ -43,7 +43,7 @@ test-pgbouncer: setup ## What clients do again, through PgBouncer in transaction
 lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict
 	@DOTBASE_CLUSTER=test $(DOTBASE) lint
 
-bench: setup ## The measured claims of docs/, measured again
+bench: setup node-packages ## The measured claims of docs/, measured again
 	@.venv/bin/python -m benchmarks $(BENCH_ARGS)
 
 torture: setup ## kill -9 at random instants, many times
