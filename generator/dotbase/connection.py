@@ -60,6 +60,15 @@ def connect(
     return connection
 
 
+def close_path(connection: psycopg.Connection[Any]) -> None:
+    """Until the transaction ends, Postgres's own names alone are found without their schema.
+
+    A path of the database's, of the role's, or the plain one with its schema named after the user, would find
+    functions and operators of whoever may make a schema, and run them as us.
+    """
+    connection.execute("set local search_path = pg_catalog, pg_temp")
+
+
 def parse(url: str) -> dict[str, Any]:
     """The parts of a libpq URL or connection string; an unreadable one is not repeated to anybody."""
     _, _, rest = url.partition("://")

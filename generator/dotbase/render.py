@@ -19,6 +19,8 @@ from dotbase.yaml_lines import Document, load
 __all__ = ["Variables", "render_steps", "render_text"]
 
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
+# Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.
+CLOSED_PATH = "set search_path = pg_catalog, pg_temp;\n\n"
 FIRST_TOPIC = "closing"  # of core: everything after it is closed with what it defines
 
 
@@ -220,6 +222,8 @@ def render_files(project: Project, variables: Variables, steps: list[Step]) -> l
         if step.kind != "bootstrap" and not acting:
             acting = True
             head = _preamble(variables) + head
+        if not files:
+            head = CLOSED_PATH + head
         name = re.sub(r"[^a-z0-9]+", "_", step.key.lower().removesuffix(SUFFIX)).strip("_")
         files.append((f"{number:04}_{name}.sql", head + step.sql))
     return files

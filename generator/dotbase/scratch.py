@@ -46,6 +46,7 @@ def empty_database(options: GlobalOptions, variables: Variables) -> Iterator[str
     cluster.start(options.cluster, options.project)
     name = f"{PREFIX}{secrets.token_hex(6)}"
     with connect(cluster.local_url(options.cluster, "postgres", root=options.project)) as maintenance:
+        maintenance.execute("set search_path = pg_catalog, pg_temp")
         _drop_leftovers(maintenance)
         # The lock on its name says that a database is in use; it dies with this session.
         maintenance.execute("select pg_advisory_lock(hashtext(%s))", [name])

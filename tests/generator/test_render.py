@@ -28,7 +28,9 @@ def keys(root: Path) -> list[str]:
 def test_the_checkout_renders_to_the_same_bytes_every_time(target: str) -> None:
     first, second = (dotbase(ROOT, "render", "--target", target) for _ in range(2))
     assert first.code == 0
-    assert first.out.startswith("-- Source: schema/core/bootstrap.sql.j2\n")
+    assert first.out.startswith(
+        "set search_path = pg_catalog, pg_temp;\n\n-- Source: schema/core/bootstrap.sql.j2\n"
+    )
     assert first.out == second.out
     assert ("set role dotbase_owner;" in first.out) is (target == "postgres")
     assert first.out.count("select core.build_doors(") == 4

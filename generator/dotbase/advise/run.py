@@ -16,6 +16,7 @@ from psycopg.rows import tuple_row
 
 from dotbase.advise.declared import Declared, House
 from dotbase.advise.rules import Finding, Rule, catalog, rules
+from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.templating import Variables
 
@@ -100,7 +101,7 @@ def reading(connection: Connection) -> Iterator[None]:
 
 def prepare(connection: Connection) -> None:
     """What the rules rely on, until the transaction ends: no name is found by a path."""
-    connection.execute("set local search_path = pg_catalog, pg_temp")
+    close_path(connection)
     connection.execute("set local standard_conforming_strings = on")
     connection.execute("set local jit = off")
     connection.execute(f"set local statement_timeout = '{TIME_LIMIT}'".encode())

@@ -52,6 +52,14 @@ def patience_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options of the commands that wait for locks."""
     for option in (
         click.option(
+            "--wait",
+            type=click.FloatRange(min=0),
+            default=60.0,
+            show_default=True,
+            callback=_a_number,
+            help="Seconds to wait for another migration of the database to end.",
+        ),
+        click.option(
             "--retries",
             type=click.IntRange(min=0),
             default=8,
@@ -83,10 +91,11 @@ def command(
     master_key_file: str | None,
     lock_timeout: float,
     retries: int,
+    wait: float,
     as_json: bool,
 ) -> None:
     """Apply what is pending: under a lock, in one transaction, all or nothing."""
-    wanted = Wanted(target, clock, master_key_file, Patience(lock_timeout, retries))
+    wanted = Wanted(target, clock, master_key_file, Patience(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
     with screen as report, opened(options, wanted, report) as (run, _, _):
         outcome = apply.migrate(run)

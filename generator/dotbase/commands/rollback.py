@@ -29,12 +29,13 @@ def command(
     to: str | None,
     lock_timeout: float,
     retries: int,
+    wait: float,
     as_json: bool,
 ) -> None:
     """Undo versions, newest first, and put back the repeatable texts from before them."""
     if steps is not None and to is not None:
         raise click.UsageError("--steps and --to exclude each other")
-    wanted = Wanted(patience=Patience(lock_timeout, retries))
+    wanted = Wanted(patience=Patience(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
     with screen as report, opened(options, wanted, report) as (run, _, _):
         undone = rollback.rollback(run, steps=steps, to=to)

@@ -48,6 +48,7 @@ def make(connection: Connection, steps: Sequence[Step], variables: Variables) ->
 
     That gives the catalog that `migrate` gives, without its looking at every step what the step made.
     """
+    connection.execute("set search_path = pg_catalog, pg_temp")
     connection.execute("set synchronous_commit = off")
     connection.execute("set check_function_bodies = off")
     owner = sql.SQL("set role {}").format(sql.Identifier(variables.owner))

@@ -78,7 +78,7 @@ class _Migration:
 
     def run(self) -> Outcome:
         started = time.monotonic()
-        with lock.exclusive(self._connection, self._report):
+        with lock.exclusive(self._connection, self._run.patience, self._report):
             todo, _, standing = look(self._run)
             self.outcome.notes = standing.notes
             if not todo.empty:

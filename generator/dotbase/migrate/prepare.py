@@ -12,7 +12,7 @@ import psycopg
 
 from dotbase import cluster
 from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.migrate import books, commit
 from dotbase.migrate.books import Release
 from dotbase.migrate.lock import Patience
@@ -64,6 +64,7 @@ def opened(
 def decide(connection: Connection, options: GlobalOptions, wanted: Wanted) -> Variables:
     """Variables: as the command line says, else as the database was migrated, else for a new one."""
     with connection.transaction():
+        close_path(connection)
         booked = books.newest(connection)
         target = wanted.target or (booked.target if booked else _guess(connection))
     return Variables(

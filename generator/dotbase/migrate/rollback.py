@@ -66,7 +66,7 @@ class _Rollback:
         self.undone = Undone()
 
     def run(self, steps: int | None, to: str | None) -> Undone:
-        with lock.exclusive(self._connection, self._run.report):
+        with lock.exclusive(self._connection, self._run.patience, self._run.report):
             with self._run.transaction():
                 privileges.require(self._connection, self._run.target, self._run.owner)
                 self._run.as_owner()
