@@ -19,9 +19,9 @@ from demo.doors import Doors
 from demo.recreation import pg_cron_runs, recreate
 from demo.season import Season, Weeks
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import resolve_url
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPORT = ROOT / "demo" / "export"

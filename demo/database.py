@@ -10,12 +10,12 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from demo.recreation import pg_cron_runs
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent
+from dotbase.options import GlobalOptions
 
 LAST_RUN = """
 select r.status, r.result, a.message

@@ -13,8 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from dotbase import cluster
 from dotbase.cluster import reasons
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 OLDEST_SERVER = 150000
 OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections

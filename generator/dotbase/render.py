@@ -16,8 +16,6 @@ from dotbase.templating import SUFFIX, Renderer, Variables
 from dotbase.versions import BOOTSTRAP, versioned_steps
 from dotbase.yaml_lines import Document, load
 
-__all__ = ["Variables", "render_steps", "render_text"]
-
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
 # Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.
 CLOSED_PATH = "set search_path = pg_catalog, pg_temp;\n\n"

@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
+from dotbase.options import GlobalOptions
 from dotbase.steps import Step
 from dotbase.templating import Variables
 

@@ -13,7 +13,8 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import apply, lock
 from dotbase.migrate.lock import Patience
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps, render_text
+from dotbase.render import render_steps, render_text
+from dotbase.templating import Variables
 from tests.generator.rig import Rig, versioned
 from tests.harness.server import ROOT
 

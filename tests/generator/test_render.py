@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
+from dotbase.templating import Variables
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
 

@@ -11,9 +11,9 @@ from rich.console import Console
 
 from dotbase.access import page, terminal
 from dotbase.access.matrix import Cell, build
-from dotbase.commands.context import GlobalOptions
 from dotbase.declarations import policies
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import render_steps

@@ -18,10 +18,10 @@ from dotbase.advise.declared import House
 from dotbase.advise.rules import LEVELS, Finding, Level, by_number
 from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate.prepare import Wanted, decide
+from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import render_steps

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from dotbase import drift
-from dotbase.commands.context import GlobalOptions
 from dotbase.commands.migrate import variable_options
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.drift import pending, reference, report
 from dotbase.migrate.prepare import Wanted, decide
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.migrate import apply
 from dotbase.migrate.apply import Outcome
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent, on_screen
+from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.project import APPS_FILE, Project, refuse_reserved
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")

@@ -6,11 +6,11 @@ import json
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.commands.migrate import variable_options
 from dotbase.migrate import apply, foresee, squawk
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import Wanted, opened
+from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
 from dotbase.steps import Step
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.migrate import apply
 from dotbase.migrate.books import Books
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import Wanted, opened
+from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
 

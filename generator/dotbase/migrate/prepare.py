@@ -11,13 +11,13 @@ from typing import cast
 import psycopg
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.migrate import books, commit
 from dotbase.migrate.books import Release
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.report import Report, Silent
 from dotbase.migrate.session import Connection, Run
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps
 from dotbase.templating import Target, Variables
