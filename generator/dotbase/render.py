@@ -175,15 +175,8 @@ def _yaml_step(document: Document, app: str, key: str, text: str, line: int, *, 
 
 
 def _policies(project: Project, app: str, variables: Variables, own_rows: str) -> Iterator[Step]:
-    path = project.root / "policies" / f"{app}.yaml"
-    if not path.is_file():
-        raise DotbaseError(
-            f"app {app} has no policies",
-            "write the file; what it does not say is denied",
-            project.relative(path),
-        )
-    document = load(path, project.root)
-    declared = policies.read(document)
+    one = policies.of_app(project, app)
+    declared, document = one.policies, one.document
     name = document.name
     for table, rights in declared.tables.items():
         text = policies.table_sql(app, table, rights, variables, own_rows)
@@ -193,8 +186,8 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
 
 
 def _doors(project: Project, app: str, variables: Variables, taken: dict[str, str]) -> Iterator[Step]:
-    document = load(project.root / "policies" / f"{app}.yaml", project.root)
-    declared = policies.read(document)
+    one = policies.of_app(project, app)
+    declared, document = one.policies, one.document
     for door in declared.doors:
         where = document.where("doors", door)
         first = taken.setdefault(door, where)

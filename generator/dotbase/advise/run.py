@@ -14,8 +14,8 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from dotbase.advise.declared import Declared, House
-from dotbase.advise.rules import Finding, Rule, catalog, rules
+from dotbase.advise.declared import Exceptions, House
+from dotbase.advise.rule import Finding, Rule, catalog, rules
 from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.templating import Variables
@@ -121,7 +121,7 @@ def looked_at(connection: Connection, variables: Variables) -> list[str]:
 
 def look(
     connection: Connection,
-    declared: Declared,
+    declared: Exceptions,
     schemas: list[str],
     chosen: Sequence[Rule] | None = None,
     *,
@@ -162,7 +162,7 @@ def look(
     return found, skipped
 
 
-def _values(connection: Connection, declared: Declared, schemas: list[str]) -> dict[str, str]:
+def _values(connection: Connection, declared: Exceptions, schemas: list[str]) -> dict[str, str]:
     """What stands for `:'name'` and `:"name"` in rules, as SQL."""
     cursor = connection.cursor(row_factory=tuple_row)
     extensions = cursor.execute(

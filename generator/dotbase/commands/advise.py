@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dotbase.advise import declared, page, sarif, terminal
 from dotbase.advise.declared import House
-from dotbase.advise.rules import LEVELS, Finding, Level, by_number
+from dotbase.advise.rule import LEVELS, Finding, Level, by_number
 from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
 from dotbase.connection import close_path, connect, one_sentence, resolve_url

@@ -12,7 +12,7 @@ import psycopg
 
 from dotbase import cluster
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
-from dotbase.migrate import books, commit
+from dotbase.migrate import books, checkout
 from dotbase.migrate.books import Release
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.report import Report, Silent
@@ -51,7 +51,7 @@ def opened(
                 clock=variables.clock,
                 owner=variables.owner,
                 master_key_file=str(variables.master_key_file) if variables.master_key_file else None,
-                project_commit=commit.of(project.root),
+                project_commit=checkout.commit(project.root),
                 verify=lambda inside: verify(inside, project, variables),
                 report=report or Silent(),
                 patience=wanted.patience,
