@@ -172,7 +172,7 @@ def test_up_down_up_gives_the_same_catalog_for_every_version(project: Path, new_
         """The catalog with all versions, and after undoing each."""
         found = [sorted_catalog(new_rig)]
         for _ in range(versions):
-            result = dotbase("rollback")
+            result = dotbase("rollback", "--yes")
             assert result.exit_code == 0, result.exception
             found.append(sorted_catalog(new_rig))
         return found
