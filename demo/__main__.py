@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from demo import closing, draws, export, page, recount, summary, walkers
 from demo.database import Database, migrate
 from demo.doors import Doors
-from demo.recreation import pg_cron_runs, recreate
+from demo.recreation import pg_cron_runs, recreate, remember
 from demo.season import Season, Weeks
 from dotbase import cluster
 from dotbase.connection import resolve_url
@@ -72,6 +72,7 @@ def command(
         export.write(database.owner, export_to)
         counted = recount.count(export_to)
         found = summary.gather(database, season, doors.tally, counted, seed, seconds)
+        remember(url)
     finally:
         doors.close()
         database.close()

@@ -72,6 +72,7 @@ class Database:
     def go_live(self) -> bool:
         """Back to real time, schedules on pg_cron; False where pg_cron lives in another database."""
         self.move_clock(None)
+        self.run_job("make_partitions")
         row = self.owner.execute("select jobs.set_live(true)").fetchone()
         if row != (True,):
             return False
