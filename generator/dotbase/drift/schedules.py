@@ -19,9 +19,13 @@ WANTED = "select line_name, gmt_schedule, command from jobs.wanted_lines()"
 REGISTRY = {"job_name": "text", "gmt_schedule": "text", "switched_off": "bool"}
 SWITCH = {"live": "bool"}
 LINES = """
-select jobid, jobname, schedule, command, username, active
+select
+    jobid, jobname, schedule, command, username, active,
+    nullif(database, pg_catalog.current_database()),
+    case when nodeport <> pg_catalog.current_setting('port')::integer
+        or (nodename not in ('', 'localhost', '127.0.0.1', '::1') and nodename !~ '^/')
+    then nodename || ':' || nodeport::text end
 from cron.job
-where database = pg_catalog.current_database()
 order by jobid
 """
 # Where there is no pg_cron, the owner may have made a schema of that name.
@@ -77,12 +81,14 @@ def items(
     names = {item.name for item in expected} | gone
     found = [
         _item(
-            name or f"no. {jobid}",
+            f"{name or f'no. {jobid}'}{f' in database {elsewhere}' if elsewhere else ''}",
             str(jobid),
-            {"schedule": schedule, "command": command, "user": user} | ({} if active else {"active": "no"}),
+            {"schedule": schedule, "command": command, "user": user}
+            | ({} if active else {"active": "no"})
+            | ({"server": node} if node else {}),
         )
-        for jobid, name, schedule, command, user, active in lines
-        if whole or name in names or command.startswith("call jobs.")
+        for jobid, name, schedule, command, user, active, elsewhere, node in lines
+        if (whole and not elsewhere) or name in names or command.startswith("call jobs.")
     ]
     return expected, list(_distinct(found, cron_role)), None
 
