@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -116,3 +117,36 @@ def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_ri
     assert said.code == 0, said.err
     assert new_rig.value("select to_regprocedure('api.buy(bigint)') is not null"), "its doors stay open"
     assert new_rig.value("select has_function_privilege('authenticated', 'api.buy(bigint)', 'execute')")
+
+
+def test_status_tells_what_is_applied_where_an_app_s_files_are_gone(tmp_path: Path, new_rig: Rig) -> None:
+    project = make_shop(tmp_path)
+    url = new_rig.server.conninfo(new_rig.name)
+    assert dotbase(project, "--database-url", url, "migrate").code == 0
+    for path in ("schema/shop", "functions/shop"):
+        shutil.rmtree(project / path)
+    (project / "policies/shop.yaml").unlink()
+    write(project, "apps.yaml", 'zone: Asia/Seoul\napps:\n  core: {needs: [], about: "a"}\n')
+    said = dotbase(project, "--database-url", url, "status")
+    assert said.code == 1
+    assert "  shop.0001_shop  applied  " in said.out
+    assert "`dotbase rollback --to core.0001_core` undoes shop.0001_shop alone." in said.err
+    refused = dotbase(project, "--database-url", url, "rollback", "--to", "core.0001_core")
+    assert refused.err.startswith("dotbase: this rollback would drop all of app shop; ")
+    said = dotbase(project, "--database-url", url, "rollback", "--to", "core.0001_core", "--yes")
+    assert "All of app shop is gone until the next migrate.\n" in said.out
+    assert dotbase(project, "--database-url", url, "migrate").code == 0
+
+
+def test_a_migrate_that_fails_says_that_nothing_was_changed(tmp_path: Path, new_rig: Rig) -> None:
+    project = make_shop(tmp_path)
+    url = new_rig.server.conninfo(new_rig.name)
+    write(project, "functions/shop/more.sql.j2", "selekt everything;\n")
+    said = dotbase(project, "--database-url", url, "migrate")
+    assert said.code == 1
+    assert said.err.endswith("; correct the file and run migrate again. Nothing was changed.\n")
+    write(project, "schema/shop/0002_late.sql.j2", "-- boundary: late\nselect 1;\n")
+    write(project, "schema/shop/0002_late.rollback.sql.j2", "select 1;\n")
+    said = dotbase(project, "--database-url", url, "migrate")
+    assert "what came before it is committed" in said.err
+    assert "Nothing was changed" not in said.err

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import books, earlier, lock, losses, privileges, statements, versioned
+from dotbase.migrate import books, earlier, lock, losses, plan, privileges, statements, versioned
 from dotbase.migrate.books import BookedVersion, Books
 from dotbase.migrate.earlier import Texts
 from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
@@ -142,6 +142,8 @@ class _Rollback:
         current = next((step for step in self._run.steps if step.version == booked.version), None)
         text = current.rollback_sql if current is not None and current.rollback_sql else booked.down_sql
         name = booked.version.partition(".")[2]
+        if plan.takes_nothing_back(text):
+            raise plan.nothing_back(booked.version)
         return Step(
             key=f"schema/{booked.app}/{name}.rollback.sql.j2",
             app=booked.app,
