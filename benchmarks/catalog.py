@@ -13,10 +13,10 @@ from pathlib import Path
 from benchmarks.house import CLUSTER, ROOT
 from benchmarks.samples import Comparison, Run
 from dotbase import drift
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.drift.reference import build, make
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps, render_text
 from dotbase.scratch import empty_database
@@ -53,7 +53,7 @@ returns bigint
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_sum bigint;

@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
 from dotbase.scratch import scratch_database
+from dotbase.templating import Variables
 
 ROOT = Path(__file__).resolve().parent.parent
 CLUSTER = cluster.scratch("bench")

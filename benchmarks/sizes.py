@@ -15,9 +15,9 @@ from pathlib import Path
 from benchmarks.house import CLUSTER, ROOT
 from benchmarks.samples import Comparison, Run
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps, render_text
 from dotbase.scratch import empty_database

@@ -16,12 +16,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from demo import closing, draws, export, page, recount, summary, walkers
 from demo.database import Database, migrate
 from demo.doors import Doors
-from demo.recreation import pg_cron_runs, recreate
+from demo.recreation import pg_cron_runs, recreate, remember
 from demo.season import Season, Weeks
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import resolve_url
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 ROOT = Path(__file__).resolve().parent.parent
 EXPORT = ROOT / "demo" / "export"
@@ -72,6 +72,7 @@ def command(
         export.write(database.owner, export_to)
         counted = recount.count(export_to)
         found = summary.gather(database, season, doors.tally, counted, seed, seconds)
+        remember(url)
     finally:
         doors.close()
         database.close()

@@ -10,12 +10,12 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from demo.recreation import pg_cron_runs
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent
+from dotbase.options import GlobalOptions
 
 LAST_RUN = """
 select r.status, r.result, a.message
@@ -72,6 +72,7 @@ class Database:
     def go_live(self) -> bool:
         """Back to real time, schedules on pg_cron; False where pg_cron lives in another database."""
         self.move_clock(None)
+        self.run_job("make_partitions")
         row = self.owner.execute("select jobs.set_live(true)").fetchone()
         if row != (True,):
             return False

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 # command name -> module under dotbase.commands that defines a click command called `command`
 COMMANDS = {

@@ -13,8 +13,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from dotbase import cluster
 from dotbase.cluster import reasons
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 OLDEST_SERVER = 150000
 OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
@@ -58,6 +58,15 @@ def connect(
             f"{describe(parts)} is PostgreSQL {version}", "dotbase needs PostgreSQL 15 or newer"
         )
     return connection
+
+
+def close_path(connection: psycopg.Connection[Any]) -> None:
+    """Until the transaction ends, Postgres's own names alone are found without their schema.
+
+    A path of the database's, of the role's, or the plain one with its schema named after the user, would find
+    functions and operators of whoever may make a schema, and run them as us.
+    """
+    connection.execute("set local search_path = pg_catalog, pg_temp")
 
 
 def parse(url: str) -> dict[str, Any]:

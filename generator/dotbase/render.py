@@ -16,9 +16,9 @@ from dotbase.templating import SUFFIX, Renderer, Variables
 from dotbase.versions import BOOTSTRAP, versioned_steps
 from dotbase.yaml_lines import Document, load
 
-__all__ = ["Variables", "render_steps", "render_text"]
-
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
+# Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.
+CLOSED_PATH = "set search_path = pg_catalog, pg_temp;\n\n"
 FIRST_TOPIC = "closing"  # of core: everything after it is closed with what it defines
 
 
@@ -175,15 +175,8 @@ def _yaml_step(document: Document, app: str, key: str, text: str, line: int, *, 
 
 
 def _policies(project: Project, app: str, variables: Variables, own_rows: str) -> Iterator[Step]:
-    path = project.root / "policies" / f"{app}.yaml"
-    if not path.is_file():
-        raise DotbaseError(
-            f"app {app} has no policies",
-            "write the file; what it does not say is denied",
-            project.relative(path),
-        )
-    document = load(path, project.root)
-    declared = policies.read(document)
+    one = policies.of_app(project, app)
+    declared, document = one.policies, one.document
     name = document.name
     for table, rights in declared.tables.items():
         text = policies.table_sql(app, table, rights, variables, own_rows)
@@ -193,8 +186,8 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
 
 
 def _doors(project: Project, app: str, variables: Variables, taken: dict[str, str]) -> Iterator[Step]:
-    document = load(project.root / "policies" / f"{app}.yaml", project.root)
-    declared = policies.read(document)
+    one = policies.of_app(project, app)
+    declared, document = one.policies, one.document
     for door in declared.doors:
         where = document.where("doors", door)
         first = taken.setdefault(door, where)
@@ -220,6 +213,8 @@ def render_files(project: Project, variables: Variables, steps: list[Step]) -> l
         if step.kind != "bootstrap" and not acting:
             acting = True
             head = _preamble(variables) + head
+        if not files:
+            head = CLOSED_PATH + head
         name = re.sub(r"[^a-z0-9]+", "_", step.key.lower().removesuffix(SUFFIX)).strip("_")
         files.append((f"{number:04}_{name}.sql", head + step.sql))
     return files

@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
+from dotbase.options import GlobalOptions
 from dotbase.steps import Step
 from dotbase.templating import Variables
 
@@ -49,6 +49,7 @@ def empty_database(options: GlobalOptions, variables: Variables) -> Iterator[str
     cluster.start(server, options.project)
     name = f"{PREFIX}{secrets.token_hex(6)}"
     with connect(cluster.local_url(server, "postgres", root=options.project)) as maintenance:
+        maintenance.execute("set search_path = pg_catalog, pg_temp")
         _drop_leftovers(maintenance)
         # The lock on its name says that a database is in use; it dies with this session.
         maintenance.execute("select pg_advisory_lock(hashtext(%s))", [name])

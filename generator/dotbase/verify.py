@@ -1,4 +1,4 @@
-"""Declarations against the catalog: what a line names exists, and what exists has its line."""
+"""Declarations against the catalog: what a line names exists; what exists has its line, and each right."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from dotbase.declarations import policies
 from dotbase.declarations.policies import AppPolicies, real_role
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
+from dotbase.rights import problems as of_rights
+from dotbase.rights import read as read_rights
 from dotbase.templating import Variables
 from dotbase.yaml_lines import Document, Place, load
 
@@ -84,8 +86,25 @@ def verify(connection: Connection, project: Project, variables: Variables) -> No
 
 def problems(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
     """Everything that `verify` would refuse."""
-    found = _read(connection, project, variables)
     declared = policies.of(project)
+    first = list(_of_things(connection, project, declared, variables))
+    yield from first
+    # What is not there, or has no line, would be told once more for each of its rights.
+    if not first:
+        live = read_rights(connection, project, variables)
+        yield from of_rights(live, project, declared, variables)
+
+
+def verify_things(connection: Connection, project: Project, variables: Variables) -> None:
+    """Refuse as `verify` does, but let rights be what they are: for whoever wants to see them."""
+    for problem in _of_things(connection, project, policies.of(project), variables):
+        raise problem
+
+
+def _of_things(
+    connection: Connection, project: Project, declared: list[AppPolicies], variables: Variables
+) -> Iterator[DotbaseError]:
+    found = _read(connection, project, variables)
     for one in declared:
         yield from _tables(one, found, variables)
         yield from _functions(one, found, variables)

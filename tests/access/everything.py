@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from tests.access.routines import calls, try_routines, try_schema, try_sequence
 from tests.access.tables import try_table
-from tests.access.world import CELLS, Finding, World
-from tests.harness.figures import figures
+from tests.access.world import CELLS, STATEMENTS, Finding, World
+from tests.harness.figures import distinct, figures
 
 
 def whole_matrix(world: World, *, schemas_open: bool) -> list[Finding]:
@@ -15,11 +15,12 @@ def whole_matrix(world: World, *, schemas_open: bool) -> list[Finding]:
 
     Where schemas stand open for the test's sake, their own cells are left out.
     """
-    counted = figures[CELLS]
+    counted, cells = figures[STATEMENTS], set(distinct.get(CELLS, ()))
     try:
         return list(_findings(world, schemas_open))
     finally:
-        figures[CELLS] = counted
+        figures[STATEMENTS] = counted
+        distinct[CELLS] = cells
 
 
 def _findings(world: World, schemas_open: bool) -> Iterator[Finding]:

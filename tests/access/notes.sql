@@ -29,7 +29,7 @@ where n.pinned;
 create function notes.tidy()
 returns void
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as 'select';
 
 create function notes.count_notes()
@@ -37,7 +37,7 @@ returns bigint
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return (select count(*) from notes.notes as n where n.user_id = core.require_user());
@@ -48,7 +48,7 @@ create function notes.wipe_notes()
 returns void
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.require_administrator();

@@ -8,9 +8,8 @@ from typing import Any
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import Thing
 from tests.access.callers import Refusal, Session
-from tests.access.world import CELLS, Finding, World
+from tests.access.world import Finding, World, count_cells
 from tests.harness.databases import Database
-from tests.harness.figures import count
 
 ROUTINES = """
 select
@@ -45,6 +44,13 @@ SEQUENCE = {
     "update": ("select setval('{name}', 1, false)",),
 }
 
+BUILDING = (
+    "create table {name}.intruder ()",
+    "create view {name}.intruder as select 1 as one",
+    "create function {name}.intruder() returns integer language sql return 1",
+    "drop schema {name} cascade",
+)
+
 
 def calls(db: Database, schemas: list[str]) -> dict[str, str]:
     """How every routine of these schemas is called, by the name that is printed."""
@@ -68,7 +74,7 @@ def try_routines(
     """One caller calls these doors or functions, each with nulls."""
     cells = [cell for thing in things for cell in world.cells(thing, session.caller)]
     refusals = session.attempts([calls[cell.object] for cell in cells])
-    count(CELLS, len(cells))
+    count_cells(session.caller, cells, len(cells))
     of_cells = [thing for thing in things for _ in world.cells(thing, session.caller)]
     for thing, cell, refusal in zip(of_cells, cells, refusals, strict=True):
         what = _wrong_call(thing, cell, refusal)
@@ -102,7 +108,7 @@ def try_sequence(world: World, session: Session, thing: Thing) -> Iterator[Findi
         for cell in world.cells(thing, session.caller)
         for statement in SEQUENCE[cell.command]
     ]
-    count(CELLS, len(tried))
+    count_cells(session.caller, world.cells(thing, session.caller), len(tried))
     refusals = session.attempts([statement for _, statement in tried])
     for (cell, _), refusal in zip(tried, refusals, strict=True):
         if refusal is None or not refusal.names(thing.schema, thing.name, thing.kind):
@@ -112,19 +118,14 @@ def try_sequence(world: World, session: Session, thing: Thing) -> Iterator[Findi
 def try_schema(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
     """One caller looks into one schema, and tries to make something in it."""
     for cell in world.cells(thing, session.caller):
-        count(CELLS)
+        count_cells(session.caller, [cell], 1 if cell.command == "usage" else len(BUILDING))
         if cell.command == "usage":
             refusal = session.attempt(f"select from {thing.title}.nothing_of_this_name")
             open_ = refusal is not None and refusal.sqlstate == "42P01"
             if open_ != cell.allowed:
                 yield _finding(session, cell, f"should be {'open' if cell.allowed else 'shut'}: {refusal}")
             continue
-        for statement in (
-            f"create table {thing.title}.intruder ()",
-            f"create view {thing.title}.intruder as select 1 as one",
-            f"create function {thing.title}.intruder() returns integer language sql return 1",
-            f"drop schema {thing.title} cascade",
-        ):
+        for statement in (building.format(name=thing.title) for building in BUILDING):
             refusal = session.attempt(statement)
             if refusal is None or not refusal.for_want_of_a_right:
                 yield _finding(session, cell, f"{statement}: {refusal or 'went through'}")

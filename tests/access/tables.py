@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import Thing
 from tests.access.callers import Caller, Refusal, Session
-from tests.access.world import CELLS, Finding, World, row_condition
+from tests.access.world import STATEMENTS, Finding, World, count_cells, row_condition
 from tests.access.writes import allowed_writes
 from tests.harness.figures import count
 
@@ -51,7 +51,7 @@ def _try(world: World, session: Session, thing: Thing, each_row: bool) -> Iterat
 def _denied(session: Session, thing: Thing, cells: Sequence[Cell], each_row: bool) -> Iterator[Finding]:
     tried = [(cell, *how) for cell in cells for how in statements(session.caller, thing, cell, each_row)]
     refusals = session.attempts([statement for _, _, statement in tried])
-    count(CELLS, len(tried))
+    count_cells(session.caller, cells, len(tried))
     for (cell, whose, _), refusal in zip(tried, refusals, strict=True):
         unwritable = UNWRITABLE if thing.kind == "view" and cell.command != "select" else ()
         if refusal is None:
@@ -87,7 +87,7 @@ def statements(caller: Caller, thing: Thing, cell: Cell, each_row: bool) -> Iter
 def _select(world: World, session: Session, thing: Thing, cells: Sequence[Cell]) -> Iterator[Finding]:
     """Each column can be read by itself, and all of them show the rows of their line, no more and no less."""
     refusals = session.attempts([f"select {_quoted(cell.column)} from {thing.title}" for cell in cells])
-    count(CELLS, len(cells) * (2 if "user_id" in thing.columns else 1))
+    count_cells(session.caller, cells, len(cells) + (not any(refusals)))
     for cell, refusal in zip(cells, refusals, strict=True):
         if refusal:
             yield _finding(session, cell, "own row", f"refused, though a line allows it: {refusal}")
@@ -110,7 +110,7 @@ def _select(world: World, session: Session, thing: Thing, cells: Sequence[Cell])
 
 def _never(session: Session, thing: Thing) -> Iterator[Finding]:
     refusals = session.attempts([statement.format(name=thing.title) for statement in NEVER.values()])
-    count(CELLS, len(NEVER))
+    count(STATEMENTS, len(NEVER))
     for command, refusal in zip(NEVER, refusals, strict=True):
         if refusal is None or not _is_missing(refusal, thing):
             said = str(refusal or "went through")

@@ -7,7 +7,7 @@ import pytest
 from tests.access.callers import CALLERS, Caller, Refusal
 from tests.access.conftest import OPEN
 from tests.access.routines import calls, try_schema
-from tests.access.world import CELLS, World, report
+from tests.access.world import STATEMENTS, World, report
 from tests.harness.figures import count
 from tests.harness.target import OWNER, SUPABASE, only_on_postgres
 
@@ -58,7 +58,7 @@ CLIENTS = ("anon", "authenticated", "administrator", "service_role")
 
 
 def assert_denied(refusal: Refusal | None, statement: str) -> None:
-    count(CELLS)
+    count(STATEMENTS)
     assert refusal is not None, f"{statement} went through"
     assert refusal.for_want_of_a_right, f"{statement}: {refusal}"
 

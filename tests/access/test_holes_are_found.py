@@ -39,8 +39,8 @@ def test_the_matrix_finds(sound: World, hole: Hole) -> None:
             hand.execute(OPEN.format(schema).encode())
         hand.execute(hole.sql.encode())
         findings = whole_matrix(sound, schemas_open=hole.schemas_open)
-        hand.execute(undo.encode())
     finally:
+        hand.execute(undo.encode())
         for schema in opened:
             hand.execute(SHUT.format(schema).encode())
     found = {(one.caller, one.command, one.object, one.column) for one in findings}
@@ -50,21 +50,30 @@ def test_the_matrix_finds(sound: World, hole: Hole) -> None:
 
 @pytest.mark.parametrize("schemas_open", [False, True])
 def test_without_a_hole_it_finds_nothing(sound: World, schemas_open: bool) -> None:
-    """The last test of the module: every hole before it was closed again."""
-    for schema in [thing.title for thing in sound.of_kind("schema")] if schemas_open else ():
-        sound.db.owner.execute(OPEN.format(schema).encode())
-    findings = whole_matrix(sound, schemas_open=schemas_open)
+    opened = [thing.title for thing in sound.of_kind("schema")] if schemas_open else []
+    for schema in opened:
+        sound.onlooker.execute(OPEN.format(schema).encode())
+    try:
+        findings = whole_matrix(sound, schemas_open=schemas_open)
+    finally:
+        for schema in opened:
+            sound.onlooker.execute(SHUT.format(schema).encode())
     assert not findings, report(findings)
 
 
 def test_a_default_privilege_that_gives_new_functions_away_is_seen(sound: World) -> None:
     owner = sound.db.owner
     opened = f"alter default privileges for role {OWNER} grant execute on functions to public"
-    owner.execute(opened.encode())
-    owner.execute(f"set role {OWNER}".encode())
-    owner.execute(NEWCOMERS["function"][0].format(schema="api").encode())
-    owner.execute("reset role")
     call = NEWCOMERS["function"][1][0].format(schema="api")
-    with pytest.raises(AssertionError, match="went through"):
-        assert_denied(sound.sessions["anon"].attempt(call), call)
+    try:
+        owner.execute(opened.encode())
+        owner.execute(f"set role {OWNER}".encode())
+        owner.execute(NEWCOMERS["function"][0].format(schema="api").encode())
+        owner.execute("reset role")
+        with pytest.raises(AssertionError, match="went through"):
+            assert_denied(sound.sessions["anon"].attempt(call), call)
+    finally:
+        owner.execute("reset role")
+        owner.execute("drop function if exists api.deed()")
+        owner.execute(opened.replace(" grant ", " revoke ").replace(" to public", " from public").encode())
     count("holes in access opened and found")

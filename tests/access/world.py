@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,11 +19,14 @@ from dotbase.declarations.policies import AppPolicies
 from dotbase.project import Project
 from tests.access.callers import Caller, Session, become, sessions
 from tests.harness.databases import Database
+from tests.harness.figures import count, count_once
 from tests.harness.server import ROOT
 from tests.harness.target import SUPERUSER, variables
 
 PROJECT = Project(ROOT)
-CELLS = "cells of the access matrix executed"
+STATEMENTS = "statements executed for the access matrix"
+# Caller, object, column, command: a statement each at least, more for rows and for schemas opened.
+CELLS = "cells of the access matrix, each executed"
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,13 @@ def world_of(db: Database, stranger: str, declared: Sequence[AppPolicies] | None
     onlooker = psycopg.connect(db.server.conninfo(db.name, SUPERUSER), autocommit=True, row_factory=dict_row)
     with onlooker, sessions(db.server, db.name, stranger) as opened:
         yield World(db, matrix_of(db, declared), opened, onlooker)
+
+
+def count_cells(caller: Caller, cells: Iterable[Cell], statements: int) -> None:
+    """These cells were executed by that caller, in so many statements."""
+    count(STATEMENTS, statements)
+    ours = (cell for cell in cells if cell.app in PROJECT.apps)
+    count_once(CELLS, (f"{caller.name} {c.command} {c.kind} {c.object} {c.column}" for c in ours))
 
 
 def report(findings: Sequence[Finding]) -> str:

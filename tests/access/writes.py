@@ -12,8 +12,7 @@ import psycopg
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import Thing
 from tests.access.callers import Caller, Refusal
-from tests.access.world import CELLS, Finding, World, row_condition
-from tests.harness.figures import count
+from tests.access.world import Finding, World, count_cells, row_condition
 
 # Where a row is stored: another place after every write.
 PLACE = "(tableoid::oid || ' ' || ctid)"
@@ -52,7 +51,7 @@ class _Writes:
             value = self._literal(mine, str(cell.column))
             refusal = self._try(f'update {self._thing.title} set "{cell.column}" = {value}')
             touched = before - self._places()
-            count(CELLS, 2)
+            count_cells(self._caller, [cell], 1)
             if refusal is not None:
                 yield self._finding(cell, "own row", f"refused, though a line allows it: {refusal}")
             elif touched != mine:
@@ -72,7 +71,7 @@ class _Writes:
             before = self._places()
             refusal = self._try(f"delete from {self._thing.title}")
             gone = before - self._places()
-            count(CELLS, 2)
+            count_cells(self._caller, [cell], 1)
             if refusal is not None or gone != mine:
                 yield self._finding(
                     cell,
@@ -97,7 +96,7 @@ class _Writes:
                 )
                 self._onlooker.execute("set local session_replication_role = origin")
                 refusal = self._try(f"insert into {self._thing.title} ({names}) values ({values})")
-            count(CELLS, len(columns))
+            count_cells(self._caller, cells, 1)
             if whose == "own row" and refusal is not None:
                 yield self._finding(cells[0], whose, f"refused, though a line allows it: {refusal}")
             if whose == "another's row" and (refusal is None or not refusal.by_a_policy):

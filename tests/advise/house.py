@@ -10,12 +10,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dotbase.advise.declared import Declared
+from dotbase.advise.declared import Exceptions
 from dotbase.yaml_lines import load, validate
 from tests.harness.server import Server
 
 FIXTURES = Path(__file__).parent / "fixtures"
-DECLARED = validate(Declared, load(FIXTURES / "advise.yaml", FIXTURES))
+DECLARED = validate(Exceptions, load(FIXTURES / "advise.yaml", FIXTURES))
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from dotbase.advise.declared import House, read
-from dotbase.advise.rules import Finding, by_number
+from dotbase.advise.rule import Finding, by_number
 from dotbase.advise.run import NOT_LIVE, advise, look, prepare, reading
 from dotbase.advise.sources import Sources
 from dotbase.project import Project

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from dotbase.advise.declared import House
-from dotbase.advise.rules import Rule, rules
+from dotbase.advise.rule import Rule, rules
 from dotbase.advise.run import advise, look, looked_at, prepare
 from dotbase.templating import Variables
 from tests.advise.house import DECLARED, FIXTURES, small_database

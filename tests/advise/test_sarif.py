@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dotbase.advise import sarif
-from dotbase.advise.rules import Finding, by_number, rules
+from dotbase.advise.rule import Finding, by_number, rules
 from dotbase.advise.run import Advice
 from dotbase.advise.sources import Sources
 from dotbase.project import Project

@@ -27,6 +27,15 @@ PRIVATE = (
     "core.setting_changes",
     "jobs.attempts",
 )
+# A column of those that have no user_id.
+COLUMN = {
+    f"luckywalk.results_{SETTLED.round_no}": "round_no",
+    "luckywalk.seal_chunks": "round_no",
+    "luckywalk.draw_results": "round_no",
+    "core.secrets": "name",
+    "core.setting_changes": "name",
+    "jobs.attempts": "run_id",
+}
 LEAK = (
     "create function pg_temp.leak(v anyelement) returns boolean language plpgsql cost 0.0000000001 as "
     "$$ begin raise notice 'saw %', v; return true; end $$"
@@ -57,13 +66,12 @@ def test_a_reader_wants_a_private_table_by_every_way_of_reading(role: str, town:
                 f"select * from {table} tablesample system (100)",
                 f"explain analyze select * from {table}",
                 f"insert into {table} default values returning *",
-                f"update {table} set ctid = ctid returning *",
+                f"update {table} set {COLUMN.get(table, 'user_id')} = default returning *",
                 f"delete from {table} returning *",
                 f"with gone as (delete from {table} returning *) select * from gone",
                 f"select query_to_xml('select * from {table}', true, true, '')",
                 f"select table_to_xml('{table}', true, true, '')",
                 f"do $$ begin perform from {table}; end $$",
-                code=("42501", "42703", "0A000", "42601"),
             )
 
 

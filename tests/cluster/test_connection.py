@@ -8,8 +8,8 @@ import pytest
 
 from dotbase import connection
 from dotbase.cluster import binaries
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from tests.harness.server import Server
 
 SECRET = "hunter2"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
+from dotbase.options import GlobalOptions
 from dotbase.scratch import empty_database
 from dotbase.templating import Variables
 from tests.cluster.checkouts import new_checkout

@@ -40,7 +40,8 @@ def own_shop(db: Database) -> Database:
 def rendered(clock: str = "movable", master_key_file: Path | None = None) -> dict[str, Step]:
     """The checkout's steps for a plain Postgres, by key."""
     from dotbase.project import Project
-    from dotbase.render import Variables, render_steps
+    from dotbase.render import render_steps
+    from dotbase.templating import Variables
 
     variables = Variables(target="postgres", clock=clock, master_key_file=master_key_file)
     return {step.key: step for step in render_steps(Project(ROOT), variables)}

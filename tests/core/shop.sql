@@ -7,7 +7,7 @@ create function shop.fail(
 returns text
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception using
@@ -20,7 +20,7 @@ returns text
 language plpgsql
 volatile
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.raise(fail_by_name.name, fail_by_name.details);
@@ -32,7 +32,7 @@ create function shop.fail_assertion()
 returns text
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     assert false, 'the assertion names internals';
@@ -44,14 +44,14 @@ create function shop.divide(by integer)
 returns integer
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 return 1 / divide.by;
 
 create function shop.sleep(seconds double precision)
 returns void
 language sql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 return pg_catalog.pg_sleep(sleep.seconds);
 
 create function shop.read_secret(name text)
@@ -59,7 +59,7 @@ returns integer
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return pg_catalog.length(core.secret(read_secret.name));
@@ -71,7 +71,7 @@ returns uuid
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return core.require_user();
@@ -83,7 +83,7 @@ returns text
 language plpgsql
 stable
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return core.require_administrator();

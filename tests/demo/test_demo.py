@@ -17,6 +17,8 @@ import pytest
 from psycopg import sql
 
 from demo import recount
+from demo.recreation import recreate, remember
+from dotbase.errors import DotbaseError
 from tests.harness.server import ROOT, Server
 
 WALKERS, ROUNDS = 12, 2
@@ -157,6 +159,35 @@ def test_data_that_no_demo_made_is_refused_in_one_sentence(
         assert connection.execute("select from luckywalk.tickets limit 1").rowcount == 1
     assert done.returncode == 1
     assert done.stdout == ""
-    assert done.stderr.startswith(f"demo: the database {name} holds data that no demo made")
+    assert done.stderr.startswith(f"demo: the database {name} holds what no demo made: rows in ")
     assert "--yes" in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("added", "taken"),
+    [
+        ("create table public.mine (x int)", "drop table public.mine"),
+        ("create function public.mine() returns int return 1", "drop function public.mine()"),
+        (
+            "insert into luckywalk.profiles values (gen_random_uuid(), 'mine', now(), now())",
+            "delete from luckywalk.profiles where nickname = 'mine'",
+        ),
+    ],
+)
+def test_what_came_after_the_demo_is_refused(
+    demo: tuple[dict[str, Any], Path], throwaway: str, added: str, taken: str
+) -> None:
+    with psycopg.connect(throwaway, autocommit=True) as connection:
+        remember(throwaway)
+        connection.execute(added.encode())
+        with pytest.raises(DotbaseError, match="added or changed after the demo"):
+            recreate(throwaway, may_drop_data=False)
+        connection.execute(taken.encode())
+        mark = (
+            "select shobj_description(oid, 'pg_database') from pg_database where datname = current_database()"
+        )
+        before = connection.execute(mark.encode()).fetchone()
+    remember(throwaway)
+    with psycopg.connect(throwaway) as connection:
+        assert connection.execute(mark.encode()).fetchone() == before

@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.harness.server import ROOT
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# A file that the reader writes: its path in bold, and what is in it.
+FILE = re.compile(r"^\*\*(\S+)\*\*\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -52,9 +54,14 @@ def code_spans() -> Iterator[tuple[str, str]]:
 
 
 def commands() -> Iterator[Command]:
-    """Every line of every `sh` block, continued lines joined."""
+    """Every line of every `sh` block, continued lines joined, and what writes each file of a page."""
     for page, text in pages().items():
+        files = {match.start(2): match for match in FILE.finditer(text)}
         for block in FENCE.finditer(text):
+            if file := files.get(block.start(2)):
+                line = text[: block.start(2)].count("\n") + 1
+                write = f"mkdir -p $(dirname {file[1]})\ncat > {file[1]} <<'END OF FILE'\n{file[2]}END OF FILE"
+                yield Command(page, line, write, "")
             if block[1] not in ("sh", "bash", "console"):
                 continue
             first = text[: block.start(2)].count("\n") + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -38,7 +39,17 @@ def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference
 
 @pytest.fixture(scope="session")
 def find(server: Server, reference: Reference) -> Find:
-    """Finds the drift of the database of a connection, inside of its transaction."""
+    """Finds the drift of the database of a connection, inside of its transaction; not of what initdb made."""
+    return finder(server, replace(reference, scope=replace(reference.scope, built_in=False)))
+
+
+@pytest.fixture(scope="session")
+def find_everywhere(server: Server, reference: Reference) -> Find:
+    """The same with what initdb made, whose reading takes longer than all the rest."""
+    return finder(server, reference)
+
+
+def finder(server: Server, reference: Reference) -> Find:
     steps, rendered = templates.steps(server), variables_of(server)
 
     def find(connection: psycopg.Connection[Any]) -> list[Difference]:

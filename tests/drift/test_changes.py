@@ -10,6 +10,7 @@ import pytest
 from tests.drift.changes import Change
 from tests.drift.changes_of_access import ACCESS
 from tests.drift.changes_of_code import ROUTINES, VIEWS
+from tests.drift.changes_of_hidden import HIDDEN
 from tests.drift.changes_of_tables import CONSTRAINTS, TABLES
 from tests.drift.changes_of_wholes import WHOLE
 from tests.drift.checks import check
@@ -22,13 +23,22 @@ pytestmark = only_on_postgres("test_supabase.py compares there")
 CHANGES = [*TABLES, *CONSTRAINTS, *ACCESS, *ROUTINES, *VIEWS, *WHOLE]
 
 
-def test_nothing_is_found_where_nobody_did_anything(by_hand: psycopg.Connection[Any], find: Find) -> None:
-    assert [one.sentence for one in find(by_hand)] == []
+def test_nothing_is_found_where_nobody_did_anything(
+    by_hand: psycopg.Connection[Any], find_everywhere: Find
+) -> None:
+    assert [one.sentence for one in find_everywhere(by_hand)] == []
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
 def test_a_change_is_found_and_mended(change: Change, by_hand: psycopg.Connection[Any], find: Find) -> None:
     check(change, by_hand, find)
+
+
+@pytest.mark.parametrize("change", HIDDEN, ids=lambda change: change.kind)
+def test_a_change_where_nobody_looks_is_found_and_mended(
+    change: Change, by_hand: psycopg.Connection[Any], find_everywhere: Find
+) -> None:
+    check(change, by_hand, find_everywhere)
 
 
 def test_an_older_version_of_an_extension_is_found(by_hand: psycopg.Connection[Any], find: Find) -> None:

@@ -26,6 +26,12 @@ TICKETS, RESULTS, CLAIMS = (
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
+SEALED = (
+    "set local role dotbase_owner; create table luckywalk.tickets_9"
+    " (like luckywalk.tickets including defaults including constraints);"
+    " select core.seal_off('luckywalk.tickets_9'); select luckywalk.guard_tickets('luckywalk.tickets_9');"
+)
+
 CHANGES = [
     change(
         "row-level security of a partition that is off",
@@ -97,6 +103,43 @@ CHANGES = [
         "luckywalk: table luckywalk.tickets_7: row-level security: declared enabled, live none",
         "luckywalk: trigger tickets_are_added_to_open_rounds on luckywalk.tickets_7 is missing",
         "luckywalk: trigger tickets_are_immutable on luckywalk.tickets_7 is missing",
+    ),
+    change(
+        "a partition for all the rest",
+        SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 default; reset role",
+        "luckywalk: table luckywalk.tickets_9: bound: declared no default partition, live DEFAULT",
+        mends=False,
+    ),
+    change(
+        "a partition of two values",
+        SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8, 9);"
+        " reset role",
+        "luckywalk: table luckywalk.tickets_9: bound: declared FOR VALUES IN (9), live FOR VALUES IN (8, 9)",
+        mends=False,
+    ),
+    change(
+        "a partition of another value than its name says",
+        SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8);"
+        " reset role",
+        "luckywalk: table luckywalk.tickets_9: bound: declared FOR VALUES IN (9), live FOR VALUES IN (8)",
+        mends=False,
+    ),
+    change(
+        "a partition of part of a month",
+        f"alter table luckywalk.claims detach partition {CLAIMS}; alter table luckywalk.claims"
+        f" attach partition {CLAIMS} for values from ('2025-01-02') to ('2025-02-01')",
+        f"luckywalk: table {CLAIMS}: bound: declared * live *",
+        mends=False,
+    ),
+    change(
+        "a check of a partition's key",
+        f"alter table {TICKETS} add constraint none_more check (round_no < 0) not valid",
+        f"luckywalk: constraint none_more on {TICKETS} is not declared",
+    ),
+    change(
+        "a grant on a column of a partition that the system has",
+        f"grant select (ctid) on {TICKETS} to service_role",
+        f"luckywalk: column {TICKETS}.ctid: grant to service_role: declared none, live select",
     ),
     change(
         "a partition that was detached",

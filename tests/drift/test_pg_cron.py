@@ -60,7 +60,40 @@ CHANGES = [
     change(
         "pg_cron's schema closed to the role of the schedules",
         "revoke usage on schema cron from dotbase_cron",
-        "database: extension pg_cron: its schema: declared open to dotbase_cron, live none",
+        "cron: schema cron: grant to dotbase_cron: declared usage, live none",
+    ),
+    change(
+        "a line that runs on another server",
+        "update cron.job set nodename = 'far.example.com', nodeport = 5999 where jobname = 'draw_round'",
+        "cluster: pg_cron line draw_round: server: declared none, live far.example.com:5999",
+    ),
+    change(
+        "a line of ours in another database",
+        "select cron.schedule_in_database('draw_round', '* * * * *', 'select 1', 'postgres')",
+        "cluster: pg_cron line draw_round in database postgres of postgres is not declared",
+    ),
+    change(
+        "pg_cron's schema open to everybody",
+        "grant usage on schema cron to public",
+        "cron: schema cron: grant to public: declared none, live usage",
+    ),
+    change(
+        "pg_cron's lines open to a client role",
+        "grant insert, update on cron.job to authenticated",
+        "cron: table cron.job: grant to authenticated: declared none, live insert, update",
+    ),
+    change(
+        "everybody's lines in pg_cron",
+        "alter table cron.job disable row level security",
+        "cron: table cron.job: row-level security: declared enabled, live none",
+    ),
+    change(
+        "a function hidden in pg_cron",
+        "create function cron.evil() returns int language sql as 'select 1';"
+        "alter extension pg_cron add function cron.evil()",
+        "cron: function cron.evil(): file: declared $libdir/pg_cron, live none",
+        "cron: function cron.evil(): language: declared c, live sql",
+        mends=False,
     ),
 ]
 
@@ -83,7 +116,7 @@ def by_hand(server: Server, clones: Clones) -> Iterator[psycopg.Connection[Any]]
 
 @pytest.fixture
 def find(server: Server, reference: Reference) -> Find:
-    scope = replace(reference.scope, ignored=(*IGNORED, "shop"))
+    scope = replace(reference.scope, ignored=(*IGNORED, "shop"), built_in=False)
     steps = templates.steps(server)
 
     def find(connection: psycopg.Connection[Any]) -> list[drift.Difference]:
@@ -91,7 +124,7 @@ def find(server: Server, reference: Reference) -> Find:
             connection, replace(reference, scope=scope), Project(ROOT), variables_of(server), steps
         )
         assert notes == []
-        return [one for one in found if one.app == "cluster" or one.kind == "extension"]
+        return [one for one in found if one.app in ("cluster", "cron") or one.kind == "extension"]
 
     return find
 

@@ -141,9 +141,11 @@ class Rig:
         with self.connect(user) as connection:
             return apply.look(self.run(connection, steps))[0]
 
-    def rollback(self, *steps: Step, count: int | None = None, to: str | None = None) -> Undone:
+    def rollback(
+        self, *steps: Step, count: int | None = None, to: str | None = None, sure: bool = True
+    ) -> Undone:
         with self.connect() as connection:
-            return rollback.rollback(self.run(connection, steps), steps=count, to=to)
+            return rollback.rollback(self.run(connection, steps), steps=count, to=to, sure=sure)
 
     def value(self, query: str) -> Any:
         with self.connect() as connection:

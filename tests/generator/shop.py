@@ -35,7 +35,7 @@ create table shop.moves_rest partition of shop.moves default;
 
 ROUTINES = """create or replace function shop.buy(cart_id bigint) returns setof bigint
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query select c.cart_id from shop.carts as c where c.cart_id = buy.cart_id;
@@ -44,7 +44,7 @@ $$;
 
 create or replace function shop.sweep() returns jsonb
 language sql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$ select '{}'::jsonb $$;
 
 create or replace view api.shelves

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
+from dotbase.templating import Variables
 from tests.generator.small import dotbase, make, refused, write
 
 ERROR = "  sqlstate: ZS001\n  status: 409\n  en: Sold out.\n  ko: 품절입니다.\n  hint: Wait.\n"

@@ -37,7 +37,7 @@ class Victim:
 
     def way(self, goal: str) -> list[str]:
         """The command that leads to a state."""
-        return ["migrate"] if goal == "new" else ["rollback", "--steps", str(self.versions())]
+        return ["migrate"] if goal == "new" else ["rollback", "--yes", "--steps", str(self.versions())]
 
     def versions(self) -> int:
         if not self.rig.value("select to_regclass('dotbase.versions') is not null"):

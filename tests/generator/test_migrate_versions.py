@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dotbase.errors import DotbaseError
@@ -64,7 +66,7 @@ def test_an_error_leaves_nothing_and_names_file_and_line(rig: Rig) -> None:
     rig.migrate(ONE)
     before = rig.catalog()
     bad = versioned(
-        "0002_price", "alter table shop.items add column price bigint;\nselect nothing_there;\n", ""
+        "0002_price", "alter table shop.items add column price bigint;\nselect nothing_there;\n", "select 1;"
     )
     with pytest.raises(DotbaseError) as caught:
         rig.migrate(ONE, bad)
@@ -101,10 +103,38 @@ def test_an_edited_applied_file_is_refused_by_name(rig: Rig) -> None:
     )
 
 
-def test_an_applied_file_that_is_gone_is_refused_by_name(rig: Rig) -> None:
+def test_an_applied_file_that_is_gone_is_refused_with_the_way_back(rig: Rig) -> None:
+    stock = versioned("0003_stock", FOUR.sql, str(FOUR.rollback_sql))
+    rig.migrate(ONE, TWO, stock)
+    gone = (
+        r"version shop\.%s is applied, but its file is gone; bring the file back, or roll back to before it: "
+    )
+    for left, name, way in (
+        ((ONE, TWO), "0003_stock", "--to shop.0002_price` undoes shop.0003_stock alone."),
+        ((ONE, stock), "0002_price", "--to shop.0001_shop` undoes shop.0002_price and also shop.0003_stock."),
+        ((), "0001_shop", "--steps 3` undoes shop.0001_shop and also shop.0002_price, shop.0003_stock."),
+    ):
+        with pytest.raises(DotbaseError, match=gone % name + re.escape(f"`dotbase rollback {way}") + "$"):
+            rig.migrate(*left)
+
+
+@pytest.mark.parametrize("nothing", ["", "-- What takes it back.\n", "/* drop\ntable */ ; -- no;\n"])
+def test_a_rollback_without_a_statement_is_refused(rig: Rig, nothing: str) -> None:
+    sentence = (
+        "schema/shop/0002_price.rollback.sql.j2: takes nothing back; "
+        "write what undoes 0002_price.sql.j2, or `select 1;` if nothing is to be undone."
+    )
+    empty = versioned("0002_price", TWO.sql, nothing)
+    for attempt in (rig.plan, rig.migrate):
+        with pytest.raises(DotbaseError) as caught:
+            attempt(ONE, empty)
+        assert caught.value.sentence == sentence
     rig.migrate(ONE, TWO)
-    with pytest.raises(DotbaseError, match=r"version shop\.0002_price is applied, but its file is gone"):
-        rig.migrate(ONE)
+    with rig.connect() as connection:
+        connection.execute("update dotbase.versions set down_sql = '-- nothing'")
+    with pytest.raises(DotbaseError) as caught:
+        rig.rollback(ONE)
+    assert caught.value.sentence == sentence
 
 
 def test_a_version_that_comes_too_late_is_refused(rig: Rig) -> None:
@@ -117,7 +147,7 @@ def test_a_version_that_comes_too_late_is_refused(rig: Rig) -> None:
 
 
 def test_a_boundary_is_committed_and_a_rerun_resumes_there(rig: Rig) -> None:
-    broken = versioned("0004_stock", "alter table shop.nowhere add column stock integer;", "")
+    broken = versioned("0004_stock", "alter table shop.nowhere add column stock integer;", "select 1;")
     with pytest.raises(DotbaseError) as caught:
         rig.migrate(ONE, TWO, INDEX, broken, VIEW)
     assert caught.value.sentence == (
@@ -139,7 +169,7 @@ def test_a_boundary_keeps_views_that_were_in_the_way(rig: Rig) -> None:
         "alter table shop.items alter column item_id type numeric;",
         "alter table shop.items alter column item_id type bigint;",
     )
-    broken = versioned("0003_broken", "select 1/0;", "", boundary="backfill")
+    broken = versioned("0003_broken", "select 1/0;", "select 1;", boundary="backfill")
     with pytest.raises(DotbaseError, match="division by zero; the migration stands at boundary `backfill`"):
         rig.migrate(ONE, wide, broken, VIEW, grants)
     assert rig.value("select has_table_privilege('anon', 'shop.offers', 'select')")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
+from dotbase.templating import Variables
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
 
@@ -28,7 +29,9 @@ def keys(root: Path) -> list[str]:
 def test_the_checkout_renders_to_the_same_bytes_every_time(target: str) -> None:
     first, second = (dotbase(ROOT, "render", "--target", target) for _ in range(2))
     assert first.code == 0
-    assert first.out.startswith("-- Source: schema/core/bootstrap.sql.j2\n")
+    assert first.out.startswith(
+        "set search_path = pg_catalog, pg_temp;\n\n-- Source: schema/core/bootstrap.sql.j2\n"
+    )
     assert first.out == second.out
     assert ("set role dotbase_owner;" in first.out) is (target == "postgres")
     assert first.out.count("select core.build_doors(") == 4

@@ -11,7 +11,7 @@ import pytest
 
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
-from dotbase.render import Variables
+from dotbase.templating import Variables
 from dotbase.verify import problems, verify
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig

@@ -9,8 +9,8 @@ import pytest
 from jinja2 import meta, nodes
 
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
-from dotbase.templating import MACROS
+from dotbase.render import render_steps
+from dotbase.templating import MACROS, Variables
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
 

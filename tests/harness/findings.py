@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ class Findings:
         self.clones: list[float] = []
         self.kill_seeds: list[int] = []
         self.figures: Counter[str] = Counter()
+        self.distinct: dict[str, set[str]] = {}
 
     def as_json(self) -> dict[str, Any]:
         """For the wire from a worker to its controller."""
@@ -30,6 +32,7 @@ class Findings:
             "clones": self.clones,
             "kill_seeds": self.kill_seeds,
             "figures": dict(self.figures),
+            "distinct": {name: sorted(keys) for name, keys in self.distinct.items()},
         }
 
     def merge(self, value: dict[str, Any]) -> None:
@@ -40,6 +43,12 @@ class Findings:
         self.clones += value["clones"]
         self.kill_seeds += value["kill_seeds"]
         self.figures.update(value["figures"])
+        self.add_distinct(value["distinct"])
+
+    def add_distinct(self, value: Mapping[str, Iterable[str]]) -> None:
+        """Add what somebody counted once each."""
+        for name, keys in value.items():
+            self.distinct.setdefault(name, set()).update(keys)
 
 
 FINDINGS = pytest.StashKey[Findings]()

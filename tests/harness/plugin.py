@@ -11,7 +11,7 @@ import pytest
 
 from tests.harness.bouncer import Bouncer
 from tests.harness.coverage import share, uncovered_lines
-from tests.harness.figures import figures
+from tests.harness.figures import distinct, figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
 from tests.harness.target import LACKING, SUPABASE, VERSION
@@ -86,6 +86,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     findings = session.config.stash[FINDINGS]
     findings.own_answers.update(own_answers)
     findings.figures.update(figures)
+    findings.add_distinct(distinct)
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput[WORKER_KEY] = findings.as_json()
         return
@@ -108,7 +109,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if findings.clones:
         mean = 1000 * sum(findings.clones) / len(findings.clones)
         lines.append(f"{len(findings.clones)} databases cloned and dropped, {mean:.0f} ms each.")
-    lines += [f"{number:,} {name}." for name, number in sorted(findings.figures.items())]
+    counted = {**findings.figures, **{name: len(keys) for name, keys in findings.distinct.items()}}
+    lines += [f"{number:,} {name}." for name, number in sorted(counted.items())]
     if findings.statements:
         lines += _coverage_lines(findings, config.getoption("--plpgsql-coverage"))
     if lines:

@@ -11,7 +11,7 @@ create function shop.work()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into shop.effects (caused_by) values ('work');
@@ -23,7 +23,7 @@ create function shop.fail()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into shop.effects (caused_by) values ('fail');
@@ -36,7 +36,7 @@ create function shop.fail_the_first_time()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into shop.effects (caused_by) values ('fail_the_first_time');
@@ -51,7 +51,7 @@ create function shop.assert_wrongly()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into shop.effects (caused_by) values ('assert_wrongly');
@@ -64,7 +64,7 @@ create function shop.work_slowly()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into shop.effects (caused_by) values ('work_slowly');
@@ -81,7 +81,7 @@ create function shop.who()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return pg_catalog.jsonb_build_object('session', session_user, 'acts_as', current_user);
@@ -97,7 +97,7 @@ create function shop.fire()
 returns jsonb
 language plpgsql
 volatile
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into shop.firings default values;

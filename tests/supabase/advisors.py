@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from tests.harness.server import ROOT, one_process
 from tests.harness.supabase import ADMIN
 from tests.supabase.platform import SupabaseDatabase
 
-PROGRAM = ROOT / "node_modules/@supabase/cli-linux-x64/bin/supabase"
+# As npm calls the architectures it brings the program for.
+MACHINE = {"x86_64": "x64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+PROGRAM = ROOT / f"node_modules/@supabase/cli-linux-{MACHINE}/bin/supabase"
 EXCEPTIONS = Path(__file__).parent / "advisors.yaml"
 # Of this cluster alone, which listens on the loopback address: the program knows no sockets.
 PASSWORD = "of the tests' cluster"

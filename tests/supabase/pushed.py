@@ -90,7 +90,7 @@ class Pair:
     def roll_back(self) -> None:
         """Undo the last version in both."""
         for database in (self.pushed, self.migrated):
-            self.run(database, "rollback")
+            self.run(database, "rollback", "--yes")
 
     def migrate(self, database: SupabaseDatabase) -> str:
         """Migrate a database to the project; what it said."""

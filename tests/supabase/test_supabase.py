@@ -7,7 +7,8 @@ import os
 import pytest
 
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps, render_text
+from dotbase.render import render_steps, render_text
+from dotbase.templating import Variables
 from tests.harness.people import admin, anon, walker
 from tests.harness.refusals import refused, rolled_back
 from tests.harness.server import ROOT, Server, one_process
@@ -63,7 +64,7 @@ def test_rolled_back_it_is_gone_and_migrated_again_it_is_the_same(empty: Supabas
     dotbase(empty, *MIGRATE)
     ours = empty.snapshot(ours=True)
     versions = empty.value("select count(*) from dotbase.versions")
-    dotbase(empty, "rollback", "--steps", str(versions))
+    dotbase(empty, "rollback", "--yes", "--steps", str(versions))
     assert {schema for schema in OURS if empty.value("select to_regnamespace(%s) is not null", schema)} == {
         "dotbase"
     }

@@ -7,13 +7,14 @@ out, which execute every cell.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import psycopg
 
 from dotbase.access.objects import EXPOSED, Kind, Thing, things
 from dotbase.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
+from dotbase.rights import Live
 from dotbase.templating import Variables
 from dotbase.yaml_lines import Place
 
@@ -38,6 +39,7 @@ class Cell:
     rows:    `all`, `own` or an SQL condition; None where there are no rows or no right.
     refused: what stands in the way: the right is missing, or the door asks for a claim.
     line:    the declaration that allows it.
+    undeclared: the right is live, though no declaration gives it.
     """
 
     app: str
@@ -49,6 +51,7 @@ class Cell:
     rows: str | None = None
     refused: Literal["right", "claim"] | None = None
     line: str | None = None
+    undeclared: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -98,6 +101,20 @@ def build(connection: psycopg.Connection[Any], apps: Sequence[AppPolicies], vari
         for cell in _cells(app, thing, role, lines)
     ]
     return Matrix(names, lines.roles, by_app, tuple(cells))
+
+
+def with_undeclared(matrix: Matrix, live: Sequence[Live]) -> Matrix:
+    """The matrix with what a role may do though no line says so; `live`: those rights."""
+    found = {(one.shown, one.column, one.role, one.privilege.split(" ")[0]) for one in live}
+
+    def marked(cell: Cell) -> Cell:
+        role = SIGNED_IN if cell.role == ADMINISTRATOR else cell.role
+        keys = {
+            (cell.object, on, who, cell.command) for on in (None, cell.column) for who in (role, STRANGER)
+        }
+        return replace(cell, refused=None, undeclared=True) if not cell.allowed and keys & found else cell
+
+    return replace(matrix, cells=tuple(map(marked, matrix.cells)))
 
 
 class Lines:

@@ -19,6 +19,7 @@ class Summary:
     of_columns: int
     claim: bool
     line: str | None
+    undeclared: bool = False
 
     @property
     def allowed(self) -> bool:
@@ -32,7 +33,7 @@ class Summary:
             return "asks for an administrator" if self.claim else "–"
         rows = f" {'some' if self.is_condition else self.rows}" if self.rows else ""
         part = f", {self.columns} of {self.of_columns} columns" if self.columns < self.of_columns else ""
-        return f"{self.command}{rows}{part}"
+        return f"{self.command}{rows}{part}{', undeclared' if self.undeclared else ''}"
 
     @property
     def is_condition(self) -> bool:
@@ -71,4 +72,5 @@ def _summary(command: str, cells: Sequence[Cell]) -> Summary:
         len(cells),
         any(cell.refused == "claim" for cell in cells),
         named[0].line if named else None,
+        any(cell.undeclared for cell in cells),
     )

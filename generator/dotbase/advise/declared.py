@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
-from dotbase.advise.rules import by_number
+from dotbase.advise.rule import by_number
 from dotbase.project import Project
 from dotbase.templating import Variables
 from dotbase.yaml_lines import Document, load, validate
@@ -36,7 +36,7 @@ class Suppression(BaseModel):
         )
 
 
-class Declared(BaseModel):
+class Exceptions(BaseModel):
     """The whole file."""
 
     model_config = ConfigDict(extra="forbid")
@@ -67,7 +67,7 @@ class Declared(BaseModel):
 class House:
     """What a project declares for the rules, with its lines."""
 
-    declared: Declared = field(default_factory=Declared)
+    declared: Exceptions = field(default_factory=Exceptions)
     document: Document | None = None
 
     def where(self, *place: str | int) -> str | None:
@@ -81,4 +81,4 @@ def read(project: Project) -> House:
     if not path.is_file():
         return House()
     document = load(path, project.root)
-    return House(validate(Declared, document), document)
+    return House(validate(Exceptions, document), document)

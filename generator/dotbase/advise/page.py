@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.advise.rules import Rule, rules
+from dotbase.advise.rule import Rule, rules
 
 GROUPS = {
     "0": "Who may do what",

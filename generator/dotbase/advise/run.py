@@ -14,8 +14,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from dotbase.advise.declared import Declared, House
-from dotbase.advise.rules import Finding, Rule, catalog, rules
+from dotbase.advise.declared import Exceptions, House
+from dotbase.advise.rule import Finding, Rule, catalog, rules
+from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.templating import Variables
 
@@ -100,7 +101,7 @@ def reading(connection: Connection) -> Iterator[None]:
 
 def prepare(connection: Connection) -> None:
     """What the rules rely on, until the transaction ends: no name is found by a path."""
-    connection.execute("set local search_path = pg_catalog, pg_temp")
+    close_path(connection)
     connection.execute("set local standard_conforming_strings = on")
     connection.execute("set local jit = off")
     connection.execute(f"set local statement_timeout = '{TIME_LIMIT}'".encode())
@@ -120,7 +121,7 @@ def looked_at(connection: Connection, variables: Variables) -> list[str]:
 
 def look(
     connection: Connection,
-    declared: Declared,
+    declared: Exceptions,
     schemas: list[str],
     chosen: Sequence[Rule] | None = None,
     *,
@@ -161,7 +162,7 @@ def look(
     return found, skipped
 
 
-def _values(connection: Connection, declared: Declared, schemas: list[str]) -> dict[str, str]:
+def _values(connection: Connection, declared: Exceptions, schemas: list[str]) -> dict[str, str]:
     """What stands for `:'name'` and `:"name"` in rules, as SQL."""
     cursor = connection.cursor(row_factory=tuple_row)
     extensions = cursor.execute(

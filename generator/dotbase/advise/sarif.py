@@ -6,7 +6,7 @@ from collections import Counter
 from importlib import metadata
 from typing import Any
 
-from dotbase.advise.rules import Finding, Rule, rules
+from dotbase.advise.rule import Finding, Rule, rules
 from dotbase.advise.run import Advice
 from dotbase.advise.sources import Place, Sources
 from dotbase.project import APPS_FILE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from dotbase.advise.rules import Finding
+from dotbase.advise.rule import Finding
 from dotbase.project import Project
 from dotbase.yaml_lines import Document, load
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dotbase.advise.rules import Finding
+from dotbase.advise.rule import Finding
 from dotbase.advise.run import Advice
 from dotbase.advise.sources import Sources
 from dotbase.printable import plain

@@ -10,16 +10,17 @@ import click
 from rich.console import Console
 
 from dotbase.access import page, terminal
-from dotbase.access.matrix import Cell, build
-from dotbase.commands.context import GlobalOptions
+from dotbase.access.matrix import Cell, build, with_undeclared
 from dotbase.declarations import policies
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import render_steps
+from dotbase.rights import read, undeclared
 from dotbase.scratch import scratch_database
 from dotbase.templating import TARGETS, Target, Variables
-from dotbase.verify import verify
+from dotbase.verify import verify_things
 
 WIDE = 200
 
@@ -46,9 +47,11 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None, target: Ta
     project, variables = Project.find(options.project), Variables(target)
     steps = render_steps(project, variables)
     with scratch_database(
-        options, steps, variables, lambda connection: verify(connection, project, variables)
+        options, steps, variables, lambda connection: verify_things(connection, project, variables)
     ) as connection:
-        matrix = build(connection, policies.of(project), variables)
+        declared = policies.of(project)
+        live = undeclared(read(connection, project, variables), declared, variables)
+        matrix = with_undeclared(build(connection, declared, variables), live)
     if html is not None:
         _write(html, page.render(matrix, project))
     if as_json:
@@ -82,4 +85,5 @@ def _json(cell: Cell) -> dict[str, object]:
         "rows": cell.rows,
         "refused": cell.refused,
         "line": cell.line,
+        "undeclared": cell.undeclared,
     }

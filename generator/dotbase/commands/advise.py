@@ -15,13 +15,13 @@ from rich.console import Console
 
 from dotbase.advise import declared, page, sarif, terminal
 from dotbase.advise.declared import House
-from dotbase.advise.rules import LEVELS, Finding, Level, by_number
+from dotbase.advise.rule import LEVELS, Finding, Level, by_number
 from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
-from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate.prepare import Wanted, decide
+from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
 from dotbase.project import Project
 from dotbase.render import render_steps
@@ -126,7 +126,10 @@ def _explained(number: str) -> str:
 def _refuse_empty(connection: psycopg.Connection[Any], project: Project) -> None:
     """Nothing is found where nothing is: that is no good news."""
     query = "select from pg_catalog.pg_namespace where nspname = any (%s)"
-    if not connection.execute(query, [list(project.apps)]).rowcount:
+    with connection.transaction():
+        close_path(connection)
+        there = connection.execute(query, [list(project.apps)]).rowcount
+    if not there:
         name = connection.info.dbname
         raise DotbaseError(f"database {name} has no schema of an app", "run `dotbase migrate` there first")
 

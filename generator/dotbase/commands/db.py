@@ -11,9 +11,9 @@ import click
 from psycopg import pq
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import parse, resolve_url
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 NOT_RUNNING = 3
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from dotbase import drift
-from dotbase.commands.context import GlobalOptions
 from dotbase.commands.migrate import variable_options
-from dotbase.connection import connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.drift import pending, reference, report
 from dotbase.migrate.prepare import Wanted, decide
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps
 
@@ -48,6 +48,7 @@ def command(
         built = reference.build(options, steps, variables, scope, connection.info.server_version)
         with connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
+            close_path(connection)
             found, notes = drift.find(connection, built, project, variables, steps)
     if as_json:
         click.echo(report.as_json(found, waiting, notes))

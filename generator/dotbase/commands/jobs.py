@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
 from dotbase.jobs import examination, registry, running, show, tables
 from dotbase.jobs.session import Row, Session, opened
+from dotbase.options import GlobalOptions
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

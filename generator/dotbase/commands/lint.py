@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
 from dotbase.lint import Section, python, routines, style
 from dotbase.migrate import squawk
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps
 from dotbase.scratch import scratch_database

@@ -10,13 +10,17 @@ from typing import Any
 
 import click
 
-from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
 from dotbase.migrate.apply import Outcome
+from dotbase.migrate.failures import HaltedError
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent, on_screen
+from dotbase.options import GlobalOptions
 from dotbase.printable import plain
+
+NOTHING = "Nothing to do: every template is applied. What was changed by hand: `dotbase drift`."
 
 
 def variable_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,6 +56,14 @@ def patience_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options of the commands that wait for locks."""
     for option in (
         click.option(
+            "--wait",
+            type=click.FloatRange(min=0),
+            default=60.0,
+            show_default=True,
+            callback=_a_number,
+            help="Seconds to wait for another migration of the database to end.",
+        ),
+        click.option(
             "--retries",
             type=click.IntRange(min=0),
             default=8,
@@ -83,20 +95,26 @@ def command(
     master_key_file: str | None,
     lock_timeout: float,
     retries: int,
+    wait: float,
     as_json: bool,
 ) -> None:
     """Apply what is pending: under a lock, in one transaction, all or nothing."""
-    wanted = Wanted(target, clock, master_key_file, Patience(lock_timeout, retries))
+    wanted = Wanted(target, clock, master_key_file, Patience(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
     with screen as report, opened(options, wanted, report) as (run, _, _):
-        outcome = apply.migrate(run)
+        try:
+            outcome = apply.migrate(run)
+        except HaltedError:
+            raise
+        except DotbaseError as error:
+            raise DotbaseError(error.what, f"{error.remedy}. Nothing was changed", error.where) from None
     click.echo(_json(outcome) if as_json else _sentence(outcome))
 
 
 def _sentence(outcome: Outcome) -> str:
     lines = [plain(f"Note: {note}") for note in outcome.notes]
     if not outcome.changed:
-        return "\n".join([*lines, "Nothing to do: the database is what the templates say."])
+        return "\n".join([*lines, NOTHING])
     counts = f"{len(outcome.versions)} versions, {outcome.repeatables} repeatable steps applied"
     if outcome.removed:
         counts += f", {outcome.removed} removed"

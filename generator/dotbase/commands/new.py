@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.project import APPS_FILE, Project, refuse_reserved
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
@@ -32,7 +32,7 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
         raise DotbaseError(
             f"app {name} is there already", "choose another name", project.document.where("apps", name)
         )
-    files = _app_files(name, scheduled="jobs" in project.apps)
+    files = _app_files(name, about or f"what {name} is", scheduled="jobs" in project.apps)
     for path in files:
         if (project.root / path).exists():
             raise DotbaseError("the file is there already", "move it away or choose another name", path)
@@ -84,6 +84,11 @@ def _quoted(text: str) -> str:
     return " ".join(text.split()).replace("\\", "\\\\").replace('"', '\\"')
 
 
+def _literal(text: str) -> str:
+    """The inside of a literal, in a template."""
+    return " ".join(text.split()).replace("'", "''").replace("{", "(").replace("}", ")")
+
+
 def _write(path: Path, content: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,16 +97,32 @@ def _write(path: Path, content: str) -> None:
         raise DotbaseError(f"{path} cannot be written ({error})", "check the folder's rights") from None
 
 
-def _app_files(name: str, *, scheduled: bool) -> dict[str, str]:
+def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
     files = {
-        f"schema/{name}/0001_{name}.sql.j2": f"-- The tables of {name}.\ncreate schema {name};\n",
+        f"schema/{name}/0001_{name}.sql.j2": (
+            f"-- The tables of {name}. Write the first ones here before you migrate: an applied file is frozen.\n"
+            f"create schema {name};\n\ncomment on schema {name} is '{_literal(about)}';\n"
+        ),
         f"schema/{name}/0001_{name}.rollback.sql.j2": f"drop schema {name} cascade;\n",
-        f"functions/{name}/errors.yaml": f"# Refusals of {name}.\n{{}}\n",
-        f"functions/{name}/settings.yaml": f"# Settings of {name}.\n{{}}\n",
+        f"functions/{name}/errors.yaml": (
+            f"# Refusals of {name}, as clients read them; a mapping by name:\n"
+            "# something_not_found: {sqlstate: ZX001, status: 404, en: It is not there., ko: 없습니다.,\n"
+            "#   hint: Look elsewhere., constraints: [something_fkey]}\n{}\n"
+        ),
+        f"functions/{name}/settings.yaml": (
+            f"# Settings of {name}; a mapping by name:\n"
+            "# spots: {type: integer, default: 20, minimum: 1, maximum: 500, about: How many there are.}\n{}\n"
+        ),
         f"policies/{name}.yaml": (
-            f"# Who may do what with {name}. What has no line is denied.\ntables: {{}}\ndoors: {{}}\n"
+            f"# Who may do what with {name}. What has no line is denied.\n"
+            "# tables: {things: [{role: authenticated, command: select, rows: own}]}\n"
+            "# doors: {make_thing: [authenticated]}\n"
+            "tables: {}\ndoors: {}\n"
         ),
     }
     if scheduled:
-        files[f"cron/{name}.yaml"] = f"# Schedules of {name}, in local time.\n{{}}\n"
+        files[f"cron/{name}.yaml"] = (
+            f"# Schedules of {name}, in local time; each calls a function of the app without arguments:\n"
+            '# sweep: {about: What it does., schedule: "0 3 * * *", function: sweep, time_limit: 60s}\n{}\n'
+        )
     return files

@@ -6,11 +6,11 @@ import json
 
 import click
 
-from dotbase.commands.context import GlobalOptions
-from dotbase.commands.migrate import variable_options
+from dotbase.commands.migrate import NOTHING, variable_options
 from dotbase.migrate import apply, foresee, squawk
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import Wanted, opened
+from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
 from dotbase.steps import Step
 
@@ -70,7 +70,7 @@ def _entries(found: Plan) -> list[tuple[str, str, Step | None]]:
 
 def _lines(found: Plan) -> list[str]:
     if found.empty:
-        return ["Nothing to do: the database is what the templates say."]
+        return [NOTHING]
     return ["Migrate would, in this order:"] + [f"  {deed:<14} {what}" for deed, what, _ in _entries(found)]
 
 

@@ -8,14 +8,14 @@ from typing import cast
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
-from dotbase.render import Variables, render_files, render_steps, render_text
+from dotbase.render import render_files, render_steps, render_text
 from dotbase.supabase.manifest import Folder
 from dotbase.supabase.render import Wanted, render, variables_of
-from dotbase.templating import Target
+from dotbase.templating import Target, Variables
 
 MARKER = "-- Source: "
 

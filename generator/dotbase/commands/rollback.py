@@ -7,19 +7,24 @@ from contextlib import nullcontext
 
 import click
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.commands.migrate import patience_options
 from dotbase.migrate import rollback
 from dotbase.migrate.lock import Patience
+from dotbase.migrate.losses import Losses
 from dotbase.migrate.prepare import Wanted, opened
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
+from dotbase.options import GlobalOptions
 from dotbase.printable import plain
+
+NOTHING = "Nothing to do: no version was applied after that one."
 
 
 @click.command("rollback")
 @click.option("--steps", type=click.IntRange(min=1), help="How many versions to undo. [default: 1]")
 @click.option("--to", metavar="VERSION", help="Undo what came after this version, which stays.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and the rows that would go.")
+@click.option("--yes", "sure", is_flag=True, help="Also when tables with rows or a whole app would go.")
 @patience_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -27,32 +32,76 @@ def command(
     options: GlobalOptions,
     steps: int | None,
     to: str | None,
+    only_plan: bool,
+    sure: bool,
     lock_timeout: float,
     retries: int,
+    wait: float,
     as_json: bool,
 ) -> None:
-    """Undo versions, newest first, and put back the repeatable texts from before them."""
+    """Undo versions, newest first, and put back the repeatable texts from before them.
+
+    Repeatable steps that have no text from before, as the same migrate brought them, stay in force where
+    they still apply.
+    """
     if steps is not None and to is not None:
         raise click.UsageError("--steps and --to exclude each other")
-    wanted = Wanted(patience=Patience(lock_timeout, retries))
+    wanted = Wanted(patience=Patience(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
     with screen as report, opened(options, wanted, report) as (run, _, _):
-        undone = rollback.rollback(run, steps=steps, to=to)
-    click.echo(_json(undone) if as_json else _sentence(undone))
+        if only_plan:
+            foreseen, losses = rollback.foresee(run, steps=steps, to=to)
+        else:
+            undone = rollback.rollback(run, steps=steps, to=to, sure=sure)
+    if only_plan:
+        click.echo(_json(foreseen, losses) if as_json else _plan(foreseen, losses))
+    else:
+        click.echo(_json(undone) if as_json else _sentence(undone))
 
 
 def _sentence(undone: Undone) -> str:
     if not undone.versions:
-        return "Nothing to do: no version was applied after that one."
-    lines = [f"Undone: {', '.join(undone.versions)}; {undone.restored} repeatable steps put back."]
+        return NOTHING
+    lines = [
+        f"Undone: {', '.join(undone.versions)}; {undone.restored} repeatable steps put back, "
+        f"{len(undone.kept)} kept that have no earlier text."
+    ]
+    lines += [f"All of app {app} is gone until the next migrate." for app in undone.apps]
     if undone.left_out:
         lines.append(
             "Without an earlier text, and gone until the next migrate: " + ", ".join(undone.left_out) + "."
         )
+    lines += [
+        f"Does not apply to the older schema, and is gone until the next migrate: {key} ({why})."
+        for key, why in undone.refused.items()
+    ]
     return "\n".join(map(plain, lines))
 
 
-def _json(undone: Undone) -> str:
-    return json.dumps(
-        {"undone": undone.versions, "restored": undone.restored, "left_out": undone.left_out}, indent=2
-    )
+def _plan(foreseen: Undone, losses: Losses) -> str:
+    if not foreseen.versions:
+        return NOTHING
+    lines = ["Rollback would, in this order:"]
+    lines += [f"  drop      all of app {app}" for app in foreseen.apps]
+    lines += [f"  remove    {key} (without an earlier text)" for key in foreseen.left_out]
+    lines += [f"  undo      {version}" for version in foreseen.versions]
+    lines += [f"  remove    {key} (does not apply: {why})" for key, why in foreseen.refused.items()]
+    lines += [f"  keep      {key}" for key in foreseen.kept]
+    lines += [f"  put back  {foreseen.restored} repeatable steps"] if foreseen.restored else []
+    lines += ["These tables would go:"] if losses.tables else ["No table would go."]
+    lines += [f"  {table}" for table in losses.tables]
+    return "\n".join(map(plain, lines))
+
+
+def _json(undone: Undone, losses: Losses | None = None) -> str:
+    document: dict[str, object] = {
+        "undone": undone.versions,
+        "restored": undone.restored,
+        "kept": undone.kept,
+        "left_out": undone.left_out,
+        "refused": undone.refused,
+        "apps": undone.apps,
+    }
+    if losses is not None:
+        document["tables"] = [{"table": table.name, "rows": table.rows} for table in losses.tables]
+    return json.dumps(document, indent=2)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import UTC, datetime
 
 import click
+import psycopg
 
-from dotbase.commands.context import GlobalOptions
+from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
 from dotbase.migrate.books import Books
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import Wanted, opened
+from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
 
@@ -21,16 +24,24 @@ from dotbase.printable import plain
 def command(options: GlobalOptions, as_json: bool) -> None:
     """Show what is applied, when, by whom, from which commit, and what is pending."""
     with opened(options, Wanted()) as (run, _, _):
-        found, booked, standing = apply.look(run)
+        try:
+            found, booked, standing = apply.look(run)
+        except DotbaseError:
+            # What is applied is told also where no plan can be made, to who may read it.
+            if not as_json:
+                with contextlib.suppress(psycopg.errors.InsufficientPrivilege), run.transaction():
+                    _print_applied(apply.read_books(run))
+            raise
     if as_json:
         click.echo(json.dumps(_json(found, booked, standing.notes), indent=2))
         return
-    _print(found, booked)
+    _print_applied(booked)
+    _print_pending(found)
     for note in standing.notes:
         _say(f"Note: {note}")
 
 
-def _print(found: Plan, booked: Books) -> None:
+def _print_applied(booked: Books) -> None:
     release = booked.release
     if release is None:
         _say("Never migrated.")
@@ -49,6 +60,9 @@ def _print(found: Plan, booked: Books) -> None:
             f"  {version.version:<{width}}  {version.state}  {_moment(version.applied_at)}"
             f"  {version.applied_by}  {(version.project_commit or 'unknown')[:12]}"
         )
+
+
+def _print_pending(found: Plan) -> None:
     if found.empty:
         _say("Nothing is pending.")
         return

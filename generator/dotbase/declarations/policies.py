@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 
 from dotbase.declarations import call
+from dotbase.declarations.grants import Grant, usage
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
 from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, load, validate
+from dotbase.yaml_lines import Document, Place, load, validate
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 ADMINISTRATOR = "administrator"
@@ -112,6 +113,50 @@ def real_role(role: str, variables: Variables) -> str:
     return {"cron": variables.cron_role, ADMINISTRATOR: "authenticated"}.get(role, role)
 
 
+def table_grants(app: str, table: str, rights: list[Right], variables: Variables) -> list[list[Grant]]:
+    """What each line of a table gives."""
+    found = []
+    for right in rights:
+        role = real_role(right.role, variables)
+        columns = None if right.columns is None else tuple(right.columns)
+        found.append([Grant(right.command, "relation", f"{app}.{table}", role, columns), usage(app, role)])
+    return found
+
+
+def function_grants(app: str, name: str, roles: list[str], variables: Variables) -> list[Grant]:
+    """What a line under `functions:` gives."""
+    real = [real_role(role, variables) for role in roles]
+    return [
+        g for role in real for g in (Grant("execute", "routine", f"{app}.{name}", role), usage(app, role))
+    ]
+
+
+def view_grants(name: str, roles: list[str], variables: Variables) -> list[Grant]:
+    """What a line under `views:` gives."""
+    real = [real_role(role, variables) for role in roles]
+    return [
+        g for role in real for g in (Grant("select", "relation", f"api.{name}", role), usage("api", role))
+    ]
+
+
+def door_grants(app: str, name: str, roles: list[str], variables: Variables) -> list[Grant]:
+    """What a line under `doors:` gives: core.build_door does, for the door and for what is behind it."""
+    return [grant for schema in (app, "api") for grant in function_grants(schema, name, roles, variables)]
+
+
+def all_grants(app: str, policies: Policies, variables: Variables) -> Iterator[tuple[Place, Grant]]:
+    """Everything that an app's lines give, with the line."""
+    for table, rights in policies.tables.items():
+        for number, grants in enumerate(table_grants(app, table, rights, variables)):
+            yield from ((("tables", table, number), grant) for grant in grants)
+    for name, roles in policies.functions.items():
+        yield from ((("functions", name), g) for g in function_grants(app, name, roles, variables))
+    for name, roles in policies.views.items():
+        yield from ((("views", name), g) for g in view_grants(name, roles, variables))
+    for name, roles in policies.doors.items():
+        yield from ((("doors", name), g) for g in door_grants(app, name, roles, variables))
+
+
 def table_sql(app: str, table: str, rights: list[Right], variables: Variables, own_rows: str) -> str:
     """Row-level security, policies and grants of one table."""
     name = f"{app}.{table}"
@@ -127,22 +172,18 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
         lines.append(
             f"create policy nobody on {name}\nas restrictive for all to anon, authenticated\nusing (false);"
         )
-    for right in rights:
+    for right, grants in zip(rights, table_grants(app, table, rights, variables), strict=True):
         role = real_role(right.role, variables)
         rows = {"own": own_rows, "all": "true"}.get(right.rows, right.rows)
         condition = {
             "insert": f"with check ({rows})",
             "update": f"using ({rows}) with check ({rows})",
         }.get(right.command, f"using ({rows})")
-        columns = ""
-        if right.columns is not None:
-            columns = " (\n    " + ",\n    ".join(right.columns) + "\n)"
         lines += [
             f"create policy {right.role}_{right.command} on {name}\n"
             f"for {right.command} to {role}\n"
             f"{condition};",
-            f"grant {right.command}{columns} on {name} to {role};",
-            f"grant usage on schema {app} to {role};",
+            *(grant.sql for grant in grants),
         ]
     return "\n\n".join(lines) + "\n"
 
@@ -150,19 +191,13 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
 def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
     """Usage of the schema, execute on routines that are no doors, select on the app's views in api."""
     lines = [f"select core.take_back_app('{app}');"]
-    named = [right.role for rights in policies.tables.values() for right in rights]
-    named += [role for part in (policies.functions, policies.doors) for role in chain(*part.values())]
-    users = {real_role(role, variables): None for role in named}
-    lines += [f"grant usage on schema {app} to {role};" for role in users]
+    every = [grant for _, grant in all_grants(app, policies, variables)]
+    lines += [grant.sql for grant in every if grant.kind == "schema" and grant.target == app]
     for name, roles in policies.functions.items():
-        for role in roles:
-            real = real_role(role, variables)
-            lines.append(f"grant execute on routine {app}.{name} to {real};")
+        lines += [grant.sql for grant in function_grants(app, name, roles, variables)]
     for name, roles in policies.views.items():
         lines.append(f"select core.take_back('api.{name}');")
-        for role in roles:
-            real = real_role(role, variables)
-            lines += [f"grant select on api.{name} to {real};", f"grant usage on schema api to {real};"]
+        lines += [grant.sql for grant in view_grants(name, roles, variables)]
     return "\n\n".join(dict.fromkeys(lines)) + "\n"
 
 

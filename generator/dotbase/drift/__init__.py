@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 
 from dotbase.declarations import policies
-from dotbase.drift import roles, schedules
+from dotbase.drift import beyond, members, roles, schedules
 from dotbase.drift.compare import compare
-from dotbase.drift.items import NEWEST, Catalog, Difference, Item
+from dotbase.drift.items import Difference, Item
 from dotbase.drift.queries import Scope
 from dotbase.drift.reader import collect
 from dotbase.drift.reference import Reference
@@ -23,7 +23,7 @@ from dotbase.yaml_lines import load
 __all__ = ["Difference", "find", "scope_of"]
 
 Connection = psycopg.Connection[Any]
-CLUSTER = ("role", "membership", "pg_cron line")
+CLUSTER = ("role", "membership", "pg_cron line", "parameter", "tablespace")
 
 
 def scope_of(project: Project, variables: Variables, ignored: Sequence[str]) -> Scope:
@@ -54,7 +54,10 @@ def find(
             declared.add(item)
         for item in roles.live(connection, of_cluster, variables.owner):
             live.add(item)
-        _hold_pg_cron(connection, variables.cron_role, declared, live)
+        members.hold_pg_cron(connection, scope, variables.cron_role, declared, live)
+    for item in beyond.granted(connection, [one for one in declared.items.values() if one.kind == "role"]):
+        live.add(item)
+    members.settle(declared, live, built_in=scope.built_in)
     wanted, found, note = schedules.items(
         connection, reference.lines, variables.owner, variables.cron_role, whole=scope.ours is None
     )
@@ -71,30 +74,8 @@ def _versions(built: int, live: int) -> list[str]:
         return []
     return [
         f"the database is on PostgreSQL {live // 10000}, the local cluster on {built // 10000}:"
-        " they may write the same definition differently."
+        " they may write the same definition differently, and what initdb made is not compared."
     ]
-
-
-def _hold_pg_cron(connection: Connection, role: str, declared: Catalog, live: Catalog) -> None:
-    """pg_cron is declared in the one database that it lives in, which no scratch database is."""
-    here = connection.execute(
-        "select pg_catalog.current_setting('cron.database_name', true) = pg_catalog.current_database()"
-        " where pg_catalog.pg_has_role(session_user, 'pg_read_all_settings', 'usage')"
-    ).fetchone()
-    found = live.items.get(("extension", "pg_cron"))
-    if found is None and here != (True,):
-        return
-    item = Item("extension", "pg_cron", "pg_cron", "", None, {}, "create extension pg_cron")
-    if found is not None:
-        may = connection.execute(
-            "select pg_catalog.has_schema_privilege(r.oid, 'cron', 'usage') from pg_catalog.pg_roles as r"
-            " where r.rolname = %s",
-            [role],
-        ).fetchone()
-        usage = {"its schema": f"open to {role}"}
-        live.add(replace(found, facts={**found.facts, **(usage if may == (True,) else {})}))
-        item = replace(item, facts={**found.facts, "version": NEWEST, **usage})
-    declared.add(item)
 
 
 def homes(project: Project) -> Callable[[Item], str]:

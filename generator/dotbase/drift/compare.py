@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from dotbase.drift.items import Catalog, Difference, Item, Key
+from dotbase.drift.items import MEMBER, Catalog, Difference, Item, Key
+from dotbase.drift.members import goes_with
 from dotbase.drift.mend import Change
 from dotbase.drift.offer import offer
 from dotbase.drift.partitions import expect
@@ -36,14 +37,18 @@ class _Comparison:
     def differences(self) -> Iterator[Difference]:
         yield from self._renamed()
         for item in self._missing.values():
+            if self._goes_with_parent(item, self._missing, self._declared):
+                continue
             if item.absent is not None:
                 yield from self._facts(item, replace(item, facts=item.absent))
-            elif not self._goes_with_parent(item, self._missing, self._declared):
+            else:
                 yield self._difference("", item, None)
         for item in self._extra.values():
+            if self._goes_with_parent(item, self._extra, self._live):
+                continue
             if item.absent is not None:
                 yield from self._facts(replace(item, facts=item.absent), item)
-            elif not self._goes_with_parent(item, self._extra, self._live):
+            else:
                 yield self._difference("", None, item)
         for key in self._both:
             yield from self._facts(self._declared[key], self._live[key])
@@ -57,6 +62,9 @@ class _Comparison:
             and item.parent in self._both
         ):
             return True  # an identity column is one no more, or has become one
+        extension = gone.get(("extension", item.facts.get(MEMBER, "")))
+        if extension is not None and goes_with(item, extension):
+            return True
         above = [item.parent] if item.parent else []
         if "partition of" in item.facts:
             above.append(("table", item.facts["partition of"]))

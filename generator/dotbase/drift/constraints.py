@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import facts, no_member, query
+from dotbase.drift.queries import facts, query
 from dotbase.drift.relations import KIND
 
-# Of partitions only what is their own: what they inherit is their parent's, and a check of nothing but the
-# partition key says again what its bounds say.
+# Of partitions only what is their own: what they inherit is their parent's, and a check that is part of
+# what their bounds say says that again.
 CONSTRAINTS = query(
     """
 select
@@ -17,20 +17,11 @@ select
 from pg_catalog.pg_constraint as k
 inner join pg_catalog.pg_class as c on c.oid = k.conrelid
 inner join spaces as n on n.oid = c.relnamespace
-where k.contype in ('c', 'f', 'p', 'u', 'x') and k.conparentid = 0 and $no_member
-    and not (c.relispartition and (k.coninhcount > 0 or (k.contype = 'c' and not exists (
-        select
-        from pg_catalog.unnest(k.conkey) as y (attnum)
-        inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum = y.attnum
-        where a.attname not in (
-            select b.attname
-            from pg_catalog.pg_inherits as h
-            inner join pg_catalog.pg_partitioned_table as p on p.partrelid = h.inhparent
-            inner join pg_catalog.pg_attribute as b
-                on b.attrelid = p.partrelid and b.attnum = any (p.partattrs)
-            where h.inhrelid = c.oid
-        )
-    ))))
+where k.contype in ('c', 'f', 'p', 'u', 'x') and k.conparentid = 0
+    and not (c.relispartition and (k.coninhcount > 0 or (k.contype = 'c' and pg_catalog.strpos(
+        pg_catalog.pg_get_partition_constraintdef(c.oid),
+        pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '^CHECK [(](.*)[)]$$', '\\1')
+    ) > 0)))
 """,
     kind=KIND,
     facts=facts(
@@ -47,7 +38,6 @@ where k.contype in ('c', 'f', 'p', 'u', 'x') and k.conparentid = 0 and $no_membe
         ),
         ("comment", "pg_catalog.obj_description(k.oid, 'pg_constraint')"),
     ),
-    no_member=no_member("pg_class", "c.oid"),
 )
 
 # Indexes of constraints are told with these, those of partitions with their parent's.
@@ -62,8 +52,7 @@ from pg_catalog.pg_index as i
 inner join pg_catalog.pg_class as x on x.oid = i.indexrelid
 inner join pg_catalog.pg_class as c on c.oid = i.indrelid
 inner join spaces as n on n.oid = c.relnamespace
-where $no_member
-    and not exists (
+where not exists (
         select
         from pg_catalog.pg_constraint as k
         where k.conindid = x.oid and k.contype in ('p', 'u', 'x') and k.conrelid = c.oid
@@ -77,7 +66,6 @@ where $no_member
         ("clustered", "case when i.indisclustered then 'clustered' end"),
         ("comment", "pg_catalog.obj_description(x.oid, 'pg_class')"),
     ),
-    no_member=no_member("pg_class", "c.oid"),
 )
 
 QUERIES = (CONSTRAINTS, INDEXES)

@@ -15,6 +15,8 @@ WIDTH = 90  # of a value on one line
 SUPERUSER = "(superuser)"  # stands for whatever the superuser of a cluster is called
 OWNER = "its owner"
 NEWEST = "the newest that the server has"
+MEMBER = "member of extension"
+BUILT_IN = ("pg_catalog", "information_schema")  # schemas of what initdb makes
 
 
 @dataclass(frozen=True)

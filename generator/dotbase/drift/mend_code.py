@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dotbase.drift.items import Item
+from dotbase.drift.items import BUILT_IN, MEMBER, Item
 from dotbase.drift.mend import ROUTINES, Change, Unsafe, anew, literal
 
 # How an attribute of a routine is told to `alter`, with a value and without.
@@ -37,16 +37,14 @@ def _routine(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     if declared is None:
         yield f"drop routine {item.name}"
+    elif change.aspect in ATTRIBUTES:
+        yield _attribute(change)
+    elif declared.create is None and (item.schema in BUILT_IN or MEMBER in declared.facts):
+        raise Unsafe("it is the server's or an extension's: take it from a database that was not changed")
     elif declared.create is None:
         raise Unsafe("an aggregate is made again with `dotbase migrate`, from its file")
     elif not change.aspect:
         yield from anew(declared, _made)
-    elif change.aspect in ATTRIBUTES:
-        with_value, without = ATTRIBUTES[change.aspect]
-        told = with_value.format(change.wanted) if change.wanted else without
-        if not told:
-            raise Unsafe("the routine has to be made again from its file")
-        yield f"alter {item.kind} {item.name} {told}"
     elif any(item.facts.get(aspect) != declared.facts.get(aspect) for aspect in ("arguments", "returns")):
         raise Unsafe(
             "names, defaults or result differ: it has to be dropped, and made again by `dotbase migrate` with"
@@ -54,6 +52,14 @@ def _routine(change: Change) -> Iterator[str]:
         )
     else:
         yield from _made(declared)
+
+
+def _attribute(change: Change) -> str:
+    with_value, without = ATTRIBUTES[change.aspect]
+    told = with_value.format(change.wanted) if change.wanted else without
+    if not told:
+        raise Unsafe("the routine has to be made again from its file")
+    return f"alter {change.item.kind} {change.item.name} {told}"
 
 
 def _made(item: Item) -> Iterator[str]:

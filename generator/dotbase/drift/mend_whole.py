@@ -12,6 +12,8 @@ def statements(change: Change) -> Iterator[str]:
     mender = MENDERS.get(change.item.kind)
     if mender is not None:
         yield from mender(change)
+    elif change.aspect:
+        return
     elif change.live and change.declared is None:
         yield f"drop {change.item.kind} {change.item.name}"
     elif change.declared and not change.aspect and change.item.kind == "statistics":
@@ -34,10 +36,24 @@ def _extension(change: Change) -> Iterator[str]:
         yield f"alter extension {item.own} update"
     elif change.aspect == "schema":
         yield f"alter extension {item.own} set schema {change.wanted}"
-    elif change.aspect == "its schema" and change.wanted:
-        yield f"grant usage on schema cron to {change.wanted.removeprefix('open to ')}"
+    elif change.aspect == "owner":
+        raise Unsafe("no statement gives an extension to somebody else")
     elif declared.create:
         yield declared.create
+
+
+def _database(change: Change) -> Iterator[str]:
+    if change.aspect == "owner":
+        raise Unsafe("whose it is to be is for its operator to say: alter database … owner to that role")
+    elif change.aspect == "connection limit":
+        yield f"alter database {change.item.own} connection limit -1"
+    elif change.aspect == "template":
+        yield f"alter database {change.item.own} is_template false"
+
+
+def _family(change: Change) -> Iterator[str]:
+    raise Unsafe("it is dropped from its operator family by hand, and indexes that use it are made again")
+    yield ""
 
 
 def _publication(change: Change) -> Iterator[str]:
@@ -99,6 +115,8 @@ def _membership(change: Change) -> Iterator[str]:
 
 def _pg_cron(change: Change) -> Iterator[str]:
     if change.declared and change.declared.create:
+        if change.aspect == "server":
+            yield f"select cron.unschedule({change.item.own})"
         yield change.declared.create
     elif change.declared:
         raise Unsafe("its row in jobs.jobs was changed too: put that right, then run jobs.sync_pg_cron()")
@@ -109,6 +127,9 @@ def _pg_cron(change: Change) -> Iterator[str]:
 MENDERS: dict[str, Callable[[Change], Iterator[str]]] = {
     "schema": _schema,
     "extension": _extension,
+    "database": _database,
+    "operator of a family": _family,
+    "function of a family": _family,
     "publication": _publication,
     "subscription": _subscription,
     "published table": _published,

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from dotbase.drift import mend_code, mend_tables, mend_whole
-from dotbase.drift.items import SUPERUSER
+from dotbase.drift.items import MEMBER, SUPERUSER
 from dotbase.drift.mend import (
     GRANT,
     Change,
@@ -35,6 +35,9 @@ def offer(change: Change) -> Offer:
         for family in (mend_tables, mend_code, mend_whole):
             if not statements:
                 statements = list(family.statements(change))
+        if statements and change.declared is None and MEMBER in change.item.facts:
+            hidden = f"alter extension {change.item.facts[MEMBER]} drop {change.item.kind} {change.item.name}"
+            statements = [hidden, *statements]
     except Unsafe as unsafe:
         return (), str(unsafe)
     if not statements:
@@ -50,7 +53,11 @@ def _named(statement: str, superuser: str) -> str:
 def _shared(change: Change) -> Iterator[str]:
     """Owner, comment, grants and settings, which most kinds have."""
     item, aspect = change.item, change.aspect
-    if aspect == "owner" and change.wanted:
+    if aspect == MEMBER and change.found:
+        yield f"alter extension {change.found} drop {item.kind} {item.name}"
+    elif aspect == MEMBER:
+        yield f"alter extension {change.wanted} add {item.kind} {item.name}"
+    elif aspect == "owner" and change.wanted and item.kind != "extension":
         yield f"alter {item.kind} {item.name} owner to {change.wanted}"
     elif aspect == "comment":
         yield f"comment on {target(item)} is {literal(change.wanted)}"

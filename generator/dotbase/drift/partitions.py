@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -15,6 +17,12 @@ Connection = psycopg.Connection[Any]
 
 # What a partition has because of what it is, told by the live one.
 ITS_OWN = ("partition of", "bound", "partition key")
+
+# Bounds as the server writes them, and names as the jobs give them.
+ONE_VALUE = re.compile(r"FOR VALUES IN \(('(?:[^']|'')*'|[^',()]+)\)")
+DAYS = re.compile(r"FOR VALUES FROM \('(\d{4}-\d\d-\d\d)'\) TO \('(\d{4}-\d\d-\d\d)'\)")
+NUMBER = re.compile(r"_(\d+)\Z")
+MONTH = re.compile(r"_(\d{4})_(0[1-9]|1[0-2])\Z")
 
 PARENTS = """
 select n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity,
@@ -94,10 +102,32 @@ def _declared_parent(item: Item, declared: Catalog, live: Catalog) -> str:
     return parent
 
 
+def _bound(name: str, bound: str) -> str:
+    """What a partition's bound has to be: one value, or one month; by its name where that says which."""
+    value, month = ONE_VALUE.fullmatch(bound), DAYS.fullmatch(bound)
+    if bound == "DEFAULT":
+        return "no default partition"
+    if bound.startswith("FOR VALUES IN "):
+        number = NUMBER.search(name)
+        if value is None:
+            return f"FOR VALUES IN ({number[1]})" if number else "one value"
+        return bound if number is None or number[1] == value[1].strip("'") else f"FOR VALUES IN ({number[1]})"
+    if "MINVALUE" in bound or "MAXVALUE" in bound:
+        return "both ends"
+    if month is None:
+        return bound
+    named = MONTH.search(name)
+    first = date(int(named[1]), int(named[2]), 1) if named else date.fromisoformat(month[1]).replace(day=1)
+    after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    return f"FOR VALUES FROM ('{first}') TO ('{after}')"
+
+
 def _as(member: Item, partition: Item, parent: str, live: Catalog) -> Item:
     """A member of a model with the names of the live partition."""
     if member.kind == "table":
         its_own = {name: partition.facts[name] for name in ITS_OWN if name in partition.facts}
+        if partition.facts["partition of"] == parent:
+            its_own["bound"] = _bound(partition.own, its_own["bound"])
         return replace(partition, facts={**member.facts, **its_own})
     if member.kind == "column":
         name = f"{partition.name}.{member.own}"

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 
+from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.migrate import books, plan
 from dotbase.steps import Step
@@ -19,6 +20,7 @@ def sentence(connection: Connection, steps: Sequence[Step]) -> str | None:
     try:
         with connection.transaction():
             connection.execute("set transaction read only")
+            close_path(connection)
             if not books.exist(connection):
                 return "The database has no books of dotbase migrate: run dotbase plan."
             books.as_keeper(connection)

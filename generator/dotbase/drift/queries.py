@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
-from dotbase.drift.items import OWNER, SUPERUSER
+from dotbase.drift.items import MEMBER, OWNER, SUPERUSER
 
-# Members of extensions come and go with their extension, and the constructors and casts of a range with its
-# type: they are nobody's drift.
+# On a plain PostgreSQL what initdb and extensions brought is compared too. The constructors and casts of a
+# range come and go with its type, entries of operator families with their class or extension.
 COMMON = f"""
 with people (oid, name) as (
     select r.oid,
@@ -21,27 +21,33 @@ with people (oid, name) as (
     union all
     select 0, 'public'
 ),
-members (classid, objid) as (
+parts (classid, objid) as (
     select d.classid, d.objid
     from pg_catalog.pg_depend as d
-    where d.deptype = 'e' or (
-        d.deptype = 'i'
-        and d.classid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_cast'::regclass)
-        and d.refclassid = 'pg_catalog.pg_type'::regclass
+    where d.deptype = 'i' and (
+        d.classid in ('pg_catalog.pg_amop'::regclass, 'pg_catalog.pg_amproc'::regclass)
+        or (
+            d.classid in ('pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_cast'::regclass)
+            and d.refclassid = 'pg_catalog.pg_type'::regclass
+        )
     )
+    union all
+    select d.classid, d.objid
+    from pg_catalog.pg_depend as d
+    inner join pg_catalog.pg_depend as e
+        on e.classid = d.refclassid and e.objid = d.refobjid and e.deptype = 'e'
+    where d.classid in ('pg_catalog.pg_amop'::regclass, 'pg_catalog.pg_amproc'::regclass)
+        and d.refclassid = 'pg_catalog.pg_opfamily'::regclass
 ),
 spaces (oid, name) as (
     select n.oid, pg_catalog.quote_ident(n.nspname)
     from pg_catalog.pg_namespace as n
     where case
             when %(ours)s::text[] is not null then n.nspname = any (%(ours)s::text[])
-            else n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+            when n.nspname in ('pg_catalog', 'information_schema') then %(built_in)s
+            else n.nspname !~ '^pg_'
         end
         and n.nspname <> all (%(ignored)s::text[])
-        and not exists (
-            select from members as e
-            where e.classid = 'pg_catalog.pg_namespace'::regclass and e.objid = n.oid
-        )
 )
 """
 
@@ -54,12 +60,14 @@ class Scope:
     ignored:  schemas that are left out.
     alike:    whether superusers count as one, whatever they are called.
     maintain: whether the right MAINTAIN is compared, which PostgreSQL has from 17 on.
+    built_in: whether what initdb made is read, on a plain Postgres.
     """
 
     ours: tuple[str, ...] | None
     ignored: tuple[str, ...] = ()
     alike: bool = True
     maintain: bool = False
+    built_in: bool = True
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -69,6 +77,7 @@ class Scope:
             "ignored": list(self.ignored),
             "alike": self.alike,
             "maintain": self.maintain,
+            "built_in": self.built_in,
             "whole": self.ours is None,
         }
 
@@ -80,14 +89,14 @@ def grants(acl: str, of: str, owner: str, word: str = "grant to") -> str:
         from (
             select
                 case
-                    when x.grantee = {owner} then '{OWNER}' else coalesce(w.name, x.grantee::text)
+                    when given.grantee = {owner} then '{OWNER}' else coalesce(w.name, given.grantee::text)
                 end as grantee,
                 pg_catalog.string_agg(distinct pg_catalog.concat(
-                    pg_catalog.lower(x.privilege_type), case when x.is_grantable then '*' end
+                    pg_catalog.lower(given.privilege_type), case when given.is_grantable then '*' end
                 ), ', ') as privileges
-            from pg_catalog.aclexplode(coalesce({acl}, pg_catalog.acldefault('{of}', {owner}))) as x
-            left join people as w on w.oid = x.grantee
-            where x.privilege_type <> 'MAINTAIN' or %(maintain)s
+            from pg_catalog.aclexplode(coalesce({acl}, pg_catalog.acldefault('{of}', {owner}))) as given
+            left join people as w on w.oid = given.grantee
+            where given.privilege_type <> 'MAINTAIN' or %(maintain)s
             group by 1
         ) as g
     ), '{{}}')"""
@@ -98,12 +107,26 @@ def column_grants(acl: str, owner: str, word: str) -> str:
     return f"case when {acl} is null then '{{}}'::jsonb else {grants(acl, 'c', owner, word)} end"
 
 
-def no_member(classid: str, objid: str) -> str:
-    """What did not come with something else."""
+def no_part(classid: str, objid: str) -> str:
+    """What is no part of a type."""
     return f"""not exists (
-        select from members as em
-        where em.classid = 'pg_catalog.{classid}'::regclass and em.objid = {objid}
+        select from parts as part
+        where part.classid = 'pg_catalog.{classid}'::regclass and part.objid = {objid}
     )"""
+
+
+def member(classid: str, objid: str) -> tuple[str, str]:
+    """The fact which extension has it as a member."""
+    return (
+        MEMBER,
+        f"""(
+            select quote_ident(me.extname)
+            from pg_catalog.pg_depend as md
+            inner join pg_catalog.pg_extension as me on me.oid = md.refobjid
+            where md.classid = 'pg_catalog.{classid}'::regclass and md.objid = {objid} and md.objsubid = 0
+                and md.refclassid = 'pg_catalog.pg_extension'::regclass and md.deptype = 'e'
+        )""",
+    )
 
 
 def facts(*pairs: tuple[str, str]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 
+from dotbase.connection import close_path
 from dotbase.drift import constraints, relations, routines, rules, schemas, types
 from dotbase.drift.items import Catalog, Item
 from dotbase.drift.queries import Scope
@@ -46,6 +47,7 @@ def read(connection: Connection, scope: Scope) -> Catalog:
 
 def collect(connection: Connection, scope: Scope) -> Catalog:
     """The same inside of a transaction that is under way."""
+    close_path(connection)
     connection.execute(
         "select pg_catalog.set_config(name, value, true)"
         " from unnest(%s::text[], %s::text[]) as s (name, value)",

@@ -9,13 +9,13 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect
 from dotbase.drift import partitions, schedules
 from dotbase.drift.items import Catalog
 from dotbase.drift.queries import Scope
 from dotbase.drift.reader import collect
 from dotbase.migrate import books, statements
+from dotbase.options import GlobalOptions
 from dotbase.scratch import empty_database
 from dotbase.steps import Step
 from dotbase.templating import Variables
@@ -48,6 +48,7 @@ def make(connection: Connection, steps: Sequence[Step], variables: Variables) ->
 
     That gives the catalog that `migrate` gives, without its looking at every step what the step made.
     """
+    connection.execute("set search_path = pg_catalog, pg_temp")
     connection.execute("set synchronous_commit = off")
     connection.execute("set check_function_bodies = off")
     owner = sql.SQL("set role {}").format(sql.Identifier(variables.owner))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import column_grants, facts, grants, no_member, query
+from dotbase.drift.queries import column_grants, facts, grants, member, query
 
 KIND = """case c.relkind
         when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table'
@@ -36,7 +36,7 @@ left join lateral (
     from pg_catalog.pg_inherits as h
     where h.inhrelid = c.oid
 ) as i on true
-where c.relkind in ('r', 'p', 'f') and $no_member
+where c.relkind in ('r', 'p', 'f')
 """,
     kind=KIND,
     facts=facts(
@@ -60,11 +60,11 @@ where c.relkind in ('r', 'p', 'f') and $no_member
             where t.tgrelid = c.oid and t.tgisinternal and t.tgenabled <> 'O' and t.tgparentid = 0
         ) then 'disabled' end""",
         ),
+        member("pg_class", "c.oid"),
         ("comment", "pg_catalog.obj_description(c.oid, 'pg_class')"),
     ),
     options=OPTIONS,
     grants=grants("c.relacl", "r", "c.relowner"),
-    no_member=no_member("pg_class", "c.oid"),
 )
 
 VIEWS = query(
@@ -81,7 +81,7 @@ select
 from pg_catalog.pg_class as c
 inner join spaces as n on n.oid = c.relnamespace
 left join people as o on o.oid = c.relowner
-where c.relkind in ('v', 'm') and $no_member
+where c.relkind in ('v', 'm')
 """,
     kind=KIND,
     facts=facts(
@@ -98,6 +98,7 @@ where c.relkind in ('v', 'm') and $no_member
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         )""",
         ),
+        member("pg_class", "c.oid"),
         ("comment", "pg_catalog.obj_description(c.oid, 'pg_class')"),
     ),
     options=OPTIONS,
@@ -111,7 +112,6 @@ where c.relkind in ('v', 'm') and $no_member
         ),
     ),
     grants_2=column_grants("a.attacl", "c.relowner", "grant on column ' || quote_ident(a.attname) || ' to"),
-    no_member=no_member("pg_class", "c.oid"),
 )
 
 # Order and storage of columns are nobody's drift. A partition made by a job is compared as its model.
@@ -127,7 +127,7 @@ inner join spaces as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 inner join pg_catalog.pg_type as t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
-where c.relkind in ('r', 'p', 'f') and $no_member
+where c.relkind in ('r', 'p', 'f') and n.name <> 'pg_catalog'
 """,
     kind=KIND,
     facts=facts(
@@ -148,7 +148,24 @@ where c.relkind in ('r', 'p', 'f') and $no_member
         ("comment", "pg_catalog.col_description(c.oid, a.attnum)"),
     ),
     grants=column_grants("a.attacl", "c.relowner", "grant to"),
-    no_member=no_member("pg_class", "c.oid"),
+)
+
+# What everybody leaves alone: columns that the system has, and those of its own tables.
+RIGHTS = query(
+    """
+select
+    'column', n.name || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname),
+    quote_ident(a.attname), n.name, $kind, n.name || '.' || quote_ident(c.relname),
+    $grants,
+    null, '{}'::jsonb
+from pg_catalog.pg_class as c
+inner join spaces as n on n.oid = c.relnamespace
+inner join pg_catalog.pg_attribute as a
+    on a.attrelid = c.oid and (a.attnum < 0 or n.name = 'pg_catalog') and a.attacl is not null
+where c.relkind in ('r', 'p', 'f')
+""",
+    kind=KIND,
+    grants=column_grants("a.attacl", "c.relowner", "grant to"),
 )
 
 # The sequence of an identity column goes with the column.
@@ -172,7 +189,7 @@ left join pg_catalog.pg_depend as d
     on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.objsubid = 0
         and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
 left join pg_catalog.pg_attribute as a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-where c.relkind = 'S' and $no_member
+where c.relkind = 'S'
 """,
     facts=facts(
         # An owned sequence has its table's owner.
@@ -185,10 +202,10 @@ where c.relkind = 'S' and $no_member
         ("cache", "s.seqcache::text"),
         ("cycle", "case when s.seqcycle then 'cycle' end"),
         ("owned by", "d.refobjid::regclass::text || '.' || quote_ident(a.attname)"),
+        member("pg_class", "c.oid"),
         ("comment", "pg_catalog.obj_description(c.oid, 'pg_class')"),
     ),
     grants=grants("c.relacl", "s", "c.relowner"),
-    no_member=no_member("pg_class", "c.oid"),
 )
 
-QUERIES = (TABLES, VIEWS, COLUMNS, SEQUENCES)
+QUERIES = (TABLES, VIEWS, COLUMNS, RIGHTS, SEQUENCES)

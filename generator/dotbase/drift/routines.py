@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import facts, grants, no_member, query
+from dotbase.drift.queries import facts, grants, member, no_part, query
 
 ROUTINES = query(
     """
@@ -16,12 +16,14 @@ select
         )
         from pg_catalog.unnest(p.proconfig) as s (setting)
     ), '{}') || $grants,
-    case when p.prokind <> 'a' then pg_catalog.pg_get_functiondef(p.oid) end, null
+    case when p.prokind <> 'a' and (p.oid >= 16384 or n.name <> 'pg_catalog')
+        then pg_catalog.pg_get_functiondef(p.oid) end,
+    null
 from pg_catalog.pg_proc as p
 inner join spaces as n on n.oid = p.pronamespace
 inner join pg_catalog.pg_language as l on l.oid = p.prolang
 left join people as o on o.oid = p.proowner
-where $no_member
+where $no_part
 """,
     facts=facts(
         ("owner", "o.name"),
@@ -56,10 +58,11 @@ where $no_member
             where g.aggfnoid = p.oid
         )""",
         ),
+        member("pg_proc", "p.oid"),
         ("comment", "pg_catalog.obj_description(p.oid, 'pg_proc')"),
     ),
     grants=grants("p.proacl", "f", "p.proowner"),
-    no_member=no_member("pg_proc", "p.oid"),
+    no_part=no_part("pg_proc", "p.oid"),
 )
 
 QUERIES = (ROUTINES,)

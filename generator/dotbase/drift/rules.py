@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import facts, no_member, query
+from dotbase.drift.queries import facts, member, query
 from dotbase.drift.relations import KIND
 
 ENABLED = "case {} when 'D' then 'disabled' when 'R' then 'on replicas' when 'A' then 'always' end"
@@ -51,7 +51,7 @@ select
 from pg_catalog.pg_trigger as t
 inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
 inner join spaces as n on n.oid = c.relnamespace
-where not t.tgisinternal and t.tgparentid = 0 and $no_member
+where not t.tgisinternal and t.tgparentid = 0
 """,
     relation=ON,
     kind=KIND,
@@ -60,7 +60,6 @@ where not t.tgisinternal and t.tgparentid = 0 and $no_member
         ("enabled", ENABLED.format("t.tgenabled")),
         ("comment", "pg_catalog.obj_description(t.oid, 'pg_trigger')"),
     ),
-    no_member=no_member("pg_trigger", "t.oid"),
 )
 
 RULES = query(
@@ -72,7 +71,7 @@ select
 from pg_catalog.pg_rewrite as r
 inner join pg_catalog.pg_class as c on c.oid = r.ev_class
 inner join spaces as n on n.oid = c.relnamespace
-where r.rulename <> '_RETURN' and $no_member
+where r.rulename <> '_RETURN'
 """,
     relation=ON,
     kind=KIND,
@@ -81,7 +80,6 @@ where r.rulename <> '_RETURN' and $no_member
         ("enabled", ENABLED.format("r.ev_enabled")),
         ("comment", "pg_catalog.obj_description(r.oid, 'pg_rewrite')"),
     ),
-    no_member=no_member("pg_class", "c.oid"),
 )
 
 EVENT_TRIGGERS = query(
@@ -94,7 +92,7 @@ from pg_catalog.pg_event_trigger as e
 inner join pg_catalog.pg_proc as p on p.oid = e.evtfoid
 left join spaces as n on n.oid = p.pronamespace
 left join people as o on o.oid = e.evtowner
-where (%(whole)s or n.oid is not null) and $no_member
+where %(whole)s or n.oid is not null
 """,
     facts=facts(
         ("owner", "o.name"),
@@ -102,9 +100,9 @@ where (%(whole)s or n.oid is not null) and $no_member
         ("function", "e.evtfoid::regprocedure::text"),
         ("tags", "pg_catalog.array_to_string(e.evttags, ', ')"),
         ("enabled", ENABLED.format("e.evtenabled")),
+        member("pg_event_trigger", "e.oid"),
         ("comment", "pg_catalog.obj_description(e.oid, 'pg_event_trigger')"),
     ),
-    no_member=no_member("pg_event_trigger", "e.oid"),
 )
 
 QUERIES = (POLICIES, TRIGGERS, RULES, EVENT_TRIGGERS)

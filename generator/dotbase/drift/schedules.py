@@ -10,23 +10,32 @@ import psycopg
 from psycopg import sql
 
 from dotbase.drift.items import Item
+from dotbase.migrate import tables
 
 Connection = psycopg.Connection[Any]
 
 SYNC = "select jobs.sync_pg_cron()"
 WANTED = "select line_name, gmt_schedule, command from jobs.wanted_lines()"
-REGISTRY = """
-select j.job_name, j.gmt_schedule, j.switched_off
-from jobs.jobs as j
-"""
-SWITCH = "select s.live from jobs.switch as s"
+REGISTRY = {"job_name": "text", "gmt_schedule": "text", "switched_off": "bool"}
+SWITCH = {"live": "bool"}
 LINES = """
-select jobid, jobname, schedule, command, username, active
+select
+    jobid, jobname, schedule, command, username, active,
+    nullif(database, pg_catalog.current_database()),
+    case when nodeport <> pg_catalog.current_setting('port')::integer
+        or (nodename not in ('', 'localhost', '127.0.0.1', '::1') and nodename !~ '^/')
+    then nodename || ':' || nodeport::text end
 from cron.job
-where database = pg_catalog.current_database()
 order by jobid
 """
-HERE = "select pg_catalog.to_regclass('cron.job') is not null"
+# Where there is no pg_cron, the owner may have made a schema of that name.
+HERE = """
+select
+from pg_catalog.pg_depend as d
+inner join pg_catalog.pg_extension as e on e.oid = d.refobjid and e.extname = 'pg_cron'
+where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = pg_catalog.to_regclass('cron.job')
+    and d.refclassid = 'pg_catalog.pg_extension'::regclass and d.deptype = 'e'
+"""
 HAS_JOBS = "select pg_catalog.to_regprocedure('jobs.wanted_lines()') is not null"
 
 
@@ -42,12 +51,14 @@ def items(
     connection: Connection, wanted: dict[str, tuple[str, str]], owner: str, cron_role: str, *, whole: bool
 ) -> tuple[list[Item], list[Item], str | None]:
     """Declared and live lines, in a transaction; a note when the live ones cannot be seen."""
-    if connection.execute(HERE).fetchone() != (True,):
+    if not connection.execute(HERE).rowcount:
         return [], [], None
     try:
         with connection.transaction():
-            registry = _as(connection, owner, REGISTRY)
-            live = _as(connection, owner, SWITCH) == [(True,)]
+            connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner)))
+            registry = tables.read(connection, "jobs", "jobs", REGISTRY)
+            live = tables.read(connection, "jobs", "switch", SWITCH) == [(True,)]
+            connection.execute("set local role none")
         with connection.transaction():
             superuser = connection.execute(
                 "select pg_catalog.current_setting('is_superuser')"
@@ -70,12 +81,14 @@ def items(
     names = {item.name for item in expected} | gone
     found = [
         _item(
-            name or f"no. {jobid}",
+            f"{name or f'no. {jobid}'}{f' in database {elsewhere}' if elsewhere else ''}",
             str(jobid),
-            {"schedule": schedule, "command": command, "user": user} | ({} if active else {"active": "no"}),
+            {"schedule": schedule, "command": command, "user": user}
+            | ({} if active else {"active": "no"})
+            | ({"server": node} if node else {}),
         )
-        for jobid, name, schedule, command, user, active in lines
-        if whole or name in names or command.startswith("call jobs.")
+        for jobid, name, schedule, command, user, active, elsewhere, node in lines
+        if (whole and not elsewhere) or name in names or command.startswith("call jobs.")
     ]
     return expected, list(_distinct(found, cron_role)), None
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dotbase.drift.items import NEWEST
-from dotbase.drift.queries import facts, grants, query
+from dotbase.drift.queries import facts, grants, member, query
+
+CLIENTS = "('anon', 'authenticated', 'service_role', 'authenticator', 'dotbase_cron')"
 
 SCHEMAS = query(
     """
@@ -16,7 +18,11 @@ from pg_catalog.pg_namespace as n
 inner join spaces as s on s.oid = n.oid
 left join people as o on o.oid = n.nspowner
 """,
-    facts=facts(("owner", "o.name"), ("comment", "pg_catalog.obj_description(n.oid, 'pg_namespace')")),
+    facts=facts(
+        ("owner", "o.name"),
+        member("pg_namespace", "n.oid"),
+        ("comment", "pg_catalog.obj_description(n.oid, 'pg_namespace')"),
+    ),
     grants=grants("n.nspacl", "n", "n.nspowner"),
 )
 
@@ -30,6 +36,7 @@ select
 from pg_catalog.pg_extension as e
 inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
 left join pg_catalog.pg_available_extensions as a on a.name = e.extname
+left join people as o on o.oid = e.extowner
 where %(whole)s and n.nspname <> all (%(ignored)s::text[])
 """,
     facts=facts(
@@ -38,7 +45,10 @@ where %(whole)s and n.nspname <> all (%(ignored)s::text[])
             "case when e.extversion is distinct from a.default_version then e.extversion"
             f" else '{NEWEST}' end",
         ),
+        ("_version", "e.extversion"),
         ("schema", "quote_ident(n.nspname)"),
+        ("owner", "o.name"),
+        ("comment", "pg_catalog.obj_description(e.oid, 'pg_extension')"),
     ),
 )
 
@@ -133,24 +143,29 @@ where case when d.defaclnamespace = 0 then %(whole)s else n.oid is not null end
     grants_6=grants("null", "n", "d.defaclrole"),
 )
 
-# Whoever owns the database has his rights by that; which role it is, nobody declares.
+# Whoever owns the database has his rights by that; which role it is, nobody declares, but no client's.
 DATABASE = query(
     """
 select
     'database', 'itself', quote_ident(d.datname), '', null, null,
-    ($grants - 'grant to its owner') || coalesce((
+    $facts || case when %(whole)s then $grants - 'grant to its owner' else '{}' end || coalesce((
         select pg_catalog.jsonb_object_agg(
             'setting ' || pg_catalog.split_part(s.setting, '=', 1),
             pg_catalog.substr(s.setting, pg_catalog.strpos(s.setting, '=') + 1)
         )
         from pg_catalog.pg_db_role_setting as r
         cross join lateral pg_catalog.unnest(r.setconfig) as s (setting)
-        where r.setdatabase = d.oid and r.setrole = 0
+        where r.setdatabase = d.oid and r.setrole = 0 and %(whole)s
     ), '{}'),
-    null, null
+    null, '{}'::jsonb
 from pg_catalog.pg_database as d
-where d.datname = pg_catalog.current_database() and %(whole)s
+where d.datname = pg_catalog.current_database()
 """,
+    facts=facts(
+        ("owner", f"case when d.datdba::regrole::text in {CLIENTS} then d.datdba::regrole::text end"),
+        ("connection limit", "case when %(whole)s then nullif(d.datconnlimit, -1)::text end"),
+        ("template", "case when %(whole)s and d.datistemplate then 'yes' end"),
+    ),
     grants=grants("d.datacl", "d", "d.datdba"),
 )
 

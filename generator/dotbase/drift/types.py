@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import COMMON, facts, grants, no_member, query
+from dotbase.drift.queries import COMMON, facts, grants, member, no_part, query
 
 TYPES = query(
     """
@@ -65,20 +65,33 @@ where (
             select from pg_catalog.pg_type as y where y.typarray = t.oid
         ))
     )
-    and $no_member
 """,
     facts=facts(
         ("owner", "o.name"),
         ("definition", "f.definition"),
+        member("pg_type", "t.oid"),
         ("comment", "pg_catalog.obj_description(t.oid, 'pg_type')"),
     ),
     grants=grants("t.typacl", "T", "t.typowner"),
-    no_member=no_member("pg_type", "t.oid"),
 )
 
 
+OPERATOR = """pg_catalog.concat_ws(
+            ' ', x.oprcode, 'restrict', x.oprrest, 'join', x.oprjoin,
+            'commutator', nullif(x.oprcom, 0)::regoperator,
+            'negator', nullif(x.oprnegate, 0)::regoperator, case when x.oprcanmerge then 'merges' end,
+            case when x.oprcanhash then 'hashes' end
+        )"""
+
+
 def _others(
-    kind: str, classid: str, namespace: str | None, owner: str | None, definition: str = "null"
+    kind: str,
+    classid: str,
+    namespace: str | None,
+    owner: str | None,
+    definition: str = "null",
+    acl: tuple[str, str] | None = None,
+    everyone: bool = False,
 ) -> str:
     """Things that have an identity, an owner, and perhaps a definition on one line."""
     space = f"inner join spaces as n on n.oid = x.{namespace}" if namespace else ""
@@ -86,18 +99,21 @@ def _others(
     compared = facts(
         ("owner", "o.name" if owner else "null"),
         ("definition", definition),
+        member(classid, "x.oid"),
         ("comment", f"pg_catalog.obj_description(x.oid, '{classid}')"),
     )
+    rights = f" || {grants(f'x.{acl[0]}', acl[1], f'x.{owner}')}" if acl else ""
     return f"""
 select
     '{kind}', i.identity, i.identity, {"n.name" if namespace else "''"},
     {"'schema', n.name" if namespace else "null, null"},
-    {compared}, null, null
+    {compared}{rights}, null, null
 from pg_catalog.{classid} as x
 {space}
 {people}
 cross join lateral pg_catalog.pg_identify_object('pg_catalog.{classid}'::regclass, x.oid, 0) as i
-where x.oid >= 16384 and {no_member(classid, "x.oid")}{"" if namespace else " and %(whole)s"}
+where {"true" if everyone else "x.oid >= 16384"} and {no_part(classid, "x.oid")}
+{"" if namespace else "    and %(whole)s"}
 """
 
 
@@ -110,7 +126,7 @@ OTHERS = COMMON + "union all".join(
             "stxowner",
             "pg_catalog.pg_get_statisticsobjdef(x.oid)",
         ),
-        _others("operator", "pg_operator", "oprnamespace", "oprowner", "x.oprcode::text"),
+        _others("operator", "pg_operator", "oprnamespace", "oprowner", OPERATOR, everyone=True),
         _others("operator class", "pg_opclass", "opcnamespace", "opcowner"),
         _others("operator family", "pg_opfamily", "opfnamespace", "opfowner"),
         _others("collation", "pg_collation", "collnamespace", "collowner", "x.collcollate"),
@@ -121,7 +137,17 @@ OTHERS = COMMON + "union all".join(
         _others("text search template", "pg_ts_template", "tmplnamespace", None),
         _others("cast", "pg_cast", None, None, "nullif(x.castfunc, 0)::regprocedure::text"),
         _others("transform", "pg_transform", None, None),
-        _others("language", "pg_language", None, "lanowner"),
+        _others(
+            "language",
+            "pg_language",
+            None,
+            "lanowner",
+            "case when x.lanpltrusted then 'trusted' else 'not trusted' end",
+            acl=("lanacl", "l"),
+            everyone=True,
+        ),
+        _others("operator of a family", "pg_amop", None, None),
+        _others("function of a family", "pg_amproc", None, None, "x.amproc::regprocedure::text"),
         _others("foreign data wrapper", "pg_foreign_data_wrapper", None, "fdwowner"),
         _others("server", "pg_foreign_server", None, "srvowner"),
         _others("access method", "pg_am", None, None),

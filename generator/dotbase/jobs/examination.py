@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
 from dotbase.jobs.session import Row, Session
 from dotbase.migrate import apply, prepare
+from dotbase.options import GlobalOptions
 
 WATCHER = """
 select

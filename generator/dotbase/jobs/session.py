@@ -10,9 +10,9 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 
 Row = dict[str, Any]
 

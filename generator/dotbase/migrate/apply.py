@@ -10,7 +10,7 @@ from functools import partial
 from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, books, catalog, lock, plan, privileges, statements, versioned
 from dotbase.migrate.books import Books
-from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, RacedError, StepError
+from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, HaltedError, RacedError, StepError
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.versioned import Segment
@@ -78,7 +78,7 @@ class _Migration:
 
     def run(self) -> Outcome:
         started = time.monotonic()
-        with lock.exclusive(self._connection, self._report):
+        with lock.exclusive(self._connection, self._run.patience, self._report):
             todo, _, standing = look(self._run)
             self.outcome.notes = standing.notes
             if not todo.empty:
@@ -109,7 +109,7 @@ class _Migration:
         except DotbaseError as error:
             if self._boundary is None:
                 raise
-            raise DotbaseError(
+            raise HaltedError(
                 f"{error.what}; the migration stands at boundary `{self._boundary}`, what came before it is"
                 " committed",
                 f"{error.remedy}: it resumes there",

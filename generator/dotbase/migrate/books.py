@@ -10,9 +10,26 @@ from typing import Any
 
 import psycopg
 
+from dotbase.migrate import tables
 from dotbase.migrate.catalog import CatalogObject
 
 Connection = psycopg.Connection[Any]
+SCHEMA = "dotbase"
+VERSIONS = {
+    **{"version": "text", "app": "text", "position": "int4", "release_id": "int8", "source_sha": "text"},
+    **{"up_sql": "text", "down_sql": "text", "transactional": "bool", "state": "text"},
+    **{"applied_at": "timestamptz", "applied_by": "text", "project_commit": "text"},
+}
+REPEATABLES = {
+    **{"key": "text", "app": "text", "position": "int4", "sha": "text", "sql": "text"},
+    **{"objects": "jsonb", "access": "text"},
+}
+RELEASES = {
+    **{"release_id": "int8", "direction": "text", "applied_at": "timestamptz", "applied_by": "text"},
+    **{"project_commit": "text", "tool_version": "text", "target": "text", "clock": "text"},
+    **{"master_key_file": "text", "bootstrap_sha": "text"},
+}
+HISTORY = {"release_id": "int8", "key": "text", "app": "text", "position": "int4", "sql": "text"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +106,7 @@ def exist(connection: Connection) -> bool:
 def as_keeper(connection: Connection) -> None:
     """Act as the role that owns the books, until the transaction ends."""
     connection.execute(
-        "select set_config('role', pg_catalog.pg_get_userbyid(n.nspowner), true)"
+        "select pg_catalog.set_config('role', pg_catalog.pg_get_userbyid(n.nspowner), true)"
         " from pg_catalog.pg_namespace as n where n.nspname = 'dotbase'"
     )
 
@@ -118,13 +135,8 @@ def read(connection: Connection) -> Books:
     """Everything that is booked, as the owner sees it."""
     if not exist(connection):
         return Books()
-    versions = connection.execute(
-        "select version, app, position, release_id, source_sha, up_sql, down_sql, transactional, state,"
-        " applied_at, applied_by, project_commit from dotbase.versions"
-    )
-    repeatables = connection.execute(
-        "select key, app, position, sha, sql, objects, access from dotbase.repeatables"
-    )
+    versions = tables.read(connection, SCHEMA, "versions", VERSIONS)
+    repeatables = tables.read(connection, SCHEMA, "repeatables", REPEATABLES)
     return Books(
         versions={row[0]: BookedVersion(*row) for row in versions},
         repeatables={
@@ -137,21 +149,18 @@ def read(connection: Connection) -> Books:
 
 def last_release(connection: Connection) -> Release | None:
     """The newest release, which tells target, clock and key file."""
-    rows = connection.execute(
-        "select release_id, direction, applied_at, applied_by, project_commit, tool_version, target, clock,"
-        " master_key_file, bootstrap_sha from dotbase.releases order by release_id desc limit 1"
-    ).fetchall()
-    return Release(*rows[0]) if rows else None
+    rows = tables.read(connection, SCHEMA, "releases", RELEASES)
+    return Release(*max(rows, key=lambda row: row[0])) if rows else None
 
 
 def texts_before(connection: Connection, release_id: int) -> list[tuple[str, str, int, str]]:
     """Repeatable steps (key, app, position, text) as they were before a release, in order."""
-    return connection.execute(
-        "select key, app, position, sql from (select distinct on (key) key, app, position, sql"
-        " from dotbase.repeatable_history where release_id < %s order by key, release_id desc) as h"
-        " where sql is not null order by position, key",
-        [release_id],
-    ).fetchall()
+    newest: dict[str, tuple[str, str, int, str | None]] = {}
+    for written, *text in sorted(tables.read(connection, SCHEMA, "repeatable_history", HISTORY)):
+        if written < release_id:
+            newest[text[0]] = (text[0], text[1], text[2], text[3])
+    found = [(key, app, position, text) for key, app, position, text in newest.values() if text is not None]
+    return sorted(found, key=lambda one: (one[2], one[0]))
 
 
 def with_objects(booked: BookedRepeatable, objects: Iterable[CatalogObject]) -> BookedRepeatable:

@@ -38,6 +38,10 @@ class StepError(DotbaseError):
         self.sqlstate = sqlstate
 
 
+class HaltedError(DotbaseError):
+    """A migration that was refused behind a boundary: what came before is committed."""
+
+
 class RacedError(StepError):
     """The bootstrap met the bootstrap of another database of the cluster: roles belong to all of them."""
 

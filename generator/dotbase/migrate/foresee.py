@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.scratch import scratch_database
 from dotbase.steps import Step

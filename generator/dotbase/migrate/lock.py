@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.migrate import pooler
 from dotbase.migrate.failures import BUSY, RacedError, StepError
@@ -26,16 +27,20 @@ POLL = 0.2  # seconds
 
 @dataclass(frozen=True)
 class Patience:
-    """How long to wait for a lock (seconds), how often to try again, how long to pause at first."""
+    """How long to wait for a lock (seconds), how often to try again, how long to pause at first.
+
+    wait: seconds to wait for another migration: anybody who may connect can hold its lock.
+    """
 
     lock_timeout: float = 2.0
     retries: int = 8
     pause: float = 0.5
+    wait: float = 60.0
 
 
 @contextmanager
-def exclusive(connection: Connection, report: Report) -> Iterator[None]:
-    """Hold the migration lock of the database; waits for another migration, survives no crash.
+def exclusive(connection: Connection, patience: Patience, report: Report) -> Iterator[None]:
+    """Hold the migration lock of the database; waits so long for another migration, survives no crash.
 
     Polls: a session that waits inside of a statement holds a snapshot, which the other migration's
     `create index concurrently` would wait for in turn.
@@ -45,11 +50,19 @@ def exclusive(connection: Connection, report: Report) -> Iterator[None]:
     with suppress(psycopg.errors.InvalidParameterValue):
         connection.execute("set client_connection_check_interval = '1s'")
     told = False
+    deadline = time.monotonic() + patience.wait
     while not _try(connection):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise DotbaseError(
+                f"another session holds the lock of migrations{_holder(connection)},"
+                f" also after {patience.wait:g} s",
+                "wait until it ends, longer with --wait, or end it with pg_terminate_backend",
+            )
         if not told:
             report.say(f"Waiting for another migration of this database{_holder(connection)} …")
             told = True
-        time.sleep(POLL)
+        time.sleep(min(POLL, left))
     try:
         yield
     finally:
@@ -63,14 +76,27 @@ def _try(connection: Connection) -> bool:
 
 
 def _holder(connection: Connection) -> str:
-    row = connection.execute(
-        "select l.pid, a.usename, a.backend_start from pg_catalog.pg_locks as l"
+    """Who holds the migration lock, as far as he can be seen."""
+    row = _asked(
+        connection,
+        "select l.pid, a.usename, a.application_name, a.backend_start from pg_catalog.pg_locks as l"
         " left join pg_catalog.pg_stat_activity as a on a.pid = l.pid"
-        " where l.locktype = 'advisory' and l.granted and l.classid = %s and l.objid = %s"
-        " and l.database = (select oid from pg_catalog.pg_database where datname = current_database())",
-        LOCK,
-    ).fetchone()
-    return f" (process {row[0]} of {row[1]}, since {row[2]:%H:%M:%S})" if row and row[1] else ""
+        " where l.locktype = 'advisory' and l.granted and l.classid = %s and l.objid = %s and l.objsubid = 2"
+        " and l.database = (select d.oid from pg_catalog.pg_database as d"
+        " where d.datname = pg_catalog.current_database())",
+        *LOCK,
+    )
+    if not row or not row[1]:
+        return ""
+    application = f", application {row[2]}" if row[2] else ""
+    since = f", since {row[3]:%H:%M:%S}" if row[3] else ""
+    return f" (process {row[0]} of {row[1]}{application}{since})"
+
+
+def _asked(connection: Connection, query: str, *values: int) -> tuple[Any, ...] | None:
+    with connection.transaction():
+        close_path(connection)
+        return connection.execute(query.encode(), values or None).fetchone()
 
 
 def persistent(
@@ -109,9 +135,10 @@ def _reason(error: StepError | psycopg.Error) -> str:
 
 
 def _oldest(connection: Connection) -> str:
-    row = connection.execute(
+    row = _asked(
+        connection,
         "select pid, usename, extract(epoch from clock_timestamp() - xact_start)::integer"
         " from pg_catalog.pg_stat_activity where datname = current_database() and xact_start is not null"
-        " and pid <> pg_catalog.pg_backend_pid() order by xact_start limit 1"
-    ).fetchone()
+        " and pid <> pg_catalog.pg_backend_pid() order by xact_start limit 1",
+    )
     return f" (oldest transaction: process {row[0]} of {row[1]}, {row[2]} s)" if row else ""

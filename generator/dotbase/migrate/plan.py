@@ -12,6 +12,8 @@ from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
 from dotbase.migrate.catalog import CatalogObject
 from dotbase.steps import Step
 
+COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+STATEMENT = re.compile(r"[^\s;]")
 Reason = Literal["new", "changed", "absent", "grants changed", "with its app"]
 
 
@@ -83,7 +85,7 @@ def check_versions(steps: Sequence[Step], books: Books) -> None:
         if step is None:
             raise DotbaseError(
                 f"version {booked.version} is applied, but its file is gone",
-                "bring the file back, or roll the version back first (`dotbase rollback`)",
+                f"bring the file back, or roll back to before it: {way_back(books.applied, booked)}",
                 f"schema/{booked.app}/{booked.version.partition('.')[2]}.sql.j2",
             )
         if booked.state == "applied" and step.source_sha != booked.source_sha:
@@ -94,6 +96,8 @@ def check_versions(steps: Sequence[Step], books: Books) -> None:
                 f"{step.key}:1",
             )
     for step in pending(steps, books):
+        if takes_nothing_back(step.rollback_sql or ""):
+            raise nothing_back(str(step.version))
         later = [
             booked.version
             for booked in books.applied
@@ -105,6 +109,29 @@ def check_versions(steps: Sequence[Step], books: Books) -> None:
                 f"renumber it to come after {later[-1].partition('.')[2]}",
                 f"{step.key}:1",
             )
+
+
+def takes_nothing_back(text: str) -> bool:
+    """Whether a rollback has no statement."""
+    return not STATEMENT.search(COMMENT.sub("", text))
+
+
+def nothing_back(version: str) -> DotbaseError:
+    """The refusal of a rollback without a statement."""
+    app, _, name = version.partition(".")
+    return DotbaseError(
+        "takes nothing back",
+        f"write what undoes {name}.sql.j2, or `select 1;` if nothing is to be undone",
+        f"schema/{app}/{name}.rollback.sql.j2",
+    )
+
+
+def way_back(applied: Sequence[BookedVersion], gone: BookedVersion) -> str:
+    """The command that undoes a version, and what else it undoes."""
+    at = applied.index(gone)
+    names = ", ".join(booked.version for booked in applied[at + 1 :])
+    which = f"--to {applied[at - 1].version}" if at else f"--steps {len(applied)}"
+    return f"`dotbase rollback {which}` undoes {gone.version} " + (f"and also {names}" if names else "alone")
 
 
 def number(version: str) -> int:

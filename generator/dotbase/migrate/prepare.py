@@ -11,13 +11,13 @@ from typing import cast
 import psycopg
 
 from dotbase import cluster
-from dotbase.commands.context import GlobalOptions
-from dotbase.connection import connect, one_sentence, resolve_url
-from dotbase.migrate import books, commit
+from dotbase.connection import close_path, connect, one_sentence, resolve_url
+from dotbase.migrate import books, checkout
 from dotbase.migrate.books import Release
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.report import Report, Silent
 from dotbase.migrate.session import Connection, Run
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_steps
 from dotbase.templating import Target, Variables
@@ -51,7 +51,7 @@ def opened(
                 clock=variables.clock,
                 owner=variables.owner,
                 master_key_file=str(variables.master_key_file) if variables.master_key_file else None,
-                project_commit=commit.of(project.root),
+                project_commit=checkout.commit(project.root),
                 verify=lambda inside: verify(inside, project, variables),
                 report=report or Silent(),
                 patience=wanted.patience,
@@ -64,6 +64,7 @@ def opened(
 def decide(connection: Connection, options: GlobalOptions, wanted: Wanted) -> Variables:
     """Variables: as the command line says, else as the database was migrated, else for a new one."""
     with connection.transaction():
+        close_path(connection)
         booked = books.newest(connection)
         target = wanted.target or (booked.target if booked else _guess(connection))
     return Variables(

@@ -23,7 +23,10 @@ ROUNDS = 12
 
 
 class Repeatables:
-    """Brings the repeatable steps of a database to the given texts, inside the caller's transaction."""
+    """Brings the repeatable steps of a database to the given texts, inside the caller's transaction.
+
+    current: key of the step that is being applied, so that who catches a refusal knows whose it is.
+    """
 
     def __init__(
         self,
@@ -44,6 +47,7 @@ class Repeatables:
         self._waiting: set[str] = set()
         self._owed: set[str] = set()
         self.applied = 0
+        self.current: str | None = None
 
     def take_away(
         self, gone: Sequence[BookedRepeatable], *, keep_settings_of: frozenset[str] = frozenset()
@@ -77,6 +81,7 @@ class Repeatables:
             for found in due:
                 step = found.step
                 self._report.step(f"{step.key} ({found.reason})")
+                self.current = step.key
                 dropped = self._apply(step, position[step.key])
                 self._follow(step)
                 table = plan.table_of(step.key)
@@ -89,6 +94,7 @@ class Repeatables:
                     )
                 if dropped:
                     break
+        self.current = None
         self._book_what_changed_unapplied(position)
 
     def _due(self, grants: Mapping[str, str]) -> list[plan.Due]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import books, lock, privileges, statements, versioned
-from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
+from dotbase.migrate import books, earlier, lock, losses, plan, privileges, statements, versioned
+from dotbase.migrate.books import BookedVersion, Books
+from dotbase.migrate.earlier import Texts
 from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
-from dotbase.migrate.repeatables import Repeatables, as_steps
+from dotbase.migrate.losses import Losses
+from dotbase.migrate.repeatables import Repeatables
+from dotbase.migrate.report import Silent
 from dotbase.migrate.session import Run
 from dotbase.migrate.writer import Header, Writer
 from dotbase.steps import Step
@@ -22,17 +23,32 @@ from dotbase.steps import Step
 class Undone:
     """What a rollback did.
 
-    left_out: repeatable steps that had no text before, and are gone until the next migrate.
+    restored: repeatable steps that have another text again.
+    kept:     those that had no text before, and stay as they still apply.
+    left_out: those that came with what was undone, and are gone until the next migrate.
+    refused:  those that do not apply to the older schema, with what is wrong; gone as well.
+    apps:     of which nothing is left.
     """
 
     versions: list[str] = field(default_factory=list)
     restored: int = 0
+    kept: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    apps: list[str] = field(default_factory=list)
 
 
-def rollback(run: Run, *, steps: int | None = None, to: str | None = None) -> Undone:
-    """Undo the newest versions, so many or down to one that stays."""
-    return _Rollback(run).run(steps, to)
+def rollback(run: Run, *, steps: int | None = None, to: str | None = None, sure: bool = False) -> Undone:
+    """Undo the newest versions, so many or down to one that stays.
+
+    sure: also when tables with rows or a whole app go; without, that is refused.
+    """
+    return _Rollback(run, sure=sure).run(steps, to)
+
+
+def foresee(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
+    """What `rollback` would do: done in a transaction that is undone, what it changes locked meanwhile."""
+    return _Rollback(replace(run, report=Silent()), sure=True).foresee(steps, to)
 
 
 def chosen(booked: Books, steps: int | None, to: str | None) -> list[BookedVersion]:
@@ -57,36 +73,30 @@ def chosen(booked: Books, steps: int | None, to: str | None) -> list[BookedVersi
 
 
 class _Rollback:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, sure: bool) -> None:
         self._run = run
+        self._sure = sure
         self._connection = run.connection
-        self._writer: Writer | None = None
         self._release_id: int | None = None
         self._boundary: str | None = None
+        self._doomed: list[BookedVersion] = []
+        self._texts: Texts
         self.undone = Undone()
 
     def run(self, steps: int | None, to: str | None) -> Undone:
-        with lock.exclusive(self._connection, self._run.report):
-            with self._run.transaction():
-                privileges.require(self._connection, self._run.target, self._run.owner)
-                self._run.as_owner()
-                before = books.read(self._connection)
-                doomed = chosen(before, steps, to)
-                if not doomed:
-                    return self.undone
-                wanted = self._texts(before, doomed)
-            cut = versioned.segments([self._down(found) for found in doomed])
-            keys = {found.key for found in wanted}
-            self._run.report.expect(len(doomed) + sum(key not in keys for key in before.repeatables))
-            for segment in cut:
-                first, last = segment is cut[0], segment is cut[-1]
+        with lock.exclusive(self._connection, self._run.patience, self._run.report):
+            before = self._choose(steps, to)
+            cut = self._cut()
+            keys = {found.key for found in self._texts.wanted}
+            self._run.report.expect(len(self._doomed) + sum(key not in keys for key in before.repeatables))
+            for segment in cut if self._doomed else ():
                 if segment.boundary is not None:
                     self._boundary = segment.boundary
                     self._run.report.say(f"Boundary: {segment.boundary}; what came before is committed.")
                 try:
                     lock.persistent(
                         self._connection,
-                        partial(self._inside, segment, wanted, doomed if first else (), last)
+                        partial(self._inside, segment, first=segment is cut[0], last=segment is cut[-1])
                         if segment.transactional
                         else partial(self._outside, segment.steps[0]),
                         self._run.patience,
@@ -102,11 +112,38 @@ class _Rollback:
                     ) from None
         return self.undone
 
+    def foresee(self, steps: int | None, to: str | None) -> tuple[Undone, Losses]:
+        """The same in a transaction that is undone."""
+        with lock.exclusive(self._connection, self._run.patience, self._run.report):
+            self._choose(steps, to)
+            return lock.persistent(self._connection, self._tried, self._run.patience, self._run.report)
+
+    def _tried(self) -> tuple[Undone, Losses]:
+        with self._run.transaction():
+            self._run.as_owner()
+            return self._try(whole=True)
+
+    def _choose(self, steps: int | None, to: str | None) -> Books:
+        with self._run.transaction():
+            privileges.require(self._connection, self._run.target, self._run.owner)
+            self._run.as_owner()
+            before = books.read(self._connection)
+            self._doomed = chosen(before, steps, to)
+            self._texts = Texts([], frozenset(), [])
+            if self._doomed:
+                self._texts = earlier.choose(self._connection, before, self._doomed)
+            return before
+
+    def _cut(self) -> list[versioned.Segment]:
+        return versioned.segments([self._down(found) for found in self._doomed])
+
     def _down(self, booked: BookedVersion) -> Step:
         """The rollback of a version as a step: the text in the file, or the booked one if that is gone."""
         current = next((step for step in self._run.steps if step.version == booked.version), None)
         text = current.rollback_sql if current is not None and current.rollback_sql else booked.down_sql
         name = booked.version.partition(".")[2]
+        if plan.takes_nothing_back(text):
+            raise plan.nothing_back(booked.version)
         return Step(
             key=f"schema/{booked.app}/{name}.rollback.sql.j2",
             app=booked.app,
@@ -119,78 +156,71 @@ class _Rollback:
             transactional=booked.transactional,
         )
 
-    def _texts(self, before: Books, doomed: Sequence[BookedVersion]) -> list[BookedRepeatable]:
-        """The repeatable texts that belong to the database after the rollback.
-
-        An app goes back to what it had before the release of the oldest undone version. One that
-        came with that release, and loses no version, keeps what it has. One without versions is gone.
-        """
-        release_id = min(found.release_id for found in doomed)
-        earlier = books.texts_before(self._connection, release_id)
-        names = {found.version for found in doomed}
-        undone = {found.app for found in doomed}
-        gone = undone - {found.app for found in before.applied if found.version not in names}
-        had_texts = {app for _, app, _, _ in earlier}
-        wanted = [
-            _booked(key, app, before.repeatables[key].position if key in before.repeatables else place, text)
-            for key, app, place, text in earlier
-            if app not in gone
-        ]
-        wanted += [
-            found
-            for found in before.repeatables.values()
-            if found.app not in had_texts and found.app not in undone
-        ]
-        return sorted(wanted, key=lambda found: (found.position, found.key))
-
-    def _inside(
-        self,
-        segment: versioned.Segment,
-        wanted: Sequence[BookedRepeatable],
-        doomed: Sequence[BookedVersion],
-        last: bool,
-    ) -> None:
-        undone = Undone()
+    def _inside(self, segment: versioned.Segment, *, first: bool, last: bool) -> None:
         with self._run.transaction():
             self._run.as_owner()
+            if first and not self._sure:
+                self._try(whole=False)[1].require_consent()
             writer = self._open(self._release_id)
-            before = books.read(self._connection)
-            repeatables = Repeatables(
-                self._connection, as_steps(wanted), before.repeatables, writer, self._run.report
-            )
-            if doomed:
-                undone.left_out = self._take_away(repeatables, before, wanted, doomed)
-            removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
-            for step in segment.steps:
-                self._run.report.step(f"undo {step.version}")
-                versioned.execute(self._connection, step, removable)
-                writer.version_gone(str(step.version))
-                undone.versions.append(str(step.version))
-            if last:
-                repeatables.converge()
-                undone.restored = repeatables.applied
-                self._connection.execute("notify pgrst, 'reload schema'")
+            undone = self._do(segment, writer, first=first, last=last)
         self._release_id = writer.release_id
-        self.undone.versions += undone.versions
-        self.undone.restored += undone.restored
-        self.undone.left_out += undone.left_out
+        self._add(self.undone, undone)
 
-    def _take_away(
-        self,
-        repeatables: Repeatables,
-        before: Books,
-        wanted: Sequence[BookedRepeatable],
-        doomed: Sequence[BookedVersion],
-    ) -> list[str]:
+    def _try(self, *, whole: bool) -> tuple[Undone, Losses]:
+        """All that a transaction can hold, in a savepoint that is rolled back; whole: with the texts."""
+        tried = _Rollback(replace(self._run, report=Silent()), sure=True)
+        tried._doomed, tried._texts = self._doomed, self._texts
+        cut = [segment for segment in self._cut() if segment.transactional]
+        with losses.watched(self._connection, self._texts.apps, lock=not whole) as lost:
+            for segment in cut if self._doomed else ():
+                last = whole and segment is cut[-1]
+                undone = tried._do(segment, tried._open(None), first=segment is cut[0], last=last)
+                self._add(tried.undone, undone)
+        return tried.undone, lost
+
+    def _do(self, segment: versioned.Segment, writer: Writer, *, first: bool, last: bool) -> Undone:
+        """Undo the versions of a segment: first goes what has no place, at the end texts return."""
+        undone = Undone()
+        before = books.read(self._connection)
+        names = {found.version for found in self._doomed}
+        staying = frozenset(found.app for found in before.applied if found.version not in names)
+        if first:
+            undone.left_out = self._take_away(before, writer, staying)
+        removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
+        for step in segment.steps:
+            self._run.report.step(f"undo {step.version}")
+            versioned.execute(self._connection, step, removable)
+            writer.version_gone(str(step.version))
+            undone.versions.append(str(step.version))
+        if last:
+            booked = books.read(self._connection).repeatables
+            done = earlier.put_back(
+                self._connection, self._texts, booked, writer, self._run.report, keep_settings_of=staying
+            )
+            undone.restored, undone.refused = done.restored, done.refused
+            undone.kept = sorted(self._texts.kept - done.refused.keys())
+            undone.apps = self._texts.apps
+            self._connection.execute("notify pgrst, 'reload schema'")
+        return undone
+
+    @staticmethod
+    def _add(whole: Undone, part: Undone) -> None:
+        whole.versions += part.versions
+        whole.restored += part.restored
+        whole.kept += part.kept
+        whole.left_out += part.left_out
+        whole.refused |= part.refused
+        whole.apps += part.apps
+
+    def _take_away(self, before: Books, writer: Writer, staying: frozenset[str]) -> list[str]:
         """Take away the steps that have no place after the rollback; returns those of apps that stay."""
-        keys = {found.key for found in wanted}
+        keys = {found.key for found in self._texts.wanted}
         removed = sorted(
             (found for found in before.repeatables.values() if found.key not in keys),
             key=lambda found: found.position,
             reverse=True,
         )
-        undone = {found.version for found in doomed}
-        staying = frozenset(found.app for found in before.applied if found.version not in undone)
+        repeatables = Repeatables(self._connection, [], before.repeatables, writer, self._run.report)
         repeatables.take_away(removed, keep_settings_of=staying)
         return sorted(found.key for found in removed if found.app in staying)
 
@@ -231,8 +261,3 @@ def _beside(current: Step | None, name: str) -> Path:
     """The file of a rollback, if the version's own is known."""
     file = f"{name}.rollback.sql.j2"
     return current.source.with_name(file) if current is not None else Path(file)
-
-
-def _booked(key: str, app: str, position: int, text: str) -> BookedRepeatable:
-    sha = hashlib.sha256(text.encode()).hexdigest()
-    return BookedRepeatable(key, app, position, sha, text, frozenset(), None)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import psycopg
 from psycopg import sql
 
+from dotbase.connection import close_path
 from dotbase.migrate.lock import Patience
 from dotbase.migrate.report import Report, Silent
 from dotbase.steps import Step
@@ -40,6 +41,7 @@ class Run:
     def transaction(self) -> Iterator[None]:
         """A transaction with a short lock_timeout and no other limits; roles set in it end with it."""
         with self.connection.transaction():
+            close_path(self.connection)
             self._set("set local lock_timeout = {}", f"{int(self.patience.lock_timeout * 1000)}ms")
             self._set("set local statement_timeout = {}", "0")
             self._set("set local idle_in_transaction_session_timeout = {}", "0")
@@ -53,6 +55,7 @@ class Run:
     @contextmanager
     def outside(self) -> Iterator[None]:
         """Statements as the owner that are transactions of their own."""
+        self.connection.execute("set search_path = pg_catalog, pg_temp")
         self.connection.execute(sql.SQL("set role {}").format(sql.Identifier(self.owner)))
         self._set("set lock_timeout = {}", f"{int(self.patience.lock_timeout * 1000)}ms")
         self._set("set statement_timeout = {}", "0")
@@ -60,7 +63,7 @@ class Run:
             yield
         finally:
             if not self.connection.closed:
-                for setting in ("role", "lock_timeout", "statement_timeout"):
+                for setting in ("role", "lock_timeout", "statement_timeout", "search_path"):
                     self.connection.execute(sql.SQL("reset {}").format(sql.SQL(setting)))
 
     def _set(self, statement: str, value: str) -> None:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psycopg
 
-from dotbase.commands.context import GlobalOptions
 from dotbase.errors import DotbaseError
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.recording import Recording
 from dotbase.migrate.session import Run
+from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.scratch import empty_database
 from dotbase.steps import Step

@@ -1,4 +1,4 @@
-"""Which commit of the project is being applied."""
+"""The project's git checkout: which commit is being applied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 
-def of(root: Path) -> str | None:
+def commit(root: Path) -> str | None:
     """The commit of the project's checkout, with `-dirty` after it; None outside of git."""
     try:
         result = subprocess.run(

@@ -1,0 +1,87 @@
+"""What a rollback takes with it: tables with their rows, and whole apps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dotbase.errors import DotbaseError
+
+Connection = psycopg.Connection[Any]
+
+# Without partitions, whose rows are their parent's, and without the books.
+TABLES = """
+select c.oid, n.nspname, c.relname
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p') and not c.relispartition
+    and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'dotbase')
+"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that goes, and how many rows it has."""
+
+    name: str
+    rows: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.rows:,} row{'' if self.rows == 1 else 's'})"
+
+
+@dataclass
+class Losses:
+    """apps: those of which nothing stays. tables: those that go, with or without rows."""
+
+    apps: list[str] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+
+    def require_consent(self) -> None:
+        """Refuse to lose rows or an app that nobody said may go."""
+        named = [f"all of app {app}" for app in self.apps]
+        named += [str(table) for table in self.tables if table.rows]
+        if named:
+            raise DotbaseError(
+                f"this rollback would drop {', '.join(named)}",
+                "look at it with `dotbase rollback --plan`, and add --yes if it is meant",
+            )
+
+
+Tables = Mapping[int, tuple[str, str]]
+
+
+def tables(connection: Connection) -> Tables:
+    """Schema and name of every table, by its id."""
+    return {oid: (schema, name) for oid, schema, name in connection.execute(TABLES.encode())}
+
+
+def count(connection: Connection, gone: Collection[tuple[str, str]], *, lock: bool) -> list[Table]:
+    """How many rows these tables have; lock: nobody adds one until the transaction ends."""
+    # As nobody whose rows a policy would hide: that is an error rather than a smaller number.
+    connection.execute("set local row_security = off")
+    found = []
+    for place in sorted(gone):
+        name = sql.Identifier(*place)
+        if lock:
+            connection.execute(sql.SQL("lock table {} in share mode").format(name))
+        row = connection.execute(sql.SQL("select count(*) from {}").format(name)).fetchone()
+        assert row is not None
+        found.append(Table(".".join(place), row[0]))
+    return found
+
+
+@contextmanager
+def watched(connection: Connection, apps: Sequence[str], *, lock: bool) -> Iterator[Losses]:
+    """What goes is tried out inside, in a savepoint, and is there again afterwards; then it is counted."""
+    losses = Losses(list(apps))
+    before = tables(connection)
+    with connection.transaction(force_rollback=True):
+        yield losses
+        after = tables(connection)
+    losses.tables = count(connection, [before[oid] for oid in before.keys() - after.keys()], lock=lock)

@@ -1,0 +1,152 @@
+"""Rollback where all came in one migrate: what still applies stays, what goes is named, rows need a yes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dotbase.errors import DotbaseError
+from tests.generator.rig import Rig, routines, versioned
+from tests.generator.shop import make_shop
+from tests.generator.small import dotbase, write
+
+ONE = versioned(
+    "0001_shop",
+    "create schema shop; create table shop.items (item_id bigint primary key);",
+    "drop schema shop cascade;",
+)
+TWO = versioned(
+    "0002_prices",
+    "create table shop.prices (price bigint); alter table shop.items add column price bigint;",
+    "alter table shop.items drop column price; drop table shop.prices;",
+)
+VIEW = routines("views", "create or replace view shop.offers as select item_id from shop.items;")
+DEAR = routines("dear", "create or replace view shop.dear as select item_id from shop.items where price > 9;")
+TELL = routines(
+    "tell",
+    "create or replace function shop.tell() returns void language plpgsql as $$\n"
+    "declare v_price shop.prices; begin end $$;",
+)
+CAFE = versioned("0001_cafe", "create schema cafe;", "drop schema cafe;", app="cafe")
+
+
+def test_what_came_in_one_migrate_stays_where_it_still_applies(rig: Rig) -> None:
+    rig.migrate(ONE, TWO, VIEW, DEAR, TELL)
+    undone = rig.rollback(ONE, TWO, VIEW, DEAR, TELL, sure=False)
+    assert undone.versions == ["shop.0002_prices"]
+    assert undone.kept == [VIEW.key]
+    assert undone.left_out == undone.apps == []
+    assert undone.refused == {
+        DEAR.key: 'column "price" does not exist',
+        TELL.key: 'type "shop.prices" does not exist — in shop.tell()',
+    }
+    assert rig.value("select to_regclass('shop.offers') is not null")
+    assert rig.values("select key from dotbase.repeatables") == [VIEW.key]
+    plan = rig.plan(ONE, TWO, VIEW, DEAR, TELL)
+    assert [due.step.key for due in plan.repeatables] == [DEAR.key, TELL.key]
+    rig.migrate(ONE, TWO, VIEW, DEAR, TELL)
+    assert rig.value("select to_regprocedure('shop.tell()') is not null")
+
+
+def test_the_text_of_the_older_migrate_stays_not_the_newest(rig: Rig) -> None:
+    newer = routines("views", "create or replace view shop.offers as select item_id, price from shop.items;")
+    rig.migrate(ONE, VIEW)
+    rig.migrate(ONE, TWO, newer)
+    undone = rig.rollback(ONE, TWO, newer)
+    assert (undone.restored, undone.kept) == (1, [])
+    rig.migrate(ONE, TWO, newer)
+    rig.migrate(ONE, TWO, newer, CAFE)
+    assert rig.rollback(ONE, TWO, newer, CAFE, to="shop.0001_shop").restored == 1
+    assert rig.values("select sql from dotbase.repeatables") == [VIEW.sql]
+
+
+def test_rows_and_whole_apps_go_with_a_yes_only(rig: Rig) -> None:
+    rig.migrate(ONE, TWO, VIEW, CAFE)
+    with rig.connect() as connection:
+        connection.execute("insert into shop.prices values (1), (2)")
+    before = rig.catalog()
+    with pytest.raises(DotbaseError) as caught:
+        rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", sure=False)
+    assert caught.value.sentence == (
+        "this rollback would drop all of app cafe, shop.prices (2 rows); "
+        "look at it with `dotbase rollback --plan`, and add --yes if it is meant."
+    )
+    assert rig.catalog() == before
+    assert len(rig.values("select 1 from dotbase.releases")) == 1
+    with rig.connect() as connection:
+        connection.execute("truncate shop.prices")
+    with pytest.raises(DotbaseError, match=r"^this rollback would drop all of app cafe; "):
+        rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", sure=False)
+    assert rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop").apps == ["cafe"]
+
+
+def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_rig: Rig) -> None:
+    project = make_shop(tmp_path)
+    write(project, "schema/shop/0002_till.sql.j2", "create table shop.till (coin integer);\n")
+    write(project, "schema/shop/0002_till.rollback.sql.j2", "drop table shop.till;\n")
+    policies = (
+        (project / "policies/shop.yaml").read_text().replace("  moves: []\n", "  moves: []\n  till: []\n")
+    )
+    write(project, "policies/shop.yaml", policies)
+    url = new_rig.server.conninfo(new_rig.name)
+    assert dotbase(project, "--database-url", url, "migrate").code == 0
+    with new_rig.connect() as connection:
+        connection.execute("insert into shop.till values (1), (5)")
+    before = new_rig.catalog()
+    said = dotbase(project, "--database-url", url, "rollback", "--plan")
+    assert said.code == 0, said.err
+    lines = said.out.splitlines()
+    assert "  undo      shop.0002_till" in lines
+    assert "  keep      policies/shop.yaml#doors" in lines
+    assert (
+        '  remove    policies/shop.yaml#tables.till (does not apply: relation "shop.till" does not exist)'
+        in (lines)
+    )
+    assert lines[-2:] == ["These tables would go:", "  shop.till (2 rows)"]
+    found = json.loads(dotbase(project, "--database-url", url, "rollback", "--plan", "--json").out)
+    assert found["tables"] == [{"table": "shop.till", "rows": 2}]
+    assert new_rig.catalog() == before
+    said = dotbase(project, "--database-url", url, "rollback")
+    assert (said.code, said.out) == (1, "")
+    assert said.err.startswith("dotbase: this rollback would drop shop.till (2 rows); ")
+    assert new_rig.catalog() == before
+    said = dotbase(project, "--database-url", url, "rollback", "--yes")
+    assert said.code == 0, said.err
+    assert new_rig.value("select to_regprocedure('api.buy(bigint)') is not null"), "its doors stay open"
+    assert new_rig.value("select has_function_privilege('authenticated', 'api.buy(bigint)', 'execute')")
+
+
+def test_status_tells_what_is_applied_where_an_app_s_files_are_gone(tmp_path: Path, new_rig: Rig) -> None:
+    project = make_shop(tmp_path)
+    url = new_rig.server.conninfo(new_rig.name)
+    assert dotbase(project, "--database-url", url, "migrate").code == 0
+    for path in ("schema/shop", "functions/shop"):
+        shutil.rmtree(project / path)
+    (project / "policies/shop.yaml").unlink()
+    write(project, "apps.yaml", 'zone: Asia/Seoul\napps:\n  core: {needs: [], about: "a"}\n')
+    said = dotbase(project, "--database-url", url, "status")
+    assert said.code == 1
+    assert "  shop.0001_shop  applied  " in said.out
+    assert "`dotbase rollback --to core.0001_core` undoes shop.0001_shop alone." in said.err
+    refused = dotbase(project, "--database-url", url, "rollback", "--to", "core.0001_core")
+    assert refused.err.startswith("dotbase: this rollback would drop all of app shop; ")
+    said = dotbase(project, "--database-url", url, "rollback", "--to", "core.0001_core", "--yes")
+    assert "All of app shop is gone until the next migrate.\n" in said.out
+    assert dotbase(project, "--database-url", url, "migrate").code == 0
+
+
+def test_a_migrate_that_fails_says_that_nothing_was_changed(tmp_path: Path, new_rig: Rig) -> None:
+    project = make_shop(tmp_path)
+    url = new_rig.server.conninfo(new_rig.name)
+    write(project, "functions/shop/more.sql.j2", "selekt everything;\n")
+    said = dotbase(project, "--database-url", url, "migrate")
+    assert said.code == 1
+    assert said.err.endswith("; correct the file and run migrate again. Nothing was changed.\n")
+    write(project, "schema/shop/0002_late.sql.j2", "-- boundary: late\nselect 1;\n")
+    write(project, "schema/shop/0002_late.rollback.sql.j2", "select 1;\n")
+    said = dotbase(project, "--database-url", url, "migrate")
+    assert "what came before it is committed" in said.err
+    assert "Nothing was changed" not in said.err
