@@ -13,7 +13,8 @@ from dotbase import cluster
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
 from dotbase.project import Project
-from dotbase.render import Variables, render_steps
+from dotbase.render import render_steps
+from dotbase.templating import Variables
 from tests.harness.server import ROOT, one_process
 
 NAME = "doctor"
