@@ -31,7 +31,7 @@ def _rounds(console: Console, summary: Summary) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("tickets", "paid", "remainder"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("recount", no_wrap=True)
+    table.add_column("check", no_wrap=True)
     for line in summary.rounds:
         table.add_row(
             str(line.round_no),

@@ -61,8 +61,7 @@ order by 1
 """
 
 # Schemas beside the apps' that a migration or the local server makes.
-AROUND: tuple[str, ...] = ("pg_catalog", "information_schema", "pg_toast", "api", "auth", "cron", "dotbase", "extensions")
-AROUND += ("test_clock", "master_key")
+AROUND = ["information_schema", "api", "auth", "cron", "dotbase", "extensions", "test_clock", "master_key"]
 OBJECTS_OF_OTHERS = """
 select format('%%I.%%I', n.nspname, o.name)
 from (

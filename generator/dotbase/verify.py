@@ -184,8 +184,22 @@ def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
     if path.is_file():
         document = load(path, project.root)
         for name, job in document.data.items():
-            if (app, job["function"]) not in found.routines:
-                yield _missing(document, f"function {app}.{job['function']}", name, "function")
+            routine = f"{app}.{job['function']}"
+            arguments = found.routines.get((app, job["function"]), [])
+            if not arguments:
+                yield _missing(document, f"function {routine}", name, "function")
+            elif len(arguments) > 1:
+                yield DotbaseError(
+                    f"there are {len(arguments)} functions {routine}",
+                    "give the job's function a name of its own",
+                    document.where(name, "function"),
+                )
+            elif arguments != [""]:
+                yield DotbaseError(
+                    f"{routine}({arguments[0]}) takes arguments",
+                    "name a function that takes none, as a job's does",
+                    document.where(name, "function"),
+                )
 
 
 def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseError]:

@@ -24,6 +24,7 @@ STATES_OF_POSTGRES = {
     "55P03": "busy",
     "40P01": "deadlock",
     "40001": "serialization_failure",
+    "25006": "read_only",
 }
 
 Case = Callable[[Database], Response]
@@ -65,6 +66,7 @@ CASES: dict[str, Case] = {
     "busy": lambda db: db.call(ME, "fail", state="55P03"),
     "deadlock": lambda db: db.call(ME, "fail", state="40P01"),
     "serialization_failure": lambda db: db.call(ME, "fail", state="40001"),
+    "read_only": lambda db: db.get(ME, "fail", state="25006", says="read-only"),
 }
 WITH_MASTER_KEY = {"secret_unreadable"}
 WITHOUT_VAULT = {"secret_unreadable", "secret_store_missing"}

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from dotbase.drift import beyond
 from tests.drift.changes import Change
 from tests.drift.changes_of_access import ACCESS
 from tests.drift.changes_of_code import ROUTINES, VIEWS
@@ -39,6 +40,15 @@ def test_a_change_where_nobody_looks_is_found_and_mended(
     change: Change, by_hand: psycopg.Connection[Any], find_everywhere: Find
 ) -> None:
     check(change, by_hand, find_everywhere)
+
+
+def test_roles_that_see_everything_are_noted(by_hand: psycopg.Connection[Any]) -> None:
+    by_hand.execute("create role evil superuser; create role curious; grant pg_read_all_data to curious")
+    said = beyond.powerful(by_hand, ["dotbase_owner", "service_role"])
+    assert said is not None
+    assert "evil (superuser, reads all data)" in said
+    assert "curious (reads all data)" in said
+    assert "dotbase_owner" not in said
 
 
 def test_an_older_version_of_an_extension_is_found(by_hand: psycopg.Connection[Any], find: Find) -> None:

@@ -101,6 +101,10 @@ def test_files_of_an_app_that_is_not_declared_are_refused(project: Path, name: s
             f"sold_out:\n{ERROR.replace('ZS001', 'ZS1')}",
             ":2: `sold_out sqlstate`: String should match pattern",
         ),
+        (
+            f"sold_out:\n{ERROR.replace('ZS001', 'P0001')}",
+            ":2: SQLSTATE P0001 is of a class that the server may use; begin it with Z, as in ZP001.",
+        ),
         (f"sold_out:\n{ERROR.replace('409', '200')}", ":3: `sold_out status`: Input should be greater than"),
         (
             f"sold_out:\n{ERROR.replace('  ko: 품절입니다.' + chr(10), '')}",

@@ -14,7 +14,7 @@ from dotbase.project import Project
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
 from tests.generator.small import dotbase, make, write
 
-HEADS = ("sqlfluff: ", "squawk: ", "declarations: ", "plpgsql_check: ")
+HEADS = ("sqlfluff: ", "squawk: ", "raised errors: ", "declarations: ", "plpgsql_check: ")
 
 
 def add_version(project: Path, text: str) -> None:
@@ -42,7 +42,7 @@ def test_a_clean_project_is_clean(tmp_path: Path, plpgsql_check: None) -> None:
     said = dotbase(make_shop(tmp_path), "lint")
     lines = said.out.splitlines()
     assert said.code == 0, said.out
-    assert [line.startswith(head) for line, head in zip(lines, HEADS, strict=True)] == [True] * 4
+    assert [line.startswith(head) for line, head in zip(lines, HEADS, strict=True)] == [True] * len(HEADS)
     assert all(line.endswith(": clean") for line in lines)
 
 
@@ -68,6 +68,26 @@ def test_all_linters_find_their_own_in_one_run(tmp_path: Path, plpgsql_check: No
         line.startswith("shop.buy(bigint): line 3: error 42703 column c.nope does not exist")
         for line in found["plpgsql_check"]
     ), found
+
+
+def test_an_error_that_no_catalogue_has_is_a_finding(tmp_path: Path) -> None:
+    project = make_shop(tmp_path)
+    text = ROUTINES.replace(
+        "begin\n", "begin\n    -- core.raise('nothing')\n    perform core.raise('forbiden');\n"
+    )
+    write(project, "functions/shop/carts.sql.j2", text)
+    line = text[: text.index("forbiden")].count("\n") + 1
+    assert lint(project)["raised errors"] == [
+        f"functions/shop/carts.sql.j2:{line}: no errors.yaml has an error forbiden; did you mean forbidden?"
+    ]
+
+
+def test_a_rollback_without_a_statement_is_a_finding(tmp_path: Path) -> None:
+    project = make_shop(tmp_path)
+    add_version(project, "create view api.carts as select 1 as one;\n")
+    write(project, "schema/shop/0002_change.rollback.sql.j2", "-- What takes it back.\n")
+    [finding] = lint(project)["scratch database"]
+    assert finding.startswith("schema/shop/0002_change.rollback.sql.j2: takes nothing back; ")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,13 @@ def test_the_checkout_has_no_problem_but_a_job_of_no_function_is_one(
     path.write_text(text, encoding="utf-8")
     line = 1 + text[: text.index("function: ")].count("\n")
     sentence = f"^cron/luckywalk.yaml:{line}: function luckywalk.no_.* does not exist; "
+    with (
+        module_db.server.connect(module_db.name) as looking,
+        pytest.raises(DotbaseError, match=sentence),
+    ):
+        verify(looking, Project(tmp_path), variables)
+    path.write_text(re.sub("function: .*", "function: claim_steps", text, count=1), encoding="utf-8")
+    sentence = rf"^cron/luckywalk.yaml:{line}: luckywalk.claim_steps\(threshold .*\) takes arguments; name a "
     with (
         module_db.server.connect(module_db.name) as looking,
         pytest.raises(DotbaseError, match=sentence),

@@ -6,10 +6,13 @@ set role supabase_auth_admin;
 
 create table auth.users (
     id uuid primary key,
+    aud varchar(255),
+    role varchar(255),
     email varchar(255),
     raw_app_meta_data jsonb,
     raw_user_meta_data jsonb,
-    created_at timestamptz default now()
+    created_at timestamptz default now(),
+    updated_at timestamptz
 );
 
 alter table auth.users enable row level security;

@@ -19,9 +19,9 @@ from tests.supabase.pushed import Pair
 
 
 def pair(supabase: Server, root: Path, name: str) -> Pair:
-    pushed, migrated = (platform.create(supabase, f"{k}_{name}_{os.getpid()}") for k in ("pushed", "migrated"))
+    made = (platform.create(supabase, f"{kind}_{name}_{os.getpid()}") for kind in ("pushed", "migrated"))
     (root / "out").mkdir()
-    return Pair(root / "project", root / "out", pushed, migrated)
+    return Pair(root / "project", root / "out", *made)
 
 
 MORE = """create or replace function shop.priced() returns bigint language sql as 'select 1::bigint';

@@ -7,9 +7,10 @@ import click
 from dotbase import drift
 from dotbase.commands.migrate import variable_options
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
-from dotbase.drift import pending, reference, report
+from dotbase.drift import beyond, pending, reference, report, roles
 from dotbase.migrate.prepare import Wanted, decide
 from dotbase.options import GlobalOptions
+from dotbase.printable import plain
 from dotbase.project import Project
 from dotbase.render import render_steps
 
@@ -50,10 +51,14 @@ def command(
             connection.execute("set transaction isolation level repeatable read, read only")
             close_path(connection)
             found, notes = drift.find(connection, built, project, variables, steps)
+            ours = [item.name for item in roles.declared(steps)]
+            others = beyond.powerful(connection, ours) if variables.target == "postgres" else None
     if as_json:
-        click.echo(report.as_json(found, waiting, notes))
+        click.echo(report.as_json(found, waiting, [*notes, *([others] if others else [])]))
     elif as_sql:
         click.echo(report.as_sql(found), nl=False)
     else:
         report.show(found, waiting, notes)
+        if others:
+            click.echo(f"Note: {plain(others)}")
     ctx.exit(DRIFT if found else 0)

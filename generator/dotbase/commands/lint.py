@@ -9,7 +9,7 @@ import click
 
 from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
-from dotbase.lint import Section, python, routines, style
+from dotbase.lint import Section, python, raised, routines, style
 from dotbase.migrate import squawk
 from dotbase.options import GlobalOptions
 from dotbase.project import Project
@@ -34,6 +34,7 @@ def command(options: GlobalOptions) -> None:
     linters: dict[str, Linter] = {
         "sqlfluff": lambda: [style.check(project, steps["postgres"], {"supabase": steps["supabase"]})],
         "squawk": lambda: [_danger(steps)],
+        "raised errors": lambda: [raised.check(project, [*steps["postgres"], *steps["supabase"]])],
         "scratch database": lambda: _database(options, project, steps["postgres"]),
         "Python": lambda: python.check(project),
     }

@@ -40,6 +40,13 @@ class Catalogues:
         """Check an app's errors.yaml and render it."""
         errors = validate(Catalogue, document).root
         for name, error in errors.items():
+            # Core alone says which of the server's own errors reach a client, and as what.
+            if app != "core" and not error.sqlstate.startswith("Z"):
+                raise DotbaseError(
+                    f"SQLSTATE {error.sqlstate} is of a class that the server may use",
+                    "begin it with Z, as in ZP001",
+                    document.where(name, "sqlstate"),
+                )
             self._take("error", name, document.where(name))
             self._take("SQLSTATE", error.sqlstate, document.where(name, "sqlstate"))
             for constraint in error.constraints:

@@ -38,6 +38,24 @@ where x.grantee = 0 or r.rolname = any (%s)
 group by 1, 2, 3
 """
 
+POWERFUL = """
+select pg_catalog.format('%%s (%%s)', quote_ident(r.rolname), pg_catalog.concat_ws(', ',
+    case when r.rolsuper then 'superuser' end, case when r.rolbypassrls then 'bypassrls' end,
+    case when r.rolcreaterole then 'createrole' end,
+    case when pg_catalog.pg_has_role(r.oid, 'pg_read_all_data', 'usage') then 'reads all data' end))
+from pg_catalog.pg_roles as r
+where r.oid <> 10 and r.rolname <> all (%s) and r.rolname !~ '^pg_'
+    and (r.rolsuper or r.rolbypassrls or r.rolcreaterole
+        or pg_catalog.pg_has_role(r.oid, 'pg_read_all_data', 'usage'))
+order by 1
+"""
+
+
+def powerful(connection: Connection, declared: Sequence[str]) -> str | None:
+    """A sentence about the roles that nobody declared and that row-level security does not hold."""
+    names = [name for (name,) in connection.execute(POWERFUL, [list(declared)]).fetchall()]
+    return f"no difference, but not declared either: {'; '.join(names)}." if names else None
+
 
 def granted(connection: Connection, roles: Sequence[Item]) -> Iterator[Item]:
     """Whatever of it is granted to everybody or to a role of ours: nothing of it is declared."""
