@@ -34,6 +34,8 @@ inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where n.nspname = any (%s) and c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
 """
 
+# What jobs.call_routine hands to a job's function, by name, where it has them.
+JOB_ARGUMENTS = {"slot timestamp with time zone", "batch_limit integer"}
 ROUTINES = """
 select n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)
 from pg_catalog.pg_proc as p
@@ -194,10 +196,10 @@ def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
                     "give the job's function a name of its own",
                     document.where(name, "function"),
                 )
-            elif arguments != [""]:
+            elif not {*filter(None, arguments[0].split(", "))} <= JOB_ARGUMENTS:
                 yield DotbaseError(
-                    f"{routine}({arguments[0]}) takes arguments",
-                    "name a function that takes none, as a job's does",
+                    f"{routine}({arguments[0]}) takes arguments that no job gives",
+                    "name a function that takes none, or of these: " + ", ".join(sorted(JOB_ARGUMENTS)),
                     document.where(name, "function"),
                 )
 
