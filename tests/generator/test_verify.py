@@ -161,7 +161,7 @@ def test_the_checkout_has_no_problem_but_a_job_of_no_function_is_one(
     ):
         verify(looking, Project(tmp_path), variables)
     path.write_text(re.sub("function: .*", "function: claim_steps", text, count=1), encoding="utf-8")
-    sentence = rf"^cron/luckywalk.yaml:{line}: luckywalk.claim_steps\(threshold .*\) takes arguments that no job gives; "
+    sentence = rf"^cron/luckywalk.yaml:{line}: luckywalk.claim_steps\(threshold .*\) takes arguments that no"
     with (
         module_db.server.connect(module_db.name) as looking,
         pytest.raises(DotbaseError, match=sentence),
