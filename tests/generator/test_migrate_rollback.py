@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from dotbase.errors import DotbaseError
+from dotbase.migrate import losses
 from tests.generator.rig import Rig, routines, versioned
 from tests.generator.shop import make_shop
 from tests.generator.small import dotbase, write
@@ -81,6 +82,19 @@ def test_rows_and_whole_apps_go_with_a_yes_only(rig: Rig) -> None:
     with pytest.raises(DotbaseError, match=r"^this rollback would drop all of app cafe; "):
         rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", sure=False)
     assert rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop").apps == ["cafe"]
+
+
+def test_counting_rows_leaves_the_transaction_as_it_was(rig: Rig) -> None:
+    """What comes after it, as schedules, may read tables whose policies are for its role."""
+    rig.migrate(ONE)
+    with rig.connect() as connection, connection.transaction():
+        assert [str(found) for found in losses.count(connection, [("shop", "items")], lock=True)] == [
+            "shop.items (0 rows)"
+        ]
+        row = connection.execute("select current_setting('row_security')").fetchone()
+        assert row == ("on",)
+        held = "select mode from pg_locks where relation = 'shop.items'::regclass and pid = pg_backend_pid()"
+        assert ("ShareLock",) in connection.execute(held).fetchall()
 
 
 def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_rig: Rig) -> None:

@@ -63,16 +63,20 @@ def tables(connection: Connection) -> Tables:
 
 def count(connection: Connection, gone: Collection[tuple[str, str]], *, lock: bool) -> list[Table]:
     """How many rows these tables have; lock: nobody adds one until the transaction ends."""
-    # As nobody whose rows a policy would hide: that is an error rather than a smaller number.
-    connection.execute("set local row_security = off")
     found = []
     for place in sorted(gone):
-        name = sql.Identifier(*place)
         if lock:
+            name = sql.Identifier(*place)
             connection.execute(sql.SQL("lock table {} in share mode").format(name))
-        row = connection.execute(sql.SQL("select count(*) from {}").format(name)).fetchone()
-        assert row is not None
-        found.append(Table(".".join(place), row[0]))
+    with connection.transaction(force_rollback=True):
+        # As nobody whose rows a policy would hide: that is an error rather than a smaller number.
+        connection.execute("set local row_security = off")
+        for place in sorted(gone):
+            row = connection.execute(
+                sql.SQL("select count(*) from {}").format(sql.Identifier(*place))
+            ).fetchone()
+            assert row is not None
+            found.append(Table(".".join(place), row[0]))
     return found
 
 
