@@ -188,11 +188,12 @@ def due(
     owed: keys of grants and doors whose routines were applied after them.
     """
     found: list[Due] = []
-    touched: set[str] = set()
-    for step in steps:
-        if step.kind != "repeatable":
-            continue
-        reason = _reason(step, booked.get(step.key), existing, access)
+    repeatable = [step for step in steps if step.kind == "repeatable"]
+    reasons = {step.key: _reason(step, booked.get(step.key), existing, access) for step in repeatable}
+    # Grants begin by taking all back: so does what a door that is no longer listed gave on its function.
+    touched = {step.app for step in repeatable if step.key.endswith("#doors") and reasons[step.key]}
+    for step in repeatable:
+        reason = reasons[step.key]
         if reason is None and step.always_with_app and (step.app in touched or step.key in owed):
             reason = "with its app"
         if reason is None:
