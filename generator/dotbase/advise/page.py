@@ -27,8 +27,8 @@ catalog, each a file of `generator/dotbase/advise/rules/` with its number, why a
   platform's.
 - Exit code 0 without findings, 3 with any of level `warning` or above; `--level` moves that bar, and what is
   below it is counted, not shown.
-- `--json` prints one object a finding (name, level, object, detail, remedy, key); `--sarif FILE` writes SARIF
-  2.1.0 for code hosts, with the line of the template or YAML file that made the object.
+- `--json` prints one document, with an object a finding (name, level, object, detail, remedy, key);
+  `--sarif FILE` writes SARIF 2.1.0 for code hosts, with the line of the template or YAML file that made it.
 - What is left as it is stands in `advise.yaml` under `suppress:`, by the finding's key and with its reason:
   without a reason, or when it matches nothing any more, it is refused. Suppressed findings are counted and
   printed. `registries:` and `partitions:` there say what rules cannot know.

@@ -100,7 +100,8 @@ def _write(path: Path, content: str) -> None:
 def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
     files = {
         f"schema/{name}/0001_{name}.sql.j2": (
-            f"-- The tables of {name}. Write the first ones here before you migrate: an applied file is frozen.\n"
+            f"-- The tables of {name}. Write the first ones here before you migrate: an applied file is frozen."
+            "\n"
             f"create schema {name};\n\ncomment on schema {name} is '{_literal(about)}';\n"
         ),
         f"schema/{name}/0001_{name}.rollback.sql.j2": f"drop schema {name} cascade;\n",
@@ -111,7 +112,8 @@ def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
         ),
         f"functions/{name}/settings.yaml": (
             f"# Settings of {name}; a mapping by name:\n"
-            "# spots: {type: integer, default: 20, minimum: 1, maximum: 500, about: How many there are.}\n{}\n"
+            "# spots: {type: integer, default: 20, minimum: 1, maximum: 500, about: How many there are.}\n"
+            "{}\n"
         ),
         f"policies/{name}.yaml": (
             f"# Who may do what with {name}. What has no line is denied.\n"
