@@ -100,7 +100,7 @@ def _write(path: Path, content: str) -> None:
 def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
     files = {
         f"schema/{name}/0001_{name}.sql.j2": (
-            f"-- The tables of {name}. Write the first ones here before you migrate: an applied file is frozen."
+            f"-- The tables of {name}. Write the first ones here before migrating: an applied file is frozen."
             "\n"
             f"create schema {name};\n\ncomment on schema {name} is '{_literal(about)}';\n"
         ),
