@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
@@ -25,6 +25,11 @@ class Said:
     err: str
 
 
+def shared_scratch() -> AbstractContextManager[object]:
+    """Scratch databases come from the cluster that tests share, not from one of the project's own."""
+    return patch.object(layout, "locate", lambda name, root=None: locate(name, ROOT))
+
+
 def dotbase(project: Path, *arguments: str) -> Said:
     """Run the command line, with sentences and exit code as a shell gets them."""
     out, err = TextIOWrapper(BytesIO(), encoding="utf-8"), StringIO()
@@ -32,8 +37,7 @@ def dotbase(project: Path, *arguments: str) -> Said:
     code: object = 0
     with (
         patch.object(sys, "argv", words),
-        # Scratch databases come from the cluster that tests share, not from one of the project's own.
-        patch.object(layout, "locate", lambda name, root=None: locate(name, ROOT)),
+        shared_scratch(),
         redirect_stdout(out),
         redirect_stderr(err),
     ):

@@ -18,6 +18,7 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import foresee
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
+from tests.generator.small import shared_scratch
 from tests.harness.server import ROOT, Server, named
 
 Dotbase = Callable[..., Result]
@@ -43,7 +44,8 @@ def cli(project: Path, rig: Rig) -> Dotbase:
     ]
 
     def run(*arguments: str) -> Result:
-        return CliRunner().invoke(group, [*options, *arguments])
+        with shared_scratch():
+            return CliRunner().invoke(group, [*options, *arguments])
 
     return run
 
