@@ -13,6 +13,7 @@ from tests.harness.target import OWNER, SUPABASE, only_on_postgres
 
 by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name.replace(" ", "-"))
 
+OPEN_BY_DEFAULT = "postgres is everybody's there: what migrate makes is closed with it, not by default"
 # Each kind of object, made in a schema by the owner after the migration, and how one would use it.
 NEWCOMERS = {
     "table": (
@@ -154,7 +155,7 @@ def test_partitions_are_reached_through_their_parent_alone(empty_world: World, c
 @pytest.mark.parametrize("kind", NEWCOMERS)
 def test_what_the_owner_makes_later_is_nobody_elses(made: World, caller: Caller, kind: str) -> None:
     if SUPABASE and kind in ("function", "procedure"):
-        pytest.skip("postgres is everybody's there: what migrate makes is closed with it, not by default")
+        pytest.skip(OPEN_BY_DEFAULT)
     session = made.sessions[caller.name]
     for schema in schemas(made):
         for use in NEWCOMERS[kind][1]:

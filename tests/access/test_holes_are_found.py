@@ -14,11 +14,11 @@ from tests.access import notes
 from tests.access.conftest import OPEN, SHUT
 from tests.access.everything import whole_matrix
 from tests.access.holes import ADMINISTRATORS, HOLES, Hole
-from tests.access.test_beyond import NEWCOMERS, assert_denied
+from tests.access.test_beyond import NEWCOMERS, OPEN_BY_DEFAULT, assert_denied
 from tests.access.world import PROJECT, World, report, world_of
 from tests.harness.databases import Database
 from tests.harness.figures import count
-from tests.harness.target import OWNER
+from tests.harness.target import OWNER, SUPABASE
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +61,7 @@ def test_without_a_hole_it_finds_nothing(sound: World, schemas_open: bool) -> No
     assert not findings, report(findings)
 
 
+@pytest.mark.skipif(SUPABASE, reason=OPEN_BY_DEFAULT)
 def test_a_default_privilege_that_gives_new_functions_away_is_seen(sound: World) -> None:
     owner = sound.db.owner
     opened = f"alter default privileges for role {OWNER} grant execute on functions to public"
