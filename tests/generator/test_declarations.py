@@ -172,6 +172,37 @@ def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: st
         (f"sweep:\n{JOB.replace('0 3 ', '0 ')}", ":3: `sweep schedule`: a schedule has five fields: "),
         (f"sweep:\n{JOB}  zone: Mars/Base\n", ":6: `sweep zone`: there is no time zone Mars/Base; "),
         (f"sweep:\n{JOB.replace('60s', 'soon')}", ":5: `sweep time_limit`: String should match pattern"),
+        (
+            f"sweep:\n{JOB}  catch_up: some\n",
+            ":6: `sweep catch_up slots`: Input should be 'skip', 'latest' or 'all'",
+        ),
+        (
+            f"sweep:\n{JOB}  catch_up: {{slots: all, within: ever}}\n",
+            ":6: `sweep catch_up within`: String should",
+        ),
+        (
+            f"sweep:\n{JOB}  catch_up: {{slots: all, at_most: 0}}\n",
+            ":6: `sweep catch_up at_most`: Input should be",
+        ),
+        (f"sweep:\n{JOB}  retry_on: [anything]\n", ":6: `sweep retry_on`: anything is neither an SQLSTATE, "),
+        (f"sweep:\n{JOB}  attempts: 0\n", ":6: `sweep attempts`: Input should be greater than or equal to 1"),
+        (f"sweep:\n{JOB}  backoff_cap: -1s\n", ":6: `sweep backoff_cap`: String should match pattern"),
+        (
+            f"sweep:\n{JOB}  requires: {{keys: [a]}}\n",
+            ":6: `sweep requires keys`: Extra inputs are not permitted",
+        ),
+        (
+            f"sweep:\n{JOB}  triggered_by: [anon]\n",
+            ":6: `sweep triggered_by 0`: Input should be 'service_role'",
+        ),
+        (
+            f"sweep:\n{JOB}  batch_limit: 0\n",
+            ":6: `sweep batch_limit`: Input should be greater than or equal to 1",
+        ),
+        (
+            f"sweep:\n{JOB}  backlog: {{query: select 1, normal: 5, alarm: 4}}\n",
+            ":6: `sweep backlog`: the alarm lies below what is normal",
+        ),
     ],
 )
 def test_a_mistake_in_schedules_is_refused(project: Path, text: str, sentence: str) -> None:
