@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -133,7 +134,8 @@ def _value(text: str, names: dict[str, int]) -> int:
     return names[text] if text in names else int(text)
 
 
-def offsets(zone: str) -> list[int]:
+@cache
+def offsets(zone: str) -> tuple[int, ...]:
     """Every offset from GMT, in minutes, that a zone has or will have, as far as it is known."""
     found: set[int] = set()
     moment = datetime(FIRST_YEAR, 1, 1, tzinfo=UTC)
@@ -142,7 +144,7 @@ def offsets(zone: str) -> list[int]:
         assert offset is not None
         found.add(int(offset.total_seconds()) // 60)
         moment += timedelta(days=1)
-    return sorted(found)
+    return tuple(sorted(found))
 
 
 def gmt_schedule(schedule: str, zone: str) -> str:
@@ -154,7 +156,7 @@ def gmt_schedule(schedule: str, zone: str) -> str:
     if hours is None:
         # Every hour: only the minutes can move; a day's bounds are covered by the days around it.
         gmt_minutes = sorted({(m - s) % 60 for m, s in product(minutes or range(60), shifts)})
-        moved = {-1, 0, 1} if shifts != [0] else {0}
+        moved = {-1, 0, 1} if shifts != (0,) else {0}
         gmt_hours: list[int] = list(range(24))
     else:
         moments = [h * 60 + m - s for h, m, s in product(hours, minutes or range(60), shifts)]
