@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +16,7 @@ from tests.access.world import World, world_of
 from tests.harness.databases import Database
 from tests.harness.people import admin
 from tests.harness.server import Server
+from tests.harness.supabase import passing_role
 from tests.jobs.bad_days import live_through_bad_days
 from tests.luckywalk.weeks import LOSING, WEEK, WINNING, buy, draw_week, open_week, settle_week, walk
 
@@ -27,7 +27,7 @@ SHUT = "revoke usage on schema {} from public"
 @pytest.fixture(scope="session")
 def stranger(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[str]:
     """How a plain login connects that nobody has granted anything: a role of this process."""
-    role, password = f"dotbase_stranger_{os.getpid()}", secrets.token_hex(12)
+    role, password = passing_role("stranger"), secrets.token_hex(12)
     name = sql.Identifier(role)
     maintenance.execute(sql.SQL("create role {} login password {}").format(name, sql.Literal(password)))
     yield make_conninfo(server.conninfo("postgres"), host="127.0.0.1", user=role, password=password)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 
 import psycopg
@@ -12,6 +11,7 @@ from psycopg.conninfo import make_conninfo
 from tests.attacks.conftest import Town
 from tests.attacks.thief import CLIENTS, STRANGER, thief
 from tests.harness.refusals import refused
+from tests.harness.supabase import passing_role
 from tests.harness.target import CRON_ALONE, OWNER, SUPABASE, SUPERUSER
 
 ROLES = [*CLIENTS, "authenticator", *CRON_ALONE, OWNER, STRANGER]
@@ -104,7 +104,7 @@ def test_a_role_wants_to_give_itself_more(role: str, town: Town) -> None:
 @pytest.mark.parametrize("role", CLIENTS)
 def test_a_client_wants_his_login_to_begin_as_another_next_time(role: str, town: Town) -> None:
     """A login may change its own settings; `role` among them is checked when it logs in anew."""
-    name, password = f"dotbase_beginner_{os.getpid()}", secrets.token_hex(12)
+    name, password = passing_role("beginner"), secrets.token_hex(12)
     login = make_conninfo(
         town.db.server.conninfo(town.db.name), host="127.0.0.1", user=name, password=password
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ SNAPSHOT = (FOLDER / "snapshot.sql").read_text()
 ADMIN = "supabase_admin"
 APPS = list(yaml.safe_load((FOLDER.parents[1] / "apps.yaml").read_text())["apps"])
 OURS = [*APPS, "api", "dotbase", "test_clock"]
+# Roles are the cluster's: one that a test makes for itself is seen by all that run beside it.
+PASSING = "dotbase_passing_"
 # What the cluster has once, whatever its databases: two processes must not say it at the same time.
 ROLES = """
 create role anon nologin noinherit;
@@ -37,6 +40,11 @@ alter role authenticated set statement_timeout = '8s';
 -- Supabase lets `postgres` set a few settings that are a superuser's elsewhere.
 grant set on parameter session_replication_role to postgres;
 """
+
+
+def passing_role(purpose: str) -> str:
+    """A name for a role that a test of this process makes and drops: no change of what belongs to others."""
+    return f"{PASSING}{purpose}_{os.getpid()}"
 
 
 def prepare(server: Server) -> None:
@@ -90,7 +98,7 @@ class Others:
         # The server's own catalog is the same for all, and nobody's to change but a superuser's.
         apart = [*ours, coverage.SCHEMA, "pg_catalog", "information_schema"]
         lines = snapshot(self._server, name, ours=False, schemas=apart)
-        return {line for line in lines if "plpgsql_check" not in line}
+        return {line for line in lines if "plpgsql_check" not in line and PASSING not in line}
 
     def changed(self, name: str) -> list[str]:
         """What is not as it was handed over: before (-), after (+). Roles that a test makes may be there."""

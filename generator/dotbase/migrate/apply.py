@@ -11,6 +11,7 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, books, catalog, lock, plan, privileges, statements, versioned
 from dotbase.migrate.books import Books
 from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, HaltedError, RacedError, StepError
+from dotbase.migrate.objects import CatalogObject, present
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.versioned import Segment
@@ -46,7 +47,7 @@ def look(run: Run) -> tuple[plan.Plan, Books, privileges.Standing]:
         made = plan.make(
             run.steps,
             booked,
-            catalog.present(run.connection).objects,
+            present(run.connection).objects,
             catalog.access(run.connection),
             bootstrap=standing.bootstrap,
         )
@@ -133,7 +134,7 @@ class _Migration:
             writer = self._open_books(bootstrap)
             before = books.read(self._connection)
             removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
-            dropped: frozenset[catalog.CatalogObject] = frozenset()
+            dropped: frozenset[CatalogObject] = frozenset()
             for step in segment.steps:
                 self._report.step(step.key)
                 self._undo_unfinished(step, before)

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from dotbase.migrate import tables
-from dotbase.migrate.catalog import CatalogObject
+from dotbase.migrate.objects import CatalogObject
 
 Connection = psycopg.Connection[Any]
 SCHEMA = "dotbase"

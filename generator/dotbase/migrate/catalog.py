@@ -1,4 +1,4 @@
-"""What repeatable steps made, read from the catalog: objects, who depends on them, and how to drop them.
+"""What repeatable steps made: which objects since the last look, who depends on them, and how to drop them.
 
 Dependency rows (`pg_depend`) are written anew whenever an object is made or replaced, and not by grants,
 comments or changes of owner. Rows that this transaction wrote since the last look are therefore exactly
@@ -7,98 +7,23 @@ what a file made. Rows of other sessions (a job that makes a partition meanwhile
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import psycopg
 
 from dotbase.errors import DotbaseError
+from dotbase.migrate.objects import CatalogObject, Present, present, present_of
 
 Connection = psycopg.Connection[Any]
 
 
-@dataclass(frozen=True, order=True)
-class CatalogObject:
-    """An object by type and qualified identity, as `drop` takes them."""
-
-    type: str
-    identity: str
-
-    @property
-    def drop_sql(self) -> str:
-        """The statement that drops it and the repeatable objects that depend on it."""
-        return f"drop {self.type} if exists {self.identity} cascade"
-
-    def __str__(self) -> str:
-        return f"{self.type} {self.identity}"
-
-
-# Every object that a repeatable step can make, with an alias under which dependencies may name it.
-# Not partitions' triggers and policies: they come and go with the partition. Ids under 16384 are initdb's.
-PRESENT = """
-with spaces as (
-    select n.oid, n.xmin
-    from pg_catalog.pg_namespace as n
-    where n.nspname not like 'pg\\_%%' and n.nspname not in ('information_schema', 'dotbase')
-),
-found (classid, objid, alias_classid, alias_objid, writer) as (
-    select 'pg_proc'::regclass, p.oid, null::oid, null::oid, null::xid
-    from pg_catalog.pg_proc as p inner join spaces on spaces.oid = p.pronamespace
-    where p.oid >= 16384
-    union all
-    select 'pg_class'::regclass, c.oid, 'pg_rewrite'::regclass, r.oid, null
-    from pg_catalog.pg_class as c
-    inner join spaces on spaces.oid = c.relnamespace
-    inner join pg_catalog.pg_rewrite as r on r.ev_class = c.oid and r.rulename = '_RETURN'
-    where c.oid >= 16384 and c.relkind in ('v', 'm')
-    union all
-    select 'pg_type'::regclass, t.oid, 'pg_class'::regclass, nullif(t.typrelid, 0), null
-    from pg_catalog.pg_type as t
-    inner join spaces on spaces.oid = t.typnamespace
-    left join pg_catalog.pg_class as c on c.oid = t.typrelid
-    where t.oid >= 16384 and (t.typtype in ('d', 'e', 'r') or (t.typtype = 'c' and c.relkind = 'c'))
-    union all
-    select 'pg_trigger'::regclass, t.oid, null, null, null
-    from pg_catalog.pg_trigger as t
-    inner join pg_catalog.pg_class as c on c.oid = t.tgrelid
-    inner join spaces on spaces.oid = c.relnamespace
-    where not t.tgisinternal and not c.relispartition
-    union all
-    select 'pg_policy'::regclass, p.oid, null, null, null
-    from pg_catalog.pg_policy as p
-    inner join pg_catalog.pg_class as c on c.oid = p.polrelid
-    inner join spaces on spaces.oid = c.relnamespace
-    where not c.relispartition
-    union all
-    select 'pg_rewrite'::regclass, r.oid, null, null, null
-    from pg_catalog.pg_rewrite as r
-    inner join pg_catalog.pg_class as c on c.oid = r.ev_class
-    inner join spaces on spaces.oid = c.relnamespace
-    where r.rulename <> '_RETURN'
-    union all
-    select 'pg_namespace'::regclass, spaces.oid, null, null, spaces.xmin from spaces
-)
-select
-    f.classid::oid, f.objid, f.alias_classid::oid, f.alias_objid, f.writer::text::bigint, i.type, i.identity
-from found as f
-cross join lateral pg_catalog.pg_identify_object(f.classid, f.objid, 0) as i
-where (
-    %(only)s::oid[] is null
-    or f.objid = any (%(only)s)
-    or f.alias_objid = any (%(only)s)
-    or f.writer is not null
-)
-and not exists (
-    select from pg_catalog.pg_depend as d
-    where d.classid = f.classid and d.objid = f.objid and d.deptype = 'e'
-)
-"""
-
 # Dependency rows written since this transaction began, whoever wrote them, by transactions (or savepoints
 # of ours) that began so many after it, or more. Age counts from our own transaction.
 WRITTEN = """
-select d.classid, d.objid, d.ctid::text, d.xmin::text::bigint, - pg_catalog.age(d.xmin)
+select
+    d.classid::regclass::text, d.classid, d.objid, d.ctid::text, d.xmin::text::bigint,
+    - pg_catalog.age(d.xmin)
 from pg_catalog.pg_depend as d
 where pg_catalog.age(d.xmin) <= - %s::int
 """
@@ -211,40 +136,6 @@ where c.relkind in ('r', 'p')
     and n.nspname not in ('pg_catalog', 'information_schema')
 """
 
-Address = tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Present:
-    """The objects that exist now, by the addresses under which dependencies name them."""
-
-    addresses: Mapping[Address, CatalogObject]
-    schema_writers: Mapping[Address, int]
-
-    @property
-    def objects(self) -> frozenset[CatalogObject]:
-        """All of them."""
-        return frozenset(self.addresses.values())
-
-    def addresses_of(self, objects: Collection[CatalogObject]) -> list[Address]:
-        """Where these are in the catalog; those that do not exist are left out."""
-        return [address for address, found in self.addresses.items() if found in objects]
-
-
-def present(connection: Connection, only: Collection[int] | None = None) -> Present:
-    """Read the objects that exist now; only: those with these ids, and schemas, which takes half the time."""
-    addresses: dict[Address, CatalogObject] = {}
-    writers: dict[Address, int] = {}
-    rows = connection.execute(PRESENT, {"only": None if only is None else list(only)})
-    for classid, objid, alias_classid, alias_objid, writer, kind, identity in rows:
-        found = CatalogObject(kind, identity)
-        addresses[classid, objid] = found
-        if alias_objid is not None:
-            addresses[alias_classid, alias_objid] = found
-        if writer is not None:
-            writers[classid, objid] = writer
-    return Present(addresses, writers)
-
 
 class Watch:
     """Tells what this transaction made between two looks; what comes between is in savepoints of its own."""
@@ -255,14 +146,19 @@ class Watch:
         self._written = self._look()
         self._schemas = set(present(connection).schema_writers)
 
-    def _look(self) -> set[tuple[int, int, str, int, int]]:
+    def _look(self) -> set[tuple[str, int, int, str, int, int]]:
         return set(self._connection.execute(WRITTEN, [self._newest + 1]).fetchall())
 
     def made(self, *, alone: bool = False) -> tuple[frozenset[CatalogObject], Present]:
         """Objects made or replaced by us since the last look, and all that exist now, unless alone."""
         written = self._look()
-        now = present(self._connection, {objid for _, objid, *_ in written} if alone else None)
-        rows = [(classid, objid, xmin) for classid, objid, _, xmin, _ in written - self._written]
+        new = written - self._written
+        now = (
+            present_of(self._connection, {(catalog, objid) for catalog, _, objid, *_ in new})
+            if alone
+            else present(self._connection)
+        )
+        rows = [(classid, objid, xmin) for _, classid, objid, _, xmin, _ in new]
         rows += [
             (*address, xmin) for address, xmin in now.schema_writers.items() if address not in self._schemas
         ]

@@ -9,7 +9,7 @@ from typing import Literal
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
-from dotbase.migrate.catalog import CatalogObject
+from dotbase.migrate.objects import CatalogObject
 from dotbase.steps import Step
 
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)

@@ -11,8 +11,9 @@ import psycopg
 from dotbase.errors import DotbaseError
 from dotbase.migrate import catalog, plan, statements
 from dotbase.migrate.books import BookedRepeatable, with_objects
-from dotbase.migrate.catalog import CatalogObject, Watch
+from dotbase.migrate.catalog import Watch
 from dotbase.migrate.failures import NOT_IN_PLACE, StepError
+from dotbase.migrate.objects import CatalogObject, Present, present
 from dotbase.migrate.report import Report
 from dotbase.migrate.undeclare import start_over, undeclare
 from dotbase.migrate.writer import Writer
@@ -98,7 +99,7 @@ class Repeatables:
         self._book_what_changed_unapplied(position)
 
     def _due(self, grants: Mapping[str, str]) -> list[plan.Due]:
-        existing = catalog.present(self._connection).objects
+        existing = present(self._connection).objects
         return plan.due(self._steps, self._booked, existing, grants, self._owed)
 
     def _follow(self, step: Step) -> None:
@@ -142,7 +143,7 @@ class Repeatables:
 
     def _without(
         self, step: Step, stale: frozenset[CatalogObject], made: frozenset[CatalogObject]
-    ) -> tuple[frozenset[CatalogObject], catalog.Present]:
+    ) -> tuple[frozenset[CatalogObject], Present]:
         """Drop what the newer text did not make, and run it again: it may make things only when absent."""
         catalog.drop(self._connection, stale, f"{step.key}:{step.line}")
         self._run(step, made, frozenset())

@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 
 from dotbase.migrate import catalog, statements
-from dotbase.migrate.catalog import CatalogObject
 from dotbase.migrate.failures import IN_THE_WAY, StepError
+from dotbase.migrate.objects import CatalogObject
 from dotbase.steps import Step
 
 Connection = psycopg.Connection[Any]

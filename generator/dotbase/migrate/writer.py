@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from dotbase.migrate.books import BookedRepeatable
-from dotbase.migrate.catalog import CatalogObject
+from dotbase.migrate.objects import CatalogObject
 from dotbase.steps import Step
 
 Connection = psycopg.Connection[Any]
