@@ -160,10 +160,30 @@ def test_the_checkout_has_no_problem_but_a_job_of_no_function_is_one(
         pytest.raises(DotbaseError, match=sentence),
     ):
         verify(looking, Project(tmp_path), variables)
-    path.write_text(re.sub("function: .*", "function: claim_steps", text, count=1), encoding="utf-8")
-    sentence = rf"^cron/luckywalk.yaml:{line}: luckywalk.claim_steps\(threshold .*\) takes arguments that no"
-    with (
-        module_db.server.connect(module_db.name) as looking,
-        pytest.raises(DotbaseError, match=sentence),
-    ):
-        verify(looking, Project(tmp_path), variables)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "taken"),
+    [
+        ("", True),
+        ("slot timestamptz", True),
+        ("batch_limit integer", True),
+        ("batch_limit integer, slot timestamptz", True),
+        ("slot timestamptz, note text", False),
+        ("slot timestamp", False),
+        ("batch_limit bigint", False),
+        ("timestamptz", False),
+    ],
+)
+def test_a_job_s_function_takes_its_slot_and_its_batch_limit_and_nothing_else(
+    arguments: str, taken: bool, tmp_path: Path, module_db: Database
+) -> None:
+    project = Project(copy_project(tmp_path))
+    path = tmp_path / "cron/luckywalk.yaml"
+    path.write_text(re.sub("function: .*", "function: by_night", path.read_text(), count=1))
+    function = f"luckywalk.by_night({arguments})"
+    with module_db.owner.transaction(force_rollback=True):
+        module_db.owner.execute(f"create function {function} returns jsonb return null::jsonb".encode())
+        sentences = [one.sentence for one in problems(module_db.owner, project, Variables())]
+    refusals = [one for one in sentences if "takes arguments that no job gives" in one]
+    assert len(refusals) == (not taken), refusals
