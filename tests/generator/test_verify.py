@@ -182,8 +182,8 @@ def test_a_job_s_function_takes_its_slot_and_its_batch_limit_and_nothing_else(
     path = tmp_path / "cron/luckywalk.yaml"
     path.write_text(re.sub("function: .*", "function: by_night", path.read_text(), count=1))
     function = f"luckywalk.by_night({arguments})"
-    with module_db.owner.transaction(force_rollback=True):
-        module_db.owner.execute(f"create function {function} returns jsonb return null::jsonb".encode())
-        sentences = [one.sentence for one in problems(module_db.owner, project, Variables())]
+    with module_db.server.connect(module_db.name) as looking, looking.transaction(force_rollback=True):
+        looking.execute(f"create function {function} returns jsonb return null::jsonb".encode())
+        sentences = [one.sentence for one in problems(looking, project, Variables())]
     refusals = [one for one in sentences if "takes arguments that no job gives" in one]
-    assert len(refusals) == (not taken), refusals
+    assert len(refusals) == (not taken), sentences
