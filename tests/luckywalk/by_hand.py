@@ -79,11 +79,14 @@ def refusal(
 
 
 def waits_for(
-    db: Database, holder: psycopg.Connection[Any], unless: Callable[[], bool] | None = None
+    db: Database, holder: psycopg.Connection[Any] | int, unless: Callable[[], bool] | None = None
 ) -> bool:
-    """Returns once a session waits for this one; False when none does in half a minute, or `unless` holds."""
+    """Returns once a session waits for this one; False when none does in half a minute, or `unless` holds.
+
+    holder: its connection, or, when that is busy, the number of its server process.
+    """
     deadline = time.monotonic() + 30
-    process = process_of(holder)
+    process = holder if isinstance(holder, int) else process_of(holder)
     with db.server.connect("postgres") as looking:
         while time.monotonic() < deadline and not (unless and unless()):
             row = looking.execute(

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 
+from tests.harness.bouncer import process_of
 from tests.harness.databases import Database
 from tests.harness.people import Person, admin, walker
 from tests.luckywalk.by_hand import waits_for
@@ -30,7 +31,7 @@ def under_way(db: Database, person: Person, threshold: int = 1000) -> Iterator[p
 
 
 def waits(
-    db: Database, holder: psycopg.Connection[Any], act: Callable[[], Any], pool: ThreadPoolExecutor
+    db: Database, holder: psycopg.Connection[Any] | int, act: Callable[[], Any], pool: ThreadPoolExecutor
 ) -> Future[Any]:
     """Starts it in a thread and returns once it waits for the holder's transaction."""
     future = pool.submit(act)
@@ -85,13 +86,15 @@ def test_numbers_entered_while_a_late_closing_is_under_way_wait_for_it(db: Datab
         db.server.connect(db.name) as holding,
         db.server.connect(db.name) as closing,
     ):
-        with holding.transaction():
-            holding.execute("lock table luckywalk.seal_chunks in share mode")
-            # Held up in the middle of it: its round is not closed yet, but being sealed.
-            closed = waits(db, holding, lambda: closing.execute(close, [WEEK.round_no]).fetchone(), pool)
-            numbers = {"round_no": WEEK.round_no, "numbers": WINNING}
-            entered = waits(db, closing, lambda: db.call(admin, "enter_result", **numbers), pool)
-        assert closed.result(timeout=30) == (True,)
+        with closing.transaction():
+            process = process_of(closing)
+            with holding.transaction():
+                holding.execute("lock table luckywalk.seal_chunks in share mode")
+                # Held up in the middle of it: its round is not closed yet, but being sealed.
+                closed = waits(db, holding, lambda: closing.execute(close, [WEEK.round_no]).fetchone(), pool)
+                numbers = {"round_no": WEEK.round_no, "numbers": WINNING}
+                entered = waits(db, process, lambda: db.call(admin, "enter_result", **numbers), pool)
+            assert closed.result(timeout=30) == (True,)
         assert entered.result(timeout=30).ok
 
 
