@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,6 +193,7 @@ def test_what_dotbase_did_not_make_is_neither_used_nor_removed() -> None:
         assert told.returncode == 1
         assert "dotbase did not make" in told.stderr
         assert (place / "thesis.txt").read_text() == "the only copy"
+        shutil.rmtree(place)  # by hand, as told
 
 
 @pytest.fixture
