@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
