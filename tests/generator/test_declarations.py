@@ -170,6 +170,11 @@ def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: st
             ":3: `sweep schedule`: no cron schedule: ",
         ),
         (f"sweep:\n{JOB.replace('0 3 ', '0 ')}", ":3: `sweep schedule`: a schedule has five fields: "),
+        (
+            # The second Monday, but only the first or 31st of February.
+            f"sweep:\n{JOB.replace('0 3 * * *', '0 3 */30 2 1#2')}",
+            ":3: `sweep schedule`: this schedule never comes: ",
+        ),
         (f"sweep:\n{JOB}  zone: Mars/Base\n", ":6: `sweep zone`: there is no time zone Mars/Base; "),
         (f"sweep:\n{JOB.replace('60s', 'soon')}", ":5: `sweep time_limit`: String should match pattern"),
         (

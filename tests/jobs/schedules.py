@@ -6,6 +6,8 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
+from dotbase.declarations.schedule import parse
+
 ZONES = [
     "Asia/Seoul",
     "UTC",
@@ -38,13 +40,26 @@ def values(smallest: int, largest: int, *others: str) -> st.SearchStrategy[str]:
     return st.one_of(st.just("*"), lists)
 
 
-SCHEDULES = st.tuples(
-    values(0, 59),
-    values(0, 23),
-    values(1, 31, "L", "LW"),
-    values(1, 12, *MONTHS, "jan-mar", "OCT-DEC"),
-    values(0, 7, *DAYS, "mon-fri", "5L", "0L", "1#2", "7#5"),
-).map(" ".join)
+def allowed(schedule: str) -> bool:
+    """Whether a declaration may say so."""
+    try:
+        parse(schedule)
+    except ValueError:
+        return False
+    return True
+
+
+SCHEDULES = (
+    st.tuples(
+        values(0, 59),
+        values(0, 23),
+        values(1, 31, "L", "LW"),
+        values(1, 12, *MONTHS, "jan-mar", "OCT-DEC"),
+        values(0, 7, *DAYS, "mon-fri", "5L", "0L", "1#2", "7#5"),
+    )
+    .map(" ".join)
+    .filter(allowed)
+)
 
 # Around changes of the zones' clocks, leap days, ends of years, and anywhere.
 EDGES = [

@@ -50,6 +50,8 @@ def parse(schedule: str) -> Fields:
         found = CronSim(schedule, datetime(FIRST_YEAR, 1, 1))
     except CronSimError as error:
         raise ValueError(f"no cron schedule: {error}") from None
+    if next(found, None) is None:
+        raise ValueError("this schedule never comes: no day has what all of its fields ask for")
     return Fields(
         minutes=tuple(sorted(found.minutes)),
         hours=tuple(sorted(found.hours)),
