@@ -91,3 +91,18 @@ def test_only_the_session_that_claimed_a_run_may_leave_it(quiet: Database) -> No
         run = running.result(timeout=20)
     assert run is not None
     assert (run["status"], effects(quiet)) == ("succeeded", 1)
+
+
+def test_what_a_function_sets_for_its_session_ends_with_its_turn_in_catch_up(quiet: Database) -> None:
+    odd_job(quiet, "perform set_config('default_transaction_read_only', 'on', false); return '{}';")
+    quiet.clock(TEN + timedelta(minutes=5))
+    catch_up(quiet)
+    assert [runs(quiet, name)[0]["status"] for name in ("odd", "then")] == ["succeeded"] * 2
+
+
+def test_a_zone_that_the_server_no_longer_knows_stalls_its_own_job_only(quiet: Database) -> None:
+    declare(quiet.owner, job("lost"), job("then"), app="odd")
+    quiet.owner.execute("update jobs.jobs set zone = 'Atlantis/Capital' where job_name = 'lost'")
+    quiet.clock(TEN + timedelta(minutes=5))
+    catch_up(quiet)
+    assert (runs(quiet, "lost"), runs(quiet, "then")[0]["status"]) == ([], "succeeded")
