@@ -46,7 +46,7 @@ def test_a_result_that_cannot_be_read_is_a_failure_of_its_job_alone(result: str,
     assert runs(quiet, "then")[0]["status"] == "succeeded"
 
 
-@pytest.mark.parametrize("result", ["null", "'null'", "'[1]'", "'{\"processed\": null, \"more\": null}'"])
+@pytest.mark.parametrize("result", ["null", "'null'", "'[1]'", '\'{"processed": null, "more": null}\''])
 def test_a_result_that_says_nothing_is_a_success_with_nothing_done(result: str, quiet: Database) -> None:
     odd_job(quiet, f"return {result};")
     run = quiet.run_job("odd")

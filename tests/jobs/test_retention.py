@@ -22,6 +22,8 @@ def test_a_job_that_is_off_does_not_keep_the_others_history(quiet: Database) -> 
         [NINE],
     )
     quiet.owner.execute("select jobs.purge_history()")
-    kept = "select count(*) from jobs.runs where job_name = %s and status = 'succeeded' and trigger = 'schedule'"
+    kept = (
+        "select count(*) from jobs.runs where job_name = %s and status = 'succeeded' and trigger = 'schedule'"
+    )
     assert quiet.value(kept, "busy") < 200
     assert quiet.value(kept, "resting") == 200, "its slots from here on are not accounted for"

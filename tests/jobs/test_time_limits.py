@@ -72,7 +72,8 @@ def test_who_ignores_being_cancelled_is_terminated(quiet: Database) -> None:
     [attempt] = attempts(quiet, "limited")
     assert attempt["status"] == "timed_out"
     [run] = runs(quiet, "limited")
-    assert run["status"] == "failed"
+    assert (run["status"], run["reason"]) == ("failed", "longer than 00:00:00.5")
+    assert events(quiet, "limited") == ["timed_out"], "no crash, though its session had to go"
 
 
 def test_running_out_of_time_is_tried_again_by_choice(quiet: Database) -> None:
