@@ -10,20 +10,27 @@ import psycopg
 import pytest
 
 from tests.harness.databases import ZONE, Database
+from tests.harness.refusals import refused
 from tests.harness.waiting import until
 from tests.jobs.shop import attempts, declare, effects, events, job, recover, runs, watch
 
 TEN = datetime(2025, 1, 6, 10, tzinfo=ZONE)
 
 
-def crash(quiet: Database, **changes: Any) -> None:
+def crash(quiet: Database, *, by_hand: bool = False, removed: bool = False, **changes: Any) -> None:
     """A run of the job `fragile` whose server process is ended in the middle of it."""
     declare(quiet.owner, job("fragile", routine="shop.work_slowly", **changes), app="crashes")
-    quiet.clock(TEN)
+    if by_hand:
+        quiet.owner.execute("select jobs.trigger_job('fragile')")
+    else:
+        quiet.clock(TEN)
     with quiet.as_cron() as session, ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lambda: session.execute("call jobs.run('fragile')"))
+        call = b"call jobs.catch_up(0)" if by_hand else b"call jobs.run('fragile')"
+        running = pool.submit(lambda: session.execute(call))
         asleep = "select wait_event = 'PgSleep' from pg_stat_activity where pid = %s"
         until(lambda: quiet.value(asleep, session.info.backend_pid))
+        if removed:
+            declare(quiet.owner, app="crashes")
         quiet.owner.execute("select pg_terminate_backend(%s, 10000)", [session.info.backend_pid])
         with pytest.raises(psycopg.OperationalError):
             running.result(timeout=10)
@@ -73,3 +80,18 @@ def test_the_next_slot_runs_although_the_one_before_crashed(quiet: Database) -> 
     assert run["status"] == "succeeded"
     watch(quiet)
     assert [r["status"] for r in runs(quiet, "fragile")] == ["waiting", "succeeded"]
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_what_crashed_of_a_job_that_is_gone_fails_and_holds_nobody_up(
+    by_hand: bool, quiet: Database
+) -> None:
+    crash(quiet, by_hand=by_hand, removed=True)
+    declare(quiet.owner, job("other"), app="others")
+    quiet.owner.execute("select jobs.trigger_job('other')")
+    recover(quiet)
+    [run] = runs(quiet, "fragile")
+    assert (run["status"], run["reason"]) == ("failed", "the job is no longer declared")
+    assert [r["status"] for r in runs(quiet, "other")] == ["succeeded"]
+    with refused("job_not_found"):
+        quiet.owner.execute("select jobs.run_again(%s)", [run["run_id"]])
