@@ -1,43 +1,109 @@
-"""History: what is older than its days goes, but the last runs of each job."""
+"""History: purged by age, but the last runs of each job; never a slot that could run again."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from typing import Any
 
-from tests.harness.databases import ZONE, Database
-from tests.jobs.shop import declare, job, runs
+from tests.harness.databases import Database
+from tests.jobs.shop import declare, job
 
-TEN = datetime(2025, 1, 6, 10, tzinfo=ZONE)
-HOUR = timedelta(hours=1)
-
-
-def old_runs(quiet: Database, others: tuple[str, bool] = ("other", True)) -> None:
-    """A job that ran six times, two months before anything is kept, and another one that never did."""
-    name, enabled = others
-    declare(quiet.owner, job("hourly"), job(name, enabled=enabled, catch_up="skip"), app="history")
-    for hour in range(6):
-        quiet.clock(TEN + hour * HOUR)
-        quiet.run_job("hourly")
-    quiet.clock(TEN + timedelta(days=150))
-    quiet.owner.execute("select core.set_setting('jobs.history_runs', '3')")
-    quiet.owner.execute("select jobs.settle_overdue()")
-    quiet.owner.execute("delete from jobs.runs where status = 'queued'")
+# Runs of one job, one a day, this many days back, each with an attempt.
+RAN = """
+with made as (
+    insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at)
+    select %s, core.now() - d * interval '1 day', 'succeeded', 'schedule', now(), now()
+    from generate_series(%s::integer, 1, -1) as d
+    returning run_id
+)
+insert into jobs.attempts (run_id, attempt_no, status, started_at, finished_at, server_process)
+select run_id, 1, 'succeeded', now(), now(), 1 from made
+"""
 
 
-def test_the_last_runs_of_a_job_stay_however_old(quiet: Database) -> None:
-    old_runs(quiet)
-    assert quiet.value("select jobs.purge_history() -> 'runs'") == 3
-    assert [run["slot_at"] for run in runs(quiet, "hourly")] == [TEN + hour * HOUR for hour in (3, 4, 5)]
+def stocked(quiet: Database, *names: str, days: int = 20, **changes: Any) -> None:
+    """Jobs with runs of twenty days; kept are ten days, and the last three runs."""
+    declare(quiet.owner, *[job(name, **changes) for name in names])
+    for name in names:
+        quiet.owner.execute(RAN, [name, days])
+    quiet.owner.execute("update core.settings set value = '10' where name = 'jobs.history_days'")
+    quiet.owner.execute("update core.settings set value = '3' where name = 'jobs.history_runs'")
 
 
-def test_a_job_that_is_off_does_not_keep_the_history_of_the_others(quiet: Database) -> None:
-    old_runs(quiet, ("other", False))
-    assert quiet.value("select jobs.purge_history() -> 'runs'") == 3
+def purge(quiet: Database, batch_limit: int = 1000) -> dict[str, Any]:
+    done = quiet.value("select jobs.purge_history(%s)", batch_limit)
+    assert isinstance(done, dict)
+    return done
 
 
-def test_a_slot_that_may_still_be_caught_up_keeps_its_run(quiet: Database) -> None:
-    old_runs(quiet)
+def kept(quiet: Database, name: str) -> int:
+    return int(quiet.value("select count(*) from jobs.runs where job_name = %s", name))
+
+
+def test_what_is_older_than_its_days_goes_with_its_attempts(quiet: Database) -> None:
+    stocked(quiet, "one", "two")
+    assert (purge(quiet)["processed"], kept(quiet, "one"), kept(quiet, "two")) == (20, 10, 10)
+    assert quiet.value("select count(*) from jobs.attempts") == 20
+    assert quiet.value("select min(slot_at) = core.now() - interval '10 days' from jobs.runs")
+
+
+def test_the_last_runs_of_each_job_stay_however_old(quiet: Database) -> None:
+    stocked(quiet, "one")
+    quiet.clock("2026-01-06 09:30")
+    quiet.owner.execute("update jobs.jobs set settled_until = core.now()")
+    purge(quiet)
+    assert kept(quiet, "one") == 3
+
+
+def test_it_is_purged_in_slices(quiet: Database) -> None:
+    stocked(quiet, "one", "two")
+    slices = [purge(quiet, 8) for _ in range(3)]
+    assert [(s["runs"], s["more"]) for s in slices] == [(8, True), (8, True), (4, False)]
+
+
+def test_a_slot_that_is_not_settled_stays_as_it_could_run_again(quiet: Database) -> None:
+    stocked(quiet, "one")
+    quiet.owner.execute("update jobs.jobs set settled_until = core.now() - interval '15 days'")
+    purge(quiet)
+    assert kept(quiet, "one") == 15
+
+
+def test_a_job_that_is_switched_off_keeps_no_others_history(quiet: Database) -> None:
+    stocked(quiet, "one", "off", "gone")
+    quiet.owner.execute("select jobs.set_enabled('off', false)")
+    declare(quiet.owner, job("one"), job("off"))
+    quiet.clock("2025-06-06 09:30")
+    quiet.owner.execute("update jobs.jobs set settled_until = core.now() where job_name = 'one'")
+    purge(quiet)
+    assert [kept(quiet, name) for name in ("one", "off", "gone")] == [3, 3, 3]
+
+
+def test_a_run_that_has_not_ended_stays(quiet: Database) -> None:
+    stocked(quiet, "one")
     quiet.owner.execute(
-        "update jobs.jobs set settled_until = %s where job_name = 'hourly'", [TEN + HOUR + HOUR / 2]
+        "update jobs.runs set status = 'waiting', finished_at = null, due_at = now()"
+        " where slot_at = core.now() - interval '20 days'"
     )
-    assert quiet.value("select jobs.purge_history() -> 'runs'") == 2
+    purge(quiet)
+    assert kept(quiet, "one") == 11
+
+
+def test_missed_slots_events_outages_and_refusals_go_by_age(quiet: Database) -> None:
+    stocked(quiet, "one")
+    for days in (5, 500):
+        quiet.owner.execute(
+            "insert into jobs.missed_slots select 'one', d.at, d.at, 1, 'down', 'skip', d.at"
+            " from (select core.now() - %s * interval '1 day') as d (at)",
+            [days],
+        )
+        for table, columns in (
+            ("events", "happened_at, kind, job_name, details) select d.at, 'failed', 'one', '{}'"),
+            ("outages", "began_at, ended_at) select d.at - interval '1 hour', d.at"),
+            ("refused_triggers", "refused_at, job_name, caller, reason) select d.at, 'one', 'anon', ''"),
+        ):
+            quiet.owner.execute(
+                f"insert into jobs.{table} ({columns} from (select core.now() - {days} * interval '1 day')"
+                " as d (at)".encode()
+            )
+    purge(quiet)
+    for table in ("missed_slots", "events", "outages", "refused_triggers"):
+        assert quiet.value(f"select count(*) from jobs.{table}") == 1, table
