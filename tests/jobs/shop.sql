@@ -133,6 +133,19 @@ begin
 end;
 $$;
 
+-- The same, as slowly as stands in slowness.
+create function shop.work_off_slowly(slot timestamptz, batch_limit integer)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    perform pg_catalog.pg_sleep_for((select s.duration from shop.slowness as s));
+    return shop.work_off(slot, batch_limit);
+end;
+$$;
+
 create table shop.faults (
     fault_id bigint generated always as identity primary key,
     sqlstate text not null,

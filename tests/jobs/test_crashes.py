@@ -83,9 +83,7 @@ def test_the_next_slot_runs_although_the_one_before_crashed(quiet: Database) -> 
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_what_crashed_of_a_job_that_is_gone_fails_and_holds_nobody_up(
-    by_hand: bool, quiet: Database
-) -> None:
+def test_what_crashed_of_a_job_that_is_gone_fails_and_holds_nobody_up(by_hand: bool, quiet: Database) -> None:
     crash(quiet, by_hand=by_hand, removed=True)
     declare(quiet.owner, job("other"), app="others")
     quiet.owner.execute("select jobs.trigger_job('other')")

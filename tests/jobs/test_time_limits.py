@@ -96,6 +96,37 @@ def test_a_run_within_its_limit_is_let_alone(quiet: Database) -> None:
     assert (run["status"], run["cancels"]) == ("succeeded", 0)
 
 
+def test_the_limit_ends_a_later_slice_and_what_was_done_before_it_is_gone_on_with(quiet: Database) -> None:
+    quiet.owner.execute("insert into shop.pile select from generate_series(1, 8)")
+    quiet.owner.execute("insert into shop.slowness values ('0.2 seconds')")
+    limited(quiet, "work_off_slowly", batch_limit=1)
+    with watched(quiet):
+        run = quiet.run_job("limited")
+        assert run is not None
+        assert (run["status"], run["reason"]) == ("waiting", "out of time, to be continued")
+        assert 1 <= run["slices"] <= 2
+        catch_up(quiet)
+    [run] = runs(quiet, "limited")
+    assert (run["status"], run["slices"], run["processed"]) == ("succeeded", 8, 8)
+    assert {a["status"] for a in attempts(quiet, "limited")} == {"interrupted", "succeeded"}
+    assert events(quiet, "limited") == []
+
+
+def test_a_session_that_the_limit_ended_between_two_slices_is_gone_on_with(quiet: Database) -> None:
+    quiet.owner.execute("insert into shop.slowness values ('0')")
+    limited(quiet, "work_slowly")
+    quiet.run_job("limited")
+    # As it is found when the cancel came between two of its transactions.
+    quiet.owner.execute("update jobs.attempts set status = 'running', finished_at = null")
+    quiet.owner.execute(
+        "update jobs.runs set status = 'running', finished_at = null, deadline_at = now(), cancels = 1"
+    )
+    watch(quiet)
+    assert [a["status"] for a in attempts(quiet, "limited")] == ["interrupted"]
+    [run] = runs(quiet, "limited")
+    assert (run["status"], run["reason"]) == ("waiting", "out of time, to be continued")
+
+
 def test_what_catch_up_works_on_is_watched_too(quiet: Database) -> None:
     limited(quiet, "work_slowly")
     quiet.clock(TEN + timedelta(minutes=5))
