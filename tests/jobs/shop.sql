@@ -77,6 +77,18 @@ $$;
 
 create table shop.slowness (duration interval);
 
+create function shop.boast()
+returns jsonb
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    insert into shop.effects (caused_by) values ('boast');
+    return '{"processed": 1e30}';
+end;
+$$;
+
 create function shop.who()
 returns jsonb
 language plpgsql

@@ -91,6 +91,14 @@ def test_what_cannot_pass_is_tried_once(sqlstate: str, quiet: Database) -> None:
     assert events(quiet, "sliced") == ["failed"]
 
 
+def test_a_result_that_cannot_be_recorded_is_a_failure_without_effect(quiet: Database) -> None:
+    one_job(quiet, "boast")
+    run = quiet.run_job("sliced")
+    assert run is not None
+    assert (run["status"], run["sqlstate"]) == ("failed", "22003")
+    assert effects(quiet) == 0
+
+
 def test_a_declaration_may_say_what_else_can_pass(quiet: Database) -> None:
     quiet.owner.execute("insert into shop.faults (sqlstate, times) values ('P0001', 1)")
     one_job(quiet, "stumble", retry_on=["P0001"])
