@@ -111,7 +111,7 @@ def put_back(
                     key=lambda found: found.position,
                     reverse=True,
                 )
-                repeatables.take_away(gone, keep_settings_of=keep_settings_of)
+                repeatables.take_away(gone, keep_settings_of=keep_settings_of, undoing=True)
                 repeatables.converge()
                 for found in bodies.broken(connection, steps):
                     if found.step is not None and found.step.key in texts.kept:

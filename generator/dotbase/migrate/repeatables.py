@@ -51,12 +51,17 @@ class Repeatables:
         self.current: str | None = None
 
     def take_away(
-        self, gone: Sequence[BookedRepeatable], *, keep_settings_of: frozenset[str] = frozenset()
+        self,
+        gone: Sequence[BookedRepeatable],
+        *,
+        keep_settings_of: frozenset[str] = frozenset(),
+        undoing: bool = False,
     ) -> None:
         """Take removed steps away, in the given order: what they declared and what they made."""
         for booked in gone:
             self._report.step(f"remove {booked.key}")
-            undeclare(self._connection, booked.key, booked.app, keep_settings=booked.app in keep_settings_of)
+            keep = booked.app in keep_settings_of
+            undeclare(self._connection, booked.key, booked.app, keep_settings=keep, undoing=undoing)
         for booked in gone:
             catalog.drop(self._connection, booked.objects, booked.key)
             self._writer.repeatable_gone(booked)

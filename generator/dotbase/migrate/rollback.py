@@ -221,7 +221,7 @@ class _Rollback:
             reverse=True,
         )
         repeatables = Repeatables(self._connection, [], before.repeatables, writer, self._run.report)
-        repeatables.take_away(removed, keep_settings_of=staying)
+        repeatables.take_away(removed, keep_settings_of=staying, undoing=True)
         return sorted(found.key for found in removed if found.app in staying)
 
     def _outside(self, step: Step) -> None:

@@ -54,8 +54,13 @@ def start_over(connection: Connection, key: str, app: str) -> None:
             connection.execute(statement.encode())
 
 
-def undeclare(connection: Connection, key: str, app: str, *, keep_settings: bool) -> None:
-    """Declare nothing in place of a removed declaration. Settings may stay: people chose their values."""
+def undeclare(
+    connection: Connection, key: str, app: str, *, keep_settings: bool, undoing: bool = False
+) -> None:
+    """Declare nothing in place of a removed declaration. Settings may stay: people chose their values.
+
+    undoing: in a rollback, where a routine that was kept may be newer than the tables.
+    """
     for pattern, routine, empty in EMPTY:
         if not re.fullmatch(pattern, key) or (keep_settings and "settings" in routine):
             continue
@@ -67,6 +72,8 @@ def undeclare(connection: Connection, key: str, app: str, *, keep_settings: bool
                 with connection.transaction():
                     connection.execute(statement.encode(), [app, empty])
             except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
+                if not undoing:
+                    raise
                 # The routine that was kept is of a version that is undone; its down-file has the last word.
                 continue
             note(connection, statement, [app, empty])

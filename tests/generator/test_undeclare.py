@@ -1,0 +1,34 @@
+"""Removed declarations: a routine that cannot take the empty one back stops a migration, not a rollback."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+
+from dotbase.errors import DotbaseError
+from tests.generator.rig import Rig, declaration, versioned
+
+CORE = versioned(
+    "0001_core",
+    "create schema core; create function core.declare_errors(app text, errors jsonb) returns void"
+    " language plpgsql as $$ begin perform from core.gone; end $$;",
+    "drop schema core cascade;",
+    app="core",
+)
+ONE = versioned("0001_shop", "create schema shop;", "drop schema shop cascade;")
+TWO = versioned("0002_items", "create table shop.items ();", "drop table shop.items;")
+ERRORS = declaration("functions/shop/errors.yaml", "select 1;")
+
+
+def test_a_migration_does_not_pass_over_what_could_not_be_taken_back(rig: Rig) -> None:
+    rig.migrate(CORE, ONE, ERRORS)
+    with pytest.raises((DotbaseError, psycopg.errors.UndefinedTable), match=r"core\.gone"):
+        rig.migrate(CORE, ONE)
+    assert rig.values("select key from dotbase.repeatables") == [ERRORS.key]
+
+
+def test_a_rollback_goes_on_where_the_routine_is_newer_than_the_tables(rig: Rig) -> None:
+    errors = declaration("functions/shop/errors.yaml", "select from shop.items;")
+    rig.migrate(CORE, ONE, TWO, errors)
+    assert rig.rollback(CORE, ONE, TWO, errors).versions == ["shop.0002_items"]
+    assert rig.values("select key from dotbase.repeatables") == []
