@@ -119,19 +119,37 @@ def test_a_changed_schedule_holds_from_now_on_and_the_old_one_until_now(quiet: D
     assert [run["slot_at"] for run in runs(quiet, "hourly")] == [NINE + 3 * HOUR + timedelta(minutes=30)]
 
 
-def test_a_job_that_is_busy_with_an_earlier_slot_misses_the_next_for_that_reason(quiet: Database) -> None:
-    declare(quiet.owner, job("hourly", routine="shop.work", catch_up="skip"), app="missing")
-    for minutes in (60, 61, 120, 121, 122):
+def awake(quiet: Database, first: int, last: int) -> None:
+    """The watcher is at work from the one minute after 09:00 to the other."""
+    for minutes in range(first, last + 1):
         quiet.clock(NINE + timedelta(minutes=minutes))
         watch(quiet)
-        if minutes == 60:
-            quiet.run_job("hourly")
-            quiet.owner.execute(
-                "update jobs.attempts set finished_at = finished_at + interval '70 minutes', "
-                "started_at = started_at"
-            )
-    quiet.clock(NINE + timedelta(minutes=121, seconds=80))
-    watch(quiet)
+
+
+def lasted(quiet: Database, minutes: int) -> None:
+    """Let the only attempt have worked for so long."""
+    quiet.owner.execute(
+        "update jobs.attempts set finished_at = finished_at + %s * interval '1 minute'", [minutes]
+    )
+
+
+def test_a_job_that_is_busy_with_an_earlier_slot_misses_the_next_for_that_reason(quiet: Database) -> None:
+    declare(quiet.owner, job("hourly", routine="shop.work", catch_up="skip"), app="missing")
+    awake(quiet, 59, 60)
+    quiet.run_job("hourly")
+    lasted(quiet, 70)
+    awake(quiet, 61, 122)
     catch_up(quiet)
-    quiet.owner.execute("delete from jobs.outages")
-    assert [m[3:] for m in missed(quiet, "hourly")] in ([("busy", "skip")], [("down", "skip")])
+    assert [m[3:] for m in missed(quiet, "hourly")] == [("busy", "skip")]
+
+
+def test_a_job_that_is_busy_with_a_slot_caught_up_misses_the_next_for_that_reason(quiet: Database) -> None:
+    declare(quiet.owner, job("hourly", routine="shop.work"), app="missing")
+    awake(quiet, 59, 115)
+    catch_up(quiet)
+    assert [run["late"] for run in runs(quiet, "hourly")] == [True]
+    lasted(quiet, 10)
+    declare(quiet.owner, job("hourly", routine="shop.work", catch_up="skip"), app="missing")
+    awake(quiet, 116, 122)
+    catch_up(quiet)
+    assert [m[3:] for m in missed(quiet, "hourly")] == [("busy", "skip")]

@@ -66,6 +66,32 @@ def test_a_run_that_is_out_of_time_between_slices_is_continued_by_catch_up(quiet
     assert events(quiet, "sliced") == []
 
 
+def test_catch_up_gives_each_job_a_slice_in_turn(quiet: Database) -> None:
+    pile(quiet, 60)
+    names = ("first", "second")
+    declare(quiet.owner, *[job(n, routine="shop.work_off", batch_limit=10) for n in names], app="slices")
+    for name in names:
+        quiet.owner.execute("select jobs.trigger_job(%s)", [name])
+    catch_up(quiet)
+    turns = quiet.rows(
+        "select r.job_name from jobs.attempts as a inner join jobs.runs as r on r.run_id = a.run_id"
+        " where a.processed > 0 order by a.started_at"
+    )
+    assert [turn["job_name"] for turn in turns] == ["first", "second"] * 3
+
+
+def test_being_interrupted_between_slices_uses_no_attempt_up(quiet: Database) -> None:
+    pile(quiet, 60)
+    quiet.owner.execute(
+        "alter table shop.pile add constraint until_40 check (item_id <= 40 or done_by_slot is null)"
+    )
+    one_job(quiet, "work_off", batch_limit=10, attempts=2, retry_on=["23514"])
+    quiet.owner.execute("select jobs.trigger_job('sliced')")
+    catch_up(quiet)
+    assert [a["status"] for a in attempts(quiet, "sliced")] == ["interrupted"] * 4 + ["failed"]
+    assert [run["status"] for run in runs(quiet, "sliced")] == ["waiting"]
+
+
 @pytest.mark.parametrize("sqlstate", ["40P01", "55P03", "40001", "08006"])
 def test_what_can_pass_is_tried_again_inside_the_run(sqlstate: str, quiet: Database) -> None:
     quiet.owner.execute("insert into shop.faults (sqlstate, times) values (%s, 1)", [sqlstate])

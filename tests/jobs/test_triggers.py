@@ -98,6 +98,15 @@ def test_a_signature_is_as_good_once(keyed: Database) -> None:
     assert [a["trigger"] for a in attempts(keyed, "work")] == ["signature"]
 
 
+def test_a_signature_is_remembered_for_as_long_as_its_timestamp_holds(keyed: Database) -> None:
+    ahead = int(time.time()) + 290
+    assert (
+        keyed.call(signing("work", HALF_PAST, at=ahead), "trigger_job", job="work", slot=HALF_PAST).status
+        == 200
+    )
+    assert keyed.value("select min(expires_at) > to_timestamp(%s) from jobs.used_signatures", ahead + 300)
+
+
 @pytest.mark.parametrize(
     ("anybody", "reason"),
     [
@@ -223,3 +232,15 @@ def test_a_job_that_is_switched_off_runs_for_those_who_ask(open_job: Database) -
     assert effects(open_job) == 0
     catch_up(open_job)
     assert effects(open_job) == 1
+
+
+def test_a_job_that_is_switched_off_is_run_again_for_those_who_ask(quiet: Database) -> None:
+    quiet.owner.execute("insert into shop.faults (sqlstate, times) values ('P0001', 1)")
+    declare(quiet.owner, job("stumble", routine="shop.stumble"), app="triggers")
+    quiet.clock(datetime(2025, 1, 6, 10, tzinfo=ZONE))
+    failed = quiet.run_job("stumble")
+    assert failed is not None
+    quiet.owner.execute("select jobs.set_enabled('stumble', false)")
+    quiet.owner.execute("select jobs.run_again(%s)", [failed["run_id"]])
+    catch_up(quiet)
+    assert runs(quiet, "stumble")[0]["status"] == "succeeded"
