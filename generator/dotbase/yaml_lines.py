@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -67,12 +68,18 @@ def load(path: Path, root: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise DotbaseError(f"the YAML is broken: {error.problem}", "mend that line", where) from None
+        # What follows `*` or `&` outside of quotes is a name of YAML's own.
+        remedy = "mend that line; quote what begins with * or &" if _is_name(error) else "mend that line"
+        raise DotbaseError(f"the YAML is broken: {error.problem}", remedy, where) from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2025-02-30
         raise DotbaseError(f"the YAML is broken: {error}", "mend the file", name) from None
     except RecursionError:
         raise DotbaseError("the YAML contains itself", "take the `*` out", name) from None
     return Document(path, name, {} if data is None else data, lines)
+
+
+def _is_name(error: yaml.MarkedYAMLError) -> bool:
+    return bool(error.context and re.search("an (alias|anchor)", error.context))
 
 
 def _mark(node: yaml.Node, place: Place, lines: dict[Place, int], name: str) -> None:
@@ -99,7 +106,9 @@ def validate(model: type[Model], document: Document, data: Any = None, place: Pl
     try:
         return model.model_validate(document.data if data is None else data)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A key's wrong name says more than that the right one is missing.
+        found = error.errors()
+        first = next((one for one in found if one["type"] == "extra_forbidden"), found[0])
         inner = (*place, *first["loc"])
         what = " ".join(str(part) for part in inner)
         message = first["msg"].removeprefix("Value error, ")

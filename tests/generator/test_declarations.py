@@ -176,14 +176,24 @@ def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: st
             ":3: `sweep schedule`: this schedule never comes: ",
         ),
         (f"sweep:\n{JOB}  zone: Mars/Base\n", ":6: `sweep zone`: there is no time zone Mars/Base; "),
-        (f"sweep:\n{JOB.replace('60s', 'soon')}", ":5: `sweep time_limit`: String should match pattern"),
+        (f"sweep:\n{JOB.replace('60s', 'soon')}", ":5: `sweep time_limit`: soon is no duration; it is a "),
+        (f"sweep:\n{JOB.replace('60s', '20')}", ":5: `sweep time_limit`: 20 is no duration; it is a "),
+        (f"sweep:\n{JOB.replace('60s', '0s')}", ":5: `sweep time_limit`: 0s is no duration; it is a "),
+        (f"sweep:\n{JOB.replace('time_limit', 'timeout')}", ":5: `sweep timeout`: Extra inputs are not "),
+        (
+            "sweep:\n" + JOB.replace("'0 3 * * *'", "* * * * *"),
+            ":3: the YAML is broken: expected alphabetic or numeric character, but found ' '; "
+            "mend that line; quote what begins with * or &.",
+        ),
+        (f"watch:\n{JOB}", ":1: pg_cron's line watch is the runtime's own; give the job another name."),
+        (f"catch_up:\n{JOB}", ":1: pg_cron's line catch_up is the runtime's own; "),
         (
             f"sweep:\n{JOB}  catch_up: some\n",
             ":6: `sweep catch_up slots`: Input should be 'skip', 'latest' or 'all'",
         ),
         (
             f"sweep:\n{JOB}  catch_up: {{slots: all, within: ever}}\n",
-            ":6: `sweep catch_up within`: String should",
+            ":6: `sweep catch_up within`: ever is no duration; ",
         ),
         (
             f"sweep:\n{JOB}  catch_up: {{slots: all, at_most: 0}}\n",
@@ -191,7 +201,7 @@ def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: st
         ),
         (f"sweep:\n{JOB}  retry_on: [anything]\n", ":6: `sweep retry_on`: anything is neither an SQLSTATE, "),
         (f"sweep:\n{JOB}  attempts: 0\n", ":6: `sweep attempts`: Input should be greater than or equal to 1"),
-        (f"sweep:\n{JOB}  backoff_cap: -1s\n", ":6: `sweep backoff_cap`: String should match pattern"),
+        (f"sweep:\n{JOB}  backoff_cap: -1s\n", ":6: `sweep backoff_cap`: -1s is no duration; "),
         (
             f"sweep:\n{JOB}  requires: {{keys: [a]}}\n",
             ":6: `sweep requires keys`: Extra inputs are not permitted",

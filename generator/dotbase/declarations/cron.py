@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     RootModel,
-    StringConstraints,
     field_validator,
     model_validator,
 )
@@ -23,9 +23,20 @@ from dotbase.declarations.schedule import gmt_schedule, parse
 from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, validate
 
-DURATION = re.compile(r"^(\d+)\s*(s|min|h|d)$")
+DURATION = re.compile(r"^(\d{1,6})\s*(s|min|h|d)$")
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
-Duration = Annotated[str, StringConstraints(pattern=DURATION.pattern)]
+# pg_cron's lines of the runtime itself, beside one of each job's name.
+RESERVED = ("watch", "catch_up")
+
+
+def _duration(text: Any) -> Any:
+    match = DURATION.match(str(text))
+    if match is None or not int(match[1]):
+        raise ValueError(f"{text} is no duration; it is a whole number, more than 0, and s, min, h or d: 90s")
+    return text
+
+
+Duration = Annotated[str, BeforeValidator(_duration)]
 # Errors that can pass by themselves, by the name that a declaration uses; `08` is a class.
 PASSING = {
     "deadlock": "40P01",
@@ -137,6 +148,10 @@ class Schedules:
         jobs = validate(Jobs, document).root
         for name in jobs:
             where = document.where(name)
+            if name in RESERVED:
+                raise DotbaseError(
+                    f"pg_cron's line {name} is the runtime's own", "give the job another name", where
+                )
             first = self._taken.setdefault(name, where)
             if first != where:
                 raise DotbaseError(f"job {name} is declared already, at {first}", "rename one of them", where)
