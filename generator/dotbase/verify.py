@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from dotbase import verify_jobs
 from dotbase.declarations import policies
 from dotbase.declarations.policies import AppPolicies, real_role
 from dotbase.errors import DotbaseError
@@ -15,7 +16,7 @@ from dotbase.project import Project
 from dotbase.rights import problems as of_rights
 from dotbase.rights import read as read_rights
 from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, Place, load
+from dotbase.yaml_lines import Document, Place
 
 Connection = psycopg.Connection[Any]
 
@@ -34,8 +35,6 @@ inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where n.nspname = any (%s) and c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
 """
 
-# What jobs.call_routine hands to a job's function, by name, where it has them.
-JOB_ARGUMENTS = {"slot timestamp with time zone", "batch_limit integer"}
 ROUTINES = """
 select n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)
 from pg_catalog.pg_proc as p
@@ -79,7 +78,7 @@ class Catalog:
 def verify(connection: Connection, project: Project, variables: Variables) -> None:
     """Refuse the first declaration that names what does not exist, or object that no line allows.
 
-    Reads catalogs only, so that it can be the last thing before a commit.
+    Reads catalogs and plans queries, no more, so that it can be the last thing before a commit.
     """
     problem = next(problems(connection, project, variables), None)
     if problem is not None:
@@ -110,7 +109,7 @@ def _of_things(
     for one in declared:
         yield from _tables(one, found, variables)
         yield from _functions(one, found, variables)
-        yield from _jobs(one.app, project, found)
+        yield from verify_jobs.problems(connection, one.app, project, found.routines)
     yield from _exposed(declared, found)
     yield from _astray(project, found)
 
@@ -179,29 +178,6 @@ def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterat
                 one.document.where("views", name),
             )
         yield from _roles(one.document, roles, found, variables, "views", name)
-
-
-def _jobs(app: str, project: Project, found: Catalog) -> Iterator[DotbaseError]:
-    path = project.root / "cron" / f"{app}.yaml"
-    if path.is_file():
-        document = load(path, project.root)
-        for name, job in document.data.items():
-            routine = f"{app}.{job['function']}"
-            arguments = found.routines.get((app, job["function"]), [])
-            if not arguments:
-                yield _missing(document, f"function {routine}", name, "function")
-            elif len(arguments) > 1:
-                yield DotbaseError(
-                    f"there are {len(arguments)} functions {routine}",
-                    "give the job's function a name of its own",
-                    document.where(name, "function"),
-                )
-            elif not {*filter(None, arguments[0].split(", "))} <= JOB_ARGUMENTS:
-                yield DotbaseError(
-                    f"{routine}({arguments[0]}) takes arguments that no job gives",
-                    "name a function that takes none, or of these: " + ", ".join(sorted(JOB_ARGUMENTS)),
-                    document.where(name, "function"),
-                )
 
 
 def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseError]:

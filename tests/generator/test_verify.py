@@ -187,3 +187,64 @@ def test_a_job_s_function_takes_its_slot_and_its_batch_limit_and_nothing_else(
         sentences = [one.sentence for one in problems(looking, project, Variables())]
     refusals = [one for one in sentences if "takes arguments that no job gives" in one]
     assert len(refusals) == (not taken), sentences
+
+
+BACKLOG_QUERY = "select count(*), min(closes_at) from luckywalk.rounds"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        (BACKLOG_QUERY, None),
+        (f"{BACKLOG_QUERY} -- those that wait", None),
+        ("select 1, null::timestamptz", None),
+        (
+            BACKLOG_QUERY.replace("luckywalk.rounds", "luckywalk.nope"),
+            'fails: relation "luckywalk.nope" does',
+        ),
+        (BACKLOG_QUERY.replace("luckywalk.rounds", "rounds"), 'fails: relation "rounds" does not exist; '),
+        (f"{BACKLOG_QUERY};", "fails: syntax error at or near"),
+        ("selec count(*)", "fails: syntax error at or near"),
+        ("delete from luckywalk.rounds returning 1, now()", "fails: syntax error at or near"),
+        ("select count(*) from luckywalk.rounds", "does not give how many wait and since when"),
+        ("select min(closes_at), count(*) from luckywalk.rounds", "does not give how many wait and since"),
+        (
+            "select 1, now()::text",
+            "does not give how many wait and since when the oldest does; select a count",
+        ),
+    ],
+)
+def test_a_backlog_query_gives_a_count_and_the_oldest(
+    query: str, sentence: str | None, tmp_path: Path, module_db: Database
+) -> None:
+    found = with_more(tmp_path, f"  backlog: {{query: '{query}', normal: 1, alarm: 2}}\n", module_db)
+    place = "cron/luckywalk.yaml:4: the backlog query of job open_round "
+    wanted = [] if sentence is None else [place + sentence]
+    assert len(found) == len(wanted), found
+    assert all(map(str.startswith, found, wanted)), found
+
+
+@pytest.mark.parametrize(
+    ("setting", "known"),
+    [
+        ("luckywalk.opens_at", True),
+        ("jobs.history_days", True),
+        ("opens_at", False),
+        ("luckywalk.nope", False),
+    ],
+)
+def test_a_setting_that_a_job_requires_is_declared(
+    setting: str, known: bool, tmp_path: Path, module_db: Database
+) -> None:
+    found = with_more(tmp_path, f"  requires: {{settings: [{setting}]}}\n", module_db)
+    sentence = f"cron/luckywalk.yaml:4: no app has a setting {setting}, "
+    assert [one.startswith(sentence) for one in found] == ([] if known else [True]), found
+
+
+def with_more(folder: Path, lines: str, module_db: Database) -> list[str]:
+    """What is refused when the first of LuckyWalk's jobs has these lines, too."""
+    project = Project(copy_project(folder))
+    path = folder / "cron/luckywalk.yaml"
+    path.write_text(path.read_text().replace("open_round:\n", f"open_round:\n{lines}", 1))
+    with module_db.server.connect(module_db.name) as looking:
+        return [str(one) for one in problems(looking, project, Variables())]
