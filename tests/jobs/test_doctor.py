@@ -241,6 +241,13 @@ def test_a_missed_slot_is_spoken_of_for_a_day(shop: Database) -> None:
             "it lacks: execute on procedure jobs.run(text), usage on schema jobs",
         ),
         (
+            "do $$ begin execute format("
+            "'revoke connect on database %I from public, dotbase_cron', current_database()"
+            "); end $$; create schema cron; create table cron.job ()",
+            "dotbase_cron may not run the jobs",
+            "it lacks: connect on database {database}, select on cron.job, usage on schema cron",
+        ),
+        (
             "revoke dotbase_cron from dotbase_owner",
             "the watcher may not end the jobs' sessions",
             "dotbase_owner is not a member of dotbase_cron",
@@ -253,9 +260,20 @@ def test_a_permission_is_missing_and_the_remedy_gives_it(
     assert findings(shop, "permission_findings") == {}
     shop.owner.execute(harm.encode())
     found = findings(shop, "permission_findings")
+    detail = detail.format(database=shop.name)
     assert {name: f["detail"] for name, f in found.items()} == {finding: detail}
     shop.owner.execute(found[finding]["remedy"].encode())
     assert findings(shop, "permission_findings") == {}
+
+
+@only_on_postgres("pg_cron runs as the owner there")
+@pytest.mark.parametrize("right", ["usage on schema jobs", "usage on schema cron", "select on cron.job"])
+def test_a_right_without_which_the_lines_cannot_be_read_is_found(right: str, live: Database) -> None:
+    with rolled_back(live.owner):
+        live.owner.execute(f"revoke {right} from public, dotbase_cron".encode())
+        assert findings(live, "pg_cron_findings")["dotbase_cron may not run the jobs"]["remedy"] == (
+            f"grant {right} to dotbase_cron"
+        )
 
 
 def test_pg_cron_is_in_another_database(shop: Database) -> None:
