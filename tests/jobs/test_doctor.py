@@ -114,11 +114,11 @@ def test_a_requirement_is_missing_and_what_the_remedy_says_sets_it(shop: Databas
     setting_it, _, rest = found["remedy"].partition("; ")
     assert (setting_it, rest.partition(";")[0]) == (
         "select core.set_secret('key', '…')",
-        "select core.set_setting('jobs.history_days', '…')",
+        "select core.set_setting('jobs.history_days', '\"…\"')",
     )
     shop.owner.execute(setting_it.encode())
     assert about_jobs(shop)["work is skipped"]["detail"] == "missing: setting jobs.history_days"
-    shop.owner.execute(rest.partition(";")[0].replace("…", "90").encode())
+    shop.owner.execute(rest.partition(";")[0].replace('"…"', "90").encode())
     assert about_jobs(shop) == {}
 
 
@@ -177,6 +177,11 @@ def test_a_backlog_query_that_fails(shop: Database) -> None:
     assert (found["detail"], found["remedy"]) == (
         "division by zero",
         "mend it in cron/shop.yaml; then dotbase migrate",
+    )
+    declare(shop.owner, job("work", backlog_query="select 1, now() from generate_series(1, 2)", **backlog))
+    assert (
+        about_jobs(shop)["work has a backlog query that fails"]["detail"]
+        == "query returned more than one row"
     )
     declare(shop.owner, job("work", backlog_query="select 1, now()", **backlog))
     assert about_jobs(shop) == {}
