@@ -124,7 +124,7 @@ def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
     }
     if scheduled:
         files[f"cron/{name}.yaml"] = (
-            f"# Schedules of {name}, in local time; each calls a function of the app without arguments:\n"
+            f"# Schedules of {name}, in local time, each of a function of the app (docs/schedules.md):\n"
             '# sweep: {about: What it does., schedule: "0 3 * * *", function: sweep, time_limit: 60s}\n{}\n'
         )
     return files
