@@ -35,6 +35,7 @@ STYLES = {
     "unknown": "red",
 }
 NARROW = 130
+WHOLE = ("slot", "next slot", "status", "last", "event")  # not broken, as what is in the first column
 WIDE = 200  # where nobody says how wide the screen is, no line is cut
 
 
@@ -53,9 +54,10 @@ def table(
         for i, column in enumerate(columns)
         if any(row[i] not in (None, "") for row in rows) and not (narrow and column in spare)
     ]
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    padding = (0, 1, 0, 0) if narrow else (0, 1)
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     for i in kept:
-        shown.add_column(columns[i], overflow="fold", no_wrap=i == 0 or columns[i] in ("slot", "next slot"))
+        shown.add_column(columns[i], overflow="fold", no_wrap=i == 0 or columns[i] in WHOLE)
     for row in rows:
         shown.add_row(*[_cell(row[i]) for i in kept])
     console().print(shown)
