@@ -15,6 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from dotbase.cli import group
 from dotbase.errors import DotbaseError
+from dotbase.jobs import examination
+from dotbase.options import GlobalOptions
 from tests.harness.databases import ZONE, Clones, Database
 from tests.harness.server import ROOT, Server
 from tests.harness.target import CRON_ALONE, OWNER, only_on_postgres
@@ -195,7 +197,7 @@ def test_run_says_what_to_do_when_nobody_takes_it(dotbase: Dotbase, shop: Databa
         (["run", "work", "--slot", "noon"], "noon is no moment; write 2025-01-06T00:00:00Z"),
         (["run", "work", "--slot", "2999-01-01T00:00:00Z"], "That moment cannot be run; Name a moment"),
         (["run", "work", "--again", "999999"], "work has no run 999999"),
-        (["enable", "none"], "There is no such job"),
+        (["enable", "none"], "there is no job none; `dotbase jobs list` has them all"),
     ],
 )
 def test_a_slip_is_one_sentence(arguments: list[str], said: str, dotbase: Dotbase) -> None:
@@ -274,7 +276,7 @@ def test_doctor_begins_with_the_watchers_age_and_ends_with_1_on_a_finding(
 
 
 def test_doctor_is_one_line_and_0_when_all_is_well_and_sees_what_is_not_migrated(
-    server: Server, clones: Clones
+    server: Server, clones: Clones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with live_database(server, clones) as live:
         live.owner.execute("select jobs.beat('watch'), jobs.beat('catch_up')")
@@ -292,3 +294,11 @@ def test_doctor_is_one_line_and_0_when_all_is_well_and_sees_what_is_not_migrated
         )
         assert "    mend: dotbase plan; dotbase migrate\n" in said
         assert cli(live)("doctor").exit_code == 0
+
+        def unknown(options: GlobalOptions) -> None:
+            raise DotbaseError("a file is gone", "bring it back")
+
+        monkeypatch.setattr(examination, "_pending", unknown)
+        unsure = cli(live)("doctor").output
+        assert "All is well" not in unsure
+        assert "whether all migrations are applied is not known: a file is gone; bring it back." in unsure

@@ -171,12 +171,12 @@ def _set(options: GlobalOptions, name: str | None, every: bool, on: bool, as_jso
     if (name is None) != every:
         raise click.UsageError("name one job, or say --all")
     with opened(options) as session:
+        job = registry.job(session, name) if name else None
         if name is None:
             fires = session.value("select jobs.set_live(%s)", on)
         else:
             fires = session.value("select jobs.set_enabled(%s, %s)", name, on)
         live = session.value("select jobs.is_live()")
-        job = registry.job(session, name) if name else None
     if as_json:
         show.as_json({"job": name, "on": on, "live": live, "pg_cron": fires})
         return
@@ -221,7 +221,8 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     if as_json:
         show.as_json({"watcher": seen.watcher, "findings": seen.findings, "notes": seen.notes})
     else:
-        well = f" All is well with {seen.watcher['jobs']} jobs." if not seen.findings else ""
+        sound = not seen.findings and not seen.notes
+        well = f" All is well with {seen.watcher['jobs']} jobs." if sound else ""
         click.echo(examination.age(seen.watcher) + well)
         for finding in seen.findings:
             click.echo(f"  {finding['finding']}: {finding['detail']}")
