@@ -13,6 +13,12 @@ from dotbase.yaml_lines import Document, load
 
 # What jobs.call_routine hands to a job's function, by name, where it has them.
 ARGUMENTS = {"slot timestamp with time zone", "batch_limit integer"}
+RESULT = """
+select pg_catalog.pg_get_function_result(p.oid)
+from pg_catalog.pg_proc as p
+inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
+where n.nspname = %s and p.proname = %s
+"""
 NUMBERS = {20, 21, 23, 1700}  # bigint, smallint, integer, numeric
 TIMESTAMPTZ = 1184
 
@@ -27,7 +33,8 @@ def problems(
     if path.is_file():
         document = load(path, project.root)
         for name, job in document.data.items():
-            yield from _function(document, name, app, job["function"], routines)
+            unfit = list(_function(document, name, app, job["function"], routines))
+            yield from unfit or _result(connection, document, name, app, job["function"])
             yield from _settings(document, name, job, project)
             if job.get("backlog"):
                 yield from _backlog(connection, document, name, job["backlog"]["query"])
@@ -54,6 +61,18 @@ def _function(
             "name a function that takes none, or of these: " + ", ".join(sorted(ARGUMENTS)),
             where,
         )
+
+
+def _result(
+    connection: psycopg.Connection[Any], document: Document, name: str, app: str, function: str
+) -> Iterator[DotbaseError]:
+    for (result,) in connection.execute(RESULT, [app, function]):
+        if result not in ("jsonb", "void"):
+            yield DotbaseError(
+                f"{app}.{function} returns {result or 'nothing, as procedures do'}",
+                "a job's function returns jsonb: `processed`, the number of rows, and `more`",
+                document.where(name, "function"),
+            )
 
 
 def _settings(

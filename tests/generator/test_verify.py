@@ -189,6 +189,29 @@ def test_a_job_s_function_takes_its_slot_and_its_batch_limit_and_nothing_else(
     assert len(refusals) == (not taken), sentences
 
 
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        ("function {}() returns jsonb return null::jsonb", None),
+        ("function {}() returns void language sql as 'select'", None),
+        ("function {}() returns text return 'done'", "returns text; "),
+        ("function {}() returns setof jsonb language sql as 'select null::jsonb'", "returns SETOF jsonb; "),
+        ("procedure {}() language sql as 'select 1'", "returns nothing, as procedures do; "),
+    ],
+)
+def test_a_job_s_function_returns_what_it_did(
+    made: str, said: str | None, tmp_path: Path, module_db: Database
+) -> None:
+    project = Project(copy_project(tmp_path))
+    path = tmp_path / "cron/luckywalk.yaml"
+    path.write_text(re.sub("function: .*", "function: by_night", path.read_text(), count=1))
+    with module_db.server.connect(module_db.name) as looking, looking.transaction(force_rollback=True):
+        looking.execute(f"create {made.format('luckywalk.by_night')}".encode())
+        sentences = [str(one) for one in problems(looking, project, Variables())]
+    refusals = [one for one in sentences if "luckywalk.by_night returns " in one]
+    assert [said is not None and said in one for one in refusals] == ([True] if said else []), sentences
+
+
 BACKLOG_QUERY = "select count(*), min(closes_at) from luckywalk.rounds"
 
 
