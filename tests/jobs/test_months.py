@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.harness.databases import ZONE, Clones
 from tests.harness.figures import count
-from tests.jobs.shop import catch_up, declare, job, stock, watch
+from tests.jobs.shop import catch_up, declare, effects, job, stock, watch
 
 BEGIN = datetime(2025, 1, 6, 9, 30, tzinfo=ZONE)
 MONTH = timedelta(days=30)
@@ -103,5 +103,6 @@ def test_after_a_month_with_outages_every_slot_has_one_fate(
             "from jobs.slots_between(job_name, first_slot_at - interval '1 second', last_slot_at))"
         )
         assert db.value("select count(*) from jobs.runs where status <> 'succeeded'") == 0
+        assert effects(db) == db.value("select count(*) from jobs.runs")
     finally:
         clones.drop(db)
