@@ -121,7 +121,7 @@ def test_a_result_that_cannot_be_recorded_is_a_failure_without_effect(quiet: Dat
     one_job(quiet, "boast")
     run = quiet.run_job("sliced")
     assert run is not None
-    assert (run["status"], run["sqlstate"]) == ("failed", "22003")
+    assert (run["status"], run["sqlstate"]) == ("failed", "22023")
     assert effects(quiet) == 0
 
 
