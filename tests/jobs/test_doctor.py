@@ -272,6 +272,36 @@ def test_a_permission_is_missing_and_the_remedy_gives_it(
 
 
 @only_on_postgres("pg_cron runs as the owner there")
+@pytest.mark.parametrize(
+    ("harm", "detail"),
+    [
+        ("alter database {database} set statement_timeout = '1s'", "statement_timeout is 1s"),
+        ("alter role dotbase_cron set statement_timeout = '30s'", "statement_timeout is 30s"),
+        (
+            "alter role dotbase_cron in database {database} set default_transaction_read_only = on",
+            "default_transaction_read_only is on",
+        ),
+        ("alter role dotbase_cron set lock_timeout = '30s'", None),
+        (
+            "alter database {database} set statement_timeout = '1s';"
+            " alter role dotbase_cron set statement_timeout = 0",
+            None,
+        ),
+    ],
+)
+def test_a_limit_that_would_end_the_watcher_is_found_and_the_remedy_takes_it_away(
+    harm: str, detail: str | None, shop: Database
+) -> None:
+    assert findings(shop, "limit_findings") == {}
+    shop.owner.execute(harm.format(database=f'"{shop.name}"').encode())
+    found = findings(shop, "limit_findings")
+    assert [f["detail"] for f in found.values()] == [detail] * (detail is not None)
+    for f in found.values():
+        shop.owner.execute(f["remedy"].encode())
+    assert findings(shop, "limit_findings") == {}
+
+
+@only_on_postgres("pg_cron runs as the owner there")
 @pytest.mark.parametrize("right", ["usage on schema jobs", "usage on schema cron", "select on cron.job"])
 def test_a_right_without_which_the_lines_cannot_be_read_is_found(right: str, live: Database) -> None:
     with rolled_back(live.owner):

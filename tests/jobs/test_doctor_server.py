@@ -94,6 +94,10 @@ def test_pg_cron_not_preloaded_elsewhere_and_in_background_workers(database: str
         "and restart the server"
     }
 
+    restart(statement_timeout="1min")
+    wait_for_launcher(database, present=True)
+    assert found(database).keys() == {"dotbase_cron has a limit of its own"}
+
     restart()
     wait_for_launcher(database, present=True)
     assert found(database) == {}
