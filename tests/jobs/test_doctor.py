@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.bouncer import process_of
 from tests.harness.databases import ZONE, Clones, Database
 from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
@@ -362,3 +363,18 @@ def test_pg_crons_extension_is_missing_and_the_remedy_brings_it(live: Database) 
         }
         live.owner.execute("select jobs.sync_pg_cron()")
         assert findings(live, "pg_cron_findings") == {}
+
+
+def test_a_stranger_that_holds_a_jobs_lock_is_found(shop: Database) -> None:
+    number = shop.value("select job_no from jobs.jobs where job_name = 'work'")
+    take = "select pg_advisory_lock(hashtext('dotbase jobs'), %s)"
+    with shop.server.connect(shop.name, user="authenticator") as stranger:
+        stranger.execute(take, [number + 1000])
+        assert findings(shop, "lock_findings") == {}, "no job's"
+        stranger.execute(take, [number])
+        process = process_of(stranger)
+        assert {name: f["detail"] for name, f in findings(shop, "lock_findings").items()} == {
+            "a stranger holds a job's lock": f"work, held by process {process} of authenticator"
+        }
+    shop.owner.execute(take.replace("lock(", "xact_lock("), [number])
+    assert findings(shop, "lock_findings") == {}, "its owner's"
