@@ -161,6 +161,13 @@ def test_run_queues_waits_and_says_how_it_went(dotbase: Dotbase, shop: Database)
 
 
 @pytest.mark.usefixtures("working")
+def test_run_of_a_moment_that_the_schedule_does_not_have_says_so(dotbase: Dotbase) -> None:
+    told = dotbase("run", "by_hand", "--slot", "2025-01-06T08:31")
+    assert told.stderr.startswith("Note: 2025-01-05T23:31:00Z is no moment of its schedule, ")
+    assert (told.exit_code, dotbase("run", "by_hand").stderr) == (0, "")
+
+
+@pytest.mark.usefixtures("working")
 def test_run_that_fails_ends_with_1_and_again_is_the_same_run(dotbase: Dotbase) -> None:
     failed = dotbase("run", "fail", "--slot", "2025-01-06T08:20", "--json")
     assert failed.exit_code == 1

@@ -111,6 +111,8 @@ def run(
         job = registry.job(session, name)
         if again is None:
             moment = registry.as_slot(session, slot, job["zone"]) if slot else None
+            if moment and not as_json and not registry.is_slot(session, name, moment):
+                click.echo(f"Note: {moment} is no moment of its schedule, {job['schedule']}.", err=True)
             run_id = running.queue(session, name, moment)
         else:
             run_id = running.queue_again(session, name, again)

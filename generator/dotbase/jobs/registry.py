@@ -92,3 +92,14 @@ def as_slot(session: Session, given: str, zone: str) -> str:
         zone,
     )
     return str(written)
+
+
+def is_slot(session: Session, name: str, moment: str) -> bool:
+    """Whether the job's schedule names this moment."""
+    found: Any = session.value(
+        "select exists (select from jobs.slots_between(%s, %s::timestamptz - interval '1 microsecond', %s))",
+        name,
+        moment,
+        moment,
+    )
+    return bool(found)
