@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from cronsim import CronSim, CronSimError
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from dotbase.declarations.schedule import parse
@@ -18,7 +18,8 @@ from tests.harness.refusals import refused, rolled_back
 from tests.jobs.schedules import MOMENTS, SCHEDULES, ZONES
 from tests.jobs.shop import declare, job
 
-HALF_HOURS = {"Australia/Lord_Howe"}
+# Their clocks change by half an hour, at a quarter to an hour, or (until 2011) a minute past it.
+OFF_THE_HOUR = {"Australia/Lord_Howe", "Pacific/Chatham", "America/St_Johns"}
 SPANS = st.one_of(
     st.timedeltas(timedelta(0), timedelta(days=2)), st.timedeltas(timedelta(0), timedelta(days=40))
 )
@@ -34,7 +35,7 @@ def by_cronsim(schedule: str, zone: str, after: datetime, until: datetime) -> li
     It begins two days earlier, since cronsim takes a beginning that the clock shows twice as the
     first of the two, and so names slots that lie before a beginning in the second.
     """
-    if zone in HALF_HOURS and parse(schedule).elapsed:
+    if zone in OFF_THE_HOUR and parse(schedule).elapsed:
         return by_the_minute(schedule, zone, after, until)
     begun = CronSim(schedule, (after - timedelta(days=2)).astimezone(ZoneInfo(zone)))
     found = {at.astimezone(UTC) for at in takewhile(lambda at: at.astimezone(UTC) <= until, begun)}
@@ -42,9 +43,9 @@ def by_cronsim(schedule: str, zone: str, after: datetime, until: datetime) -> li
 
 
 def by_the_minute(schedule: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
-    """The minutes whose local time cronsim names, for a zone whose clock changes by half an hour.
+    """The minutes whose local time cronsim names, for a zone whose clock changes off the hour.
 
-    There cronsim itself goes on in whole hours of elapsed time, and misses the first half of one.
+    There cronsim itself goes on in whole hours of elapsed time, and misses a part of one.
     """
     minute = timedelta(minutes=1)
     found, at = [], after.replace(second=0, microsecond=0) + minute
@@ -58,11 +59,18 @@ def by_the_minute(schedule: str, zone: str, after: datetime, until: datetime) ->
 
 @settings(max_examples=400, deadline=None)
 @given(schedule=SCHEDULES, zone=st.sampled_from(ZONES), moment=MOMENTS, span=SPANS)
+@example(schedule="* 2 * * *", zone="Pacific/Chatham", moment=datetime(2009, 4, 4), span=timedelta(days=2))
+@example(
+    schedule="*/10 0,23 * * *",
+    zone="America/St_Johns",
+    moment=datetime(2009, 10, 31),
+    span=timedelta(days=2),
+)
 def test_the_slots_of_any_schedule_in_any_zone_are_cronsims(
     schedule: str, zone: str, moment: datetime, span: timedelta, module_db: Database
 ) -> None:
     after = moment.replace(tzinfo=UTC)
-    if zone in HALF_HOURS:
+    if zone in OFF_THE_HOUR:
         span = min(span, timedelta(days=2))
     try:
         expected = by_cronsim(schedule, zone, after, after + span)
@@ -82,7 +90,7 @@ def test_the_latest_slot_is_the_last_of_those_before(
 ) -> None:
     until = moment.replace(tzinfo=UTC)
     try:
-        days = 2 if zone in HALF_HOURS else 70
+        days = 2 if zone in OFF_THE_HOUR else 70
         expected = by_cronsim(schedule, zone, until - timedelta(days=days), until)[-1:]
     except CronSimError:
         assume(False)
