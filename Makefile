@@ -3,7 +3,7 @@
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
 SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access tests/attacks tests/hostile
-DOOR_TESTS ?= tests/core tests/ledger tests/luckywalk tests/hostile
+CLIENT_TESTS ?= tests/core tests/ledger tests/luckywalk tests/hostile
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
@@ -19,7 +19,7 @@ demo: setup ## A lottery quarter on real data: twelve draws, 500 walkers, a repo
 	@.venv/bin/python -m demo $(DEMO_ARGS)
 
 report-shot: setup ## A look at report.html in headless Chromium (Debian's chromium, chromium-driver)
-	@.venv/bin/python -m demo.look $(LOOK_ARGS)
+	@.venv/bin/python -m demo.screenshot $(SCREENSHOT_ARGS)
 
 test: setup ## The tests, against a server of their own
 	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(PYTEST_ARGS)
@@ -38,7 +38,7 @@ test-pg18: node-packages ## The tests on PostgreSQL 18
 	@$(call ON_VERSION,18)
 
 test-pgbouncer: setup ## What clients do again, through PgBouncer in transaction mode
-	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 --pgbouncer $(DOOR_TESTS)
+	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 --pgbouncer $(CLIENT_TESTS)
 
 lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict
 	@DOTBASE_CLUSTER=test $(DOTBASE) lint

@@ -1,4 +1,4 @@
-"""The door that walkers use most, `claim_steps`, beside a bare insert in the same PostgREST transaction."""
+"""The RPC that walkers use most, `claim_steps`, beside a bare insert in the same PostgREST transaction."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ PREPARE = (
     """
     select core.ensure_month(p.parent, core.business_day() + n)
     from generate_series(0, 1) as n
-    cross join (values ('luckywalk.step_days'::regclass), ('luckywalk.claims'::regclass)) as p (parent)
+    cross join (values ('luckywalk.daily_progress'::regclass), ('luckywalk.claims'::regclass)) as p (parent)
     """,
     f"""
-    insert into luckywalk.step_days (user_id, day, steps, updated_at)
+    insert into luckywalk.daily_progress (user_id, day, steps, updated_at)
     select
         ('00000000-0000-4000-8000-' || lpad((c * 1000000 + w)::text, 12, '0'))::uuid,
         core.business_day() + n,
@@ -57,10 +57,10 @@ PREPARE = (
     cross join generate_series(0, {WALKERS}) as w
     cross join generate_series(0, 1) as n
     """,
-    # As wide as the claim that the door keeps; nothing else: no key, no check, no policy.
+    # As wide as the claim that the RPC keeps; nothing else: no key, no check, no policy.
     "create table api.floor_claims as select * from luckywalk.claims where false",
     "grant insert, select on api.floor_claims to authenticated",
-    "vacuum analyze luckywalk.step_days",
+    "vacuum analyze luckywalk.daily_progress",
 )
 
 
@@ -83,7 +83,7 @@ def measure(house: House, seconds: int, runs: int, say: Callable[[str], None]) -
             break
         samples.append(Run(measured, floor))
     return Comparison(
-        f"claim through the door, {CLIENTS} clients",
+        f"claim through the RPC, {CLIENTS} clients",
         "bare insert of a row as wide in the same transaction",
         "/s",
         samples,

@@ -27,7 +27,7 @@ DUE = (
     """
     update jobs.jobs
     set
-        settled_until = date_trunc('minute', now()) - interval '1 second',
+        reconciled_until = date_trunc('minute', now()) - interval '1 second',
         next_slot_at = date_trunc('minute', now())
     where job_name = 'job_0'
     """,

@@ -30,7 +30,7 @@ METHOD = """
 ## How
 
 - The database is migrated anew, with the real clock; the rounds are of weeks long past, so that what is
-  measured are the very functions that the jobs call (`close_due_rounds`, `draw_due_rounds`,
+  measured are the very functions that the jobs call (`close_due_rounds`, `draw_apply_results`,
   `settle_due_rounds`), locks, triggers and commits included.
 - Tickets are poured into the open round in random order; then `vacuum analyze`, as autovacuum has done by
   Saturday, and a checkpoint. Each run has a round of its own; books and results of the former ones stay.
@@ -43,7 +43,7 @@ METHOD = """
   an index, comments and two policies, each function of PL/pgSQL with a comment. Measured is what the command
   does: render, build the reference, read it and the live database, compare.
 - The runtime's passes are those of a quiet minute: 1,000 jobs declared, nothing overdue, missed or triggered.
-  A due run is all of it: lock, claim, commit, the function, its record, commit.
+  A due run is all of it: lock, lease, commit, the function, its record, commit.
 - `migrate` is the whole command, from the shell's call to its end, on a copy of this checkout; twice as many
   runs as of the others; psql, the bare Python and it take turns. The changed function has another comment
   each time.

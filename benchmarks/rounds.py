@@ -85,7 +85,7 @@ class Round:
         self.house.owner.execute("select luckywalk.enter_result(%s, %s)", [self.round_no, list(NUMBERS)])
 
     close = "select luckywalk.close_due_rounds()"
-    draw = "select luckywalk.draw_due_rounds()"
+    draw = "select luckywalk.draw_apply_results()"
     settle = "select luckywalk.settle_due_rounds()"
 
     @property

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from demo import closing, draws, export, page, recount, summary, walkers
+from demo.calls import RpcClient
 from demo.database import Database, migrate
-from demo.doors import Doors
 from demo.recreation import pg_cron_runs, recreate, remember
 from demo.season import Season, Weeks
 from dotbase import cluster
@@ -63,18 +63,18 @@ def command(
     database = Database(url)
     console.print(f"The database [bold]{database.name}[/] is emptied, and migrated with a clock that moves.")
     season = Season(draws.latest(rounds), walkers.make(count, seed))
-    doors = Doors(database.as_authenticator, CONNECTIONS)
+    rpcs = RpcClient(database.as_authenticator, CONNECTIONS)
     try:
         walking = time.monotonic()
-        _walk(console, database, doors, season)
+        _walk(console, database, rpcs, season)
         seconds = time.monotonic() - walking
         console.print("Counting everything again …", style="dim")
         export.write(database.owner, export_to)
         counted = recount.count(export_to)
-        found = summary.gather(database, season, doors.tally, counted, seed, seconds)
+        found = summary.gather(database, season, rpcs.tally, counted, seed, seconds)
         remember(url)
     finally:
-        doors.close()
+        rpcs.close()
         database.close()
     page.write(found, report)
     if as_json:
@@ -105,16 +105,16 @@ def _psql(options: GlobalOptions) -> str:
     return f".venv/bin/dotbase{named} db psql"
 
 
-def _walk(console: Console, database: Database, doors: Doors, season: Season) -> None:
+def _walk(console: Console, database: Database, rpcs: RpcClient, season: Season) -> None:
     """A progress bar on a terminal, a line a week elsewhere."""
     if not console.is_terminal:
 
         def say(day: date, round_no: int) -> None:
             if day.weekday() == 5:
-                calls = sum(doors.tally.calls.values())
+                calls = sum(rpcs.tally.calls.values())
                 console.print(f"{day}: round {round_no} is closed and drawn; {calls:,} calls so far.")
 
-        Weeks(database, doors, season, say).walk()
+        Weeks(database, rpcs, season, say).walk()
         return
     columns = (
         TextColumn("{task.description}"),
@@ -127,10 +127,10 @@ def _walk(console: Console, database: Database, doors: Doors, season: Season) ->
         task = progress.add_task("starting", total=7 * len(season.draws), calls=0)
 
         def move(day: date, round_no: int) -> None:
-            calls = sum(doors.tally.calls.values())
+            calls = sum(rpcs.tally.calls.values())
             progress.update(task, advance=1, description=f"round {round_no}, {day:%a %b %d}", calls=calls)
 
-        Weeks(database, doors, season, move).walk()
+        Weeks(database, rpcs, season, move).walk()
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ def show(console: Console, summary: Summary, report: Path, export: Path, psql: s
     """Print the whole report; psql: how a person opens the database."""
     _rounds(console, summary)
     _winners(console, summary)
-    _doors(console, summary)
+    _rpcs(console, summary)
     _recount(console, summary, export)
     _schedules(console, summary)
     _next(console, summary, report, psql)
@@ -77,12 +77,12 @@ def _cell(found: int, chance: Expectation) -> Text:
     return text.append(f" / {chance.mean:,.{digits}f}", "dim")
 
 
-def _doors(console: Console, summary: Summary) -> None:
-    table = _table(console, "Calls of doors", "as role authenticated, each in a transaction of its own")
-    table.add_column("door", no_wrap=True)
+def _rpcs(console: Console, summary: Summary) -> None:
+    table = _table(console, "Calls of RPCs", "as role authenticated, each in a transaction of its own")
+    table.add_column("rpc", no_wrap=True)
     table.add_column("calls", justify="right")
-    for door, calls in summary.calls.items():
-        table.add_row(door, f"{calls:,}")
+    for rpc, calls in summary.calls.items():
+        table.add_row(rpc, f"{calls:,}")
     table.add_section()
     total = sum(summary.calls.values())
     table.add_row("all", f"{total:,}")
@@ -107,7 +107,7 @@ def _recount(console: Console, summary: Summary, export: Path) -> None:
     _verdict(
         console,
         summary.tickets_match,
-        f"{summary.tickets_given:,} tickets were given by doors, and there is no other "
+        f"{summary.tickets_given:,} tickets were given by RPCs, and there is no other "
         f"({summary.waiting:,} of them wait for the next round)",
     )
     _verdict(console, summary.proofs_hold, f"{summary.proofs} walkers' proofs lead to the published seals")

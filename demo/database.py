@@ -13,7 +13,7 @@ from demo.recreation import pg_cron_runs
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
-from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.migrate.report import Silent
 from dotbase.options import GlobalOptions
 
@@ -92,5 +92,5 @@ class Database:
 
 def migrate(options: GlobalOptions) -> None:
     """`dotbase migrate` with a clock that moves; then schedules are declared, not live."""
-    with opened(options, Wanted(target="postgres", clock="movable"), Silent()) as (run, _, _):
+    with opened(options, RunOptions(target="postgres", clock="movable"), Silent()) as (run, _, _):
         apply.migrate(run)

@@ -12,7 +12,7 @@ from demo.draws import DRAWS_FILE
 
 # What people and chance put in. No round, no tier, no prize.
 PUT_IN = {
-    "steps": "select user_id, day, steps from luckywalk.step_days",
+    "steps": "select user_id, day, steps from luckywalk.daily_progress",
     "claims": "select user_id, day, step, ticket_id, banked_mask, claimed_at from luckywalk.claims",
     "tickets": "select ticket_id, user_id, mask from luckywalk.tickets",
 }
@@ -21,7 +21,7 @@ CAME_OUT = {
     "rounds": "select round_no, status, ticket_count, encode(seal_root, 'hex') as seal_root, winners_count, "
     "paid, remainder from luckywalk.rounds order by round_no",
     "round_tiers": "select round_no, tier, winners, prize_each, remainder from luckywalk.round_tiers",
-    "results": "select user_id, round_no, ticket_id, tier from luckywalk.results",
+    "results": "select user_id, round_no, ticket_id, tier from luckywalk.results_user",
     "transfers": "select user_id, transfer_key, debit_account, credit_account, amount from ledger.transfers",
     "balances": "select user_id, account, balance from ledger.balances",
 }

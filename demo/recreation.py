@@ -33,8 +33,8 @@ from (
     inner join pg_namespace as n on n.oid = p.pronamespace
     where n.nspname !~ '^(pg_|information_schema$)'
     union all select nspname::text from pg_namespace where nspname !~ '^pg_'
-    union all select format('profiles %s', count(*)) from luckywalk.profiles
-    union all select format('step_days %s', count(*)) from luckywalk.step_days
+    union all select format('profiles %s', count(*)) from luckywalk.user_profiles
+    union all select format('daily_progress %s', count(*)) from luckywalk.daily_progress
     union all select format('claims %s', count(*)) from luckywalk.claims
     union all select format('settings %s', count(*)) from core.setting_changes
     union all select format('releases %s', count(*)) from dotbase.releases

@@ -11,8 +11,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from demo.calls import Answer, Call, RpcClient
 from demo.database import Database
-from demo.doors import Answer, Call, Doors
 from demo.draws import Draw
 from demo.walkers import Visit, Walker, visits
 from dotbase.errors import DotbaseError
@@ -35,7 +35,7 @@ Event = tuple[time, Callable[[], None]]
 
 @dataclass
 class Season:
-    """What the weeks came to, as the callers of doors and jobs saw it."""
+    """What the weeks came to, as the callers of RPCs and jobs saw it."""
 
     draws: list[Draw]
     walkers: list[Walker]
@@ -48,9 +48,11 @@ class Season:
 class Weeks:
     """Walks the weeks of the draws, one after the other; `seen` hears of each day that is over."""
 
-    def __init__(self, database: Database, doors: Doors, season: Season, seen: Callable[[date, int], None]):
+    def __init__(
+        self, database: Database, rpcs: RpcClient, season: Season, seen: Callable[[date, int], None]
+    ):
         self._database = database
-        self._doors = doors
+        self._rpcs = rpcs
         self._season = season
         self._seen = seen
 
@@ -84,7 +86,7 @@ class Weeks:
     def _sunday(self, draw: Draw, previous: Draw | None) -> list[Event]:
         events: list[Event] = [
             (time(3, 10), partial(self._job, "make_partitions")),
-            (time(12, 30), partial(self._job, "open_round", processed=1)),
+            (time(12, 30), partial(self._job, "create_new_round", processed=1)),
         ]
         if previous is None:
             events.append((time(8), self._save_profiles))
@@ -97,15 +99,15 @@ class Weeks:
         entered = _with_a_slip(draw.numbers) if slip else draw.numbers
         events: list[Event] = [
             (time(20), partial(self._close, draw)),
-            (time(20, 50), partial(self._job, "draw_round", processed=0)),  # the numbers are missing
+            (time(20, 50), partial(self._job, "draw_apply_results", processed=0)),  # the numbers are missing
             (time(21, 3), partial(self._enter, "enter_result", draw, entered)),
-            (time(21, 5), partial(self._job, "draw_round", processed=1)),
+            (time(21, 5), partial(self._job, "draw_apply_results", processed=1)),
         ]
         if slip:
             reason = "One number was mistyped."
             correct = partial(self._enter, "correct_result", draw, draw.numbers, reason=reason)
             events.append((time(21, 21), correct))
-            events.append((time(21, 25), partial(self._job, "draw_round", processed=1)))
+            events.append((time(21, 25), partial(self._job, "draw_apply_results", processed=1)))
         return events
 
     def _close(self, draw: Draw) -> None:
@@ -115,7 +117,7 @@ class Weeks:
     def _settle(self, draw: Draw) -> None:
         self._job("settle_round", processed=1)
         asked: dict[str, object] = {"round_no": draw.number}
-        self._doors.call_all(
+        self._rpcs.call_all(
             [
                 [Call(walker.jwt_claims, "my_tickets", asked), Call(walker.jwt_claims, "my_balances")]
                 for walker in self._season.walkers[::LOOKS]
@@ -123,8 +125,11 @@ class Weeks:
         )
 
     def _save_profiles(self) -> None:
-        self._doors.call_all(
-            [[Call(w.jwt_claims, "save_profile", {"nickname": w.nickname})] for w in self._season.walkers]
+        self._rpcs.call_all(
+            [
+                [Call(w.jwt_claims, "save_walker_profile", {"nickname": w.nickname})]
+                for w in self._season.walkers
+            ]
         )
 
     def _ask_for_proof(self, draw: Draw) -> None:
@@ -133,14 +138,14 @@ class Weeks:
         start = draw.number % len(walkers)
         for walker in [*walkers[start:], *walkers[:start]]:
             asked: dict[str, object] = {"round_no": draw.number}
-            tickets = self._doors.call(Call(walker.jwt_claims, "my_tickets", asked))
+            tickets = self._rpcs.call(Call(walker.jwt_claims, "my_tickets", asked))
             if tickets:
                 ticket: dict[str, object] = {"ticket_id": tickets[0]["ticket_id"]}
-                self._season.proofs += self._doors.call(Call(walker.jwt_claims, "my_ticket_proof", ticket))
+                self._season.proofs += self._rpcs.call(Call(walker.jwt_claims, "my_ticket_proof", ticket))
                 return
 
     def _sync(self, found: list[Visit]) -> None:
-        answers = self._doors.call_all([_calls(visit) for visit in found])
+        answers = self._rpcs.call_all([_calls(visit) for visit in found])
         self._season.tickets_given.update(_tickets(answers))
 
     def _at(self, day: date, at: time) -> None:
@@ -155,9 +160,9 @@ class Weeks:
                 f"the job {name} processed {found} instead of {processed}", "look into jobs.runs"
             )
 
-    def _enter(self, door: str, draw: Draw, numbers: tuple[int, ...], **more: object) -> None:
+    def _enter(self, rpc: str, draw: Draw, numbers: tuple[int, ...], **more: object) -> None:
         """The administrator's calls."""
-        self._doors.call(Call(ADMINISTRATOR, door, {"round_no": draw.number, "numbers": numbers, **more}))
+        self._rpcs.call(Call(ADMINISTRATOR, rpc, {"round_no": draw.number, "numbers": numbers, **more}))
 
 
 def _calls(visit: Visit) -> list[Call]:
@@ -174,7 +179,7 @@ def _calls(visit: Visit) -> list[Call]:
 
 
 def _tickets(answers: list[Answer]) -> set[str]:
-    return {row["ticket_id"] for a in answers if a.call.door == "claim_steps" for row in a.rows}
+    return {row["ticket_id"] for a in answers if a.call.rpc == "claim_steps" for row in a.rows}
 
 
 def _with_a_slip(numbers: tuple[int, ...]) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from demo import seal
+from demo.calls import Tally
 from demo.database import Database
-from demo.doors import Tally
 from demo.odds import TIERS, Expectation, expected
 from demo.recount import Recount
 from demo.season import Season
@@ -83,7 +83,7 @@ class Summary:
 
     @property
     def is_equal(self) -> bool:
-        """Whether recount, proofs, doors and books all agree with the database."""
+        """Whether recount, proofs, calls and books all agree with the database."""
         recounted = not self.differences and not any(line.differences for line in self.rounds)
         return recounted and self.tickets_match and self.proofs_hold and all(ok for _, ok, _ in self.books)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from dotbase.declarations import catalogue, cron, policies, settings
+from dotbase.declarations import cron, errors, policies, settings
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
 from dotbase.steps import Step
@@ -19,12 +19,12 @@ from dotbase.yaml_lines import Document, load
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
 # Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.
 CLOSED_PATH = "set search_path = pg_catalog, pg_temp;\n\n"
-FIRST_TOPIC = "closing"  # of core: everything after it is closed with what it defines
+FIRST_TOPIC = "privileges"  # of core: everything after it is closed with what it defines
 
 
 def render_steps(project: Project, variables: Variables) -> list[Step]:
     """Every step in the order in which it is applied: bootstrap, versions, then app by app what is
-    re-applied when it changes, ending with the doors.
+    re-applied when it changes, ending with the RPCs.
     """
     return list(_steps(project, variables))
 
@@ -36,17 +36,17 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
     if bootstrap.is_file() and "core" in project.apps:
         yield _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
     yield from versioned_steps(project, renderer)
-    catalogues, schedules = catalogue.Catalogues(), cron.Schedules(project.zone)
-    doors: dict[str, str] = {}
+    all_errors, schedules = errors.AllErrors(), cron.Schedules(project.zone)
+    rpcs: dict[str, str] = {}
     for app in project.apps:
         for path in _topics(project, app):
-            text = renderer.render(path, app) + f"\nselect core.close_routines('{app}');\n"
+            text = renderer.render(path, app) + f"\nselect core.revoke_public_execute('{app}');\n"
             yield _file_step(project, app, "repeatable", path, text)
-        yield from _declared(project, app, f"functions/{app}/errors.yaml", catalogues.sql)
+        yield from _declared(project, app, f"functions/{app}/errors.yaml", all_errors.sql)
         yield from _declared(project, app, f"functions/{app}/settings.yaml", settings.sql)
         yield from _policies(project, app, variables, renderer.own_rows())
         yield from _jobs(project, app, schedules)
-        yield from _doors(project, app, variables, doors)
+        yield from _rpcs(project, app, variables, rpcs)
 
 
 def _refuse_strays(project: Project) -> None:
@@ -185,18 +185,18 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
     yield _yaml_step(document, app, f"{name}#grants", text, document.line("functions"), always=True)
 
 
-def _doors(project: Project, app: str, variables: Variables, taken: dict[str, str]) -> Iterator[Step]:
+def _rpcs(project: Project, app: str, variables: Variables, taken: dict[str, str]) -> Iterator[Step]:
     one = policies.of_app(project, app)
     declared, document = one.policies, one.document
-    for door in declared.doors:
-        where = document.where("doors", door)
-        first = taken.setdefault(door, where)
+    for rpc in declared.rpcs:
+        where = document.where("rpcs", rpc)
+        first = taken.setdefault(rpc, where)
         if first != where:
             raise DotbaseError(
-                f"door {door} is declared already, at {first}", "rename one of the two functions", where
+                f"RPC {rpc} is declared already, at {first}", "rename one of the two functions", where
             )
-    text = policies.doors_sql(app, declared, variables)
-    yield _yaml_step(document, app, f"{document.name}#doors", text, document.line("doors"), always=True)
+    text = policies.rpcs_sql(app, declared, variables)
+    yield _yaml_step(document, app, f"{document.name}#rpcs", text, document.line("rpcs"), always=True)
 
 
 def render_text(project: Project, variables: Variables, steps: list[Step]) -> str:

@@ -52,7 +52,7 @@ def read(connection: psycopg.Connection[Any], project: Project, variables: Varia
     ours = variables.target == "postgres"
     values = {
         "apps": [*project.apps, "api"],
-        # The platform's `auth` is not ours to judge; the books and the movable clock always are.
+        # The platform's `auth` is not ours to judge; the history and the movable clock always are.
         "schemas": [*project.apps, "api", "dotbase", "test_clock", *(["auth"] if ours else [])],
         "owner": variables.owner,
     }
@@ -65,7 +65,7 @@ def undeclared(live: Sequence[Live], declared: Sequence[AppPolicies], variables:
     return [one for one in live if one.what == "right" and one.key not in lines and not _tools(one)]
 
 
-def problems(
+def violations(
     live: Sequence[Live], project: Project, declared: Sequence[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
     """Every difference between the lines and the catalog, each as a sentence."""
@@ -188,10 +188,10 @@ def _refusal(
 ) -> DotbaseError:
     home = next((app for app in declared if app.app == one.schema), None)
     if one.schema == "api":
-        home = next((a for a in declared if one.name in {*a.policies.doors, *a.policies.views}), home)
+        home = next((a for a in declared if one.name in {*a.policies.rpcs, *a.policies.views}), home)
     home = home or declared[-1]
     section = SECTIONS.get(one.kind, "tables")
-    for named in ("doors", "views", "functions", "tables"):
+    for named in ("rpcs", "views", "functions", "tables"):
         if one.name in getattr(home.policies, named):
             section = named
     source = _source(one, project)

@@ -1,4 +1,4 @@
-"""A step: one piece of rendered SQL that is applied, booked and compared as a whole."""
+"""A step: one piece of rendered SQL that is applied, recorded and compared as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Step:
     """One rendered piece of the database.
 
     key:             unique and stable, e.g. `schema/luckywalk/0001_rounds.sql.j2`
-                     or `policies/luckywalk.yaml#doors`; a table's step ends in `#tables.<table>`.
+                     or `policies/luckywalk.yaml#rpcs`; a table's step ends in `#tables.<table>`.
     source, line:    the file and line the step comes from, for messages.
     source_sha:      SHA-256 of the source file's bytes; an applied versioned file is
                      refused when this has changed.
@@ -23,7 +23,7 @@ class Step:
     transactional:   False for statements that cannot run in a transaction.
     boundary:        name of the commit point in front of this step, if it has one.
     always_with_app: re-applied whenever a routine file of its app was (grants and
-                     doors are lost when a routine is dropped and made again).
+                     rpcs are lost when a routine is dropped and made again).
     """
 
     key: str

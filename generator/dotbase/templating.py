@@ -86,7 +86,7 @@ class Renderer:
         except jinja2.TemplateSyntaxError as error:
             raise DotbaseError(
                 f"the template is broken: {error.message}",
-                "mend that line",
+                "fix that line",
                 f"{error.name or name}:{error.lineno}",
             ) from None
         except jinja2.UndefinedError as error:
@@ -104,7 +104,7 @@ class Renderer:
             ) from None
         except jinja2.TemplateError as error:
             raise DotbaseError(
-                f"the template is broken: {error}", "mend it", self._place(error, name)
+                f"the template is broken: {error}", "fix it", self._place(error, name)
             ) from None
         except UnicodeDecodeError as error:
             raise DotbaseError(
@@ -114,7 +114,7 @@ class Renderer:
             ) from None
         except FAILURES as error:
             raise DotbaseError(
-                f"the template fails: {error}", "mend that line", self._place(error, name)
+                f"the template fails: {error}", "fix that line", self._place(error, name)
             ) from None
         return text.strip("\n") + "\n"
 

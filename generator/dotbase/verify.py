@@ -13,8 +13,8 @@ from dotbase.declarations import policies
 from dotbase.declarations.policies import AppPolicies, real_role
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
-from dotbase.rights import problems as of_rights
 from dotbase.rights import read as read_rights
+from dotbase.rights import violations as of_rights
 from dotbase.templating import Variables
 from dotbase.yaml_lines import Document, Place
 
@@ -80,15 +80,15 @@ def verify(connection: Connection, project: Project, variables: Variables) -> No
 
     Reads catalogs and plans queries, no more, so that it can be the last thing before a commit.
     """
-    problem = next(problems(connection, project, variables), None)
-    if problem is not None:
-        raise problem
+    violation = next(violations(connection, project, variables), None)
+    if violation is not None:
+        raise violation
 
 
-def problems(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
+def violations(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
     """Everything that `verify` would refuse."""
     declared = policies.of(project)
-    first = list(_of_things(connection, project, declared, variables))
+    first = list(_of_objects(connection, project, declared, variables))
     yield from first
     # What is not there, or has no line, would be told once more for each of its rights.
     if not first:
@@ -96,20 +96,20 @@ def problems(connection: Connection, project: Project, variables: Variables) -> 
         yield from of_rights(live, project, declared, variables)
 
 
-def verify_things(connection: Connection, project: Project, variables: Variables) -> None:
+def verify_objects(connection: Connection, project: Project, variables: Variables) -> None:
     """Refuse as `verify` does, but let rights be what they are: for whoever wants to see them."""
-    for problem in _of_things(connection, project, policies.of(project), variables):
-        raise problem
+    for violation in _of_objects(connection, project, policies.of(project), variables):
+        raise violation
 
 
-def _of_things(
+def _of_objects(
     connection: Connection, project: Project, declared: list[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
     found = _read(connection, project, variables)
     for one in declared:
         yield from _tables(one, found, variables)
         yield from _functions(one, found, variables)
-        yield from verify_jobs.problems(connection, one.app, project, found.routines)
+        yield from verify_jobs.violations(connection, one.app, project, found.routines)
     yield from _exposed(declared, found)
     yield from _astray(project, found)
 
@@ -163,7 +163,7 @@ def _tables(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[
 
 
 def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
-    for section, names in (("functions", one.policies.functions), ("doors", one.policies.doors)):
+    for section, names in (("functions", one.policies.functions), ("rpcs", one.policies.rpcs)):
         for name, roles in names.items():
             if (one.app, name) not in found.routines:
                 yield _missing(one.document, f"function {one.app}.{name}", section, name)
@@ -182,7 +182,7 @@ def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterat
 
 def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseError]:
     """Nothing is in api that no line put there."""
-    doors = {name: one.app for one in declared for name in one.policies.doors}
+    rpcs = {name: one.app for one in declared for name in one.policies.rpcs}
     views = {name for one in declared for name in one.policies.views}
     last = declared[-1].document if declared else None
     for schema, name in sorted(found.views):
@@ -191,13 +191,13 @@ def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseErr
                 f"view api.{name} has no line", "list it under `views:` of its app", last.where("views")
             )
     for schema, name in sorted(found.routines):
-        # A namesake of a door is none: it has other arguments than the door's function.
-        behind = found.routines.get((doors.get(name, ""), name), [])
+        # A namesake of an RPC is none: it has other arguments than the RPC's function.
+        behind = found.routines.get((rpcs.get(name, ""), name), [])
         if schema == "api" and last and found.routines[(schema, name)] != behind:
             yield DotbaseError(
-                f"function api.{name} is no door",
-                "move it to its app's schema and list it under `doors:`",
-                last.where("doors"),
+                f"function api.{name} is no RPC",
+                "move it to its app's schema and list it under `rpcs:`",
+                last.where("rpcs"),
             )
     for schema, name in sorted(found.tables):
         if schema == "api" and last:

@@ -25,7 +25,7 @@ TIMESTAMPTZ = 1184
 Routines = Mapping[tuple[str, str], list[str]]
 
 
-def problems(
+def violations(
     connection: psycopg.Connection[Any], app: str, project: Project, routines: Routines
 ) -> Iterator[DotbaseError]:
     """What is wrong with an app's jobs. `routines`: arguments of functions by schema and name."""

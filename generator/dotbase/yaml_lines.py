@@ -69,10 +69,10 @@ def load(path: Path, root: Path) -> Document:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
         # What follows `*` or `&` outside of quotes is a name of YAML's own.
-        remedy = "mend that line; quote what begins with * or &" if _is_name(error) else "mend that line"
+        remedy = "fix that line; quote what begins with * or &" if _is_name(error) else "fix that line"
         raise DotbaseError(f"the YAML is broken: {error.problem}", remedy, where) from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2025-02-30
-        raise DotbaseError(f"the YAML is broken: {error}", "mend the file", name) from None
+        raise DotbaseError(f"the YAML is broken: {error}", "fix the file", name) from None
     except RecursionError:
         raise DotbaseError("the YAML contains itself", "take the `*` out", name) from None
     return Document(path, name, {} if data is None else data, lines)
@@ -113,5 +113,5 @@ def validate(model: type[Model], document: Document, data: Any = None, place: Pl
         what = " ".join(str(part) for part in inner)
         message = first["msg"].removeprefix("Value error, ")
         raise DotbaseError(
-            f"`{what}`: {message}" if what else message, "mend that entry", document.where(*inner)
+            f"`{what}`: {message}" if what else message, "fix that entry", document.where(*inner)
         ) from None

@@ -17,7 +17,7 @@ from tests.harness.server import Server
 from tests.harness.target import CRON_ALONE
 
 ONE, TWO = walker(1), walker(2)
-PATIENCE = "set statement_timeout = '2s'; set lock_timeout = '1s'"
+LOCK_OPTIONS = "set statement_timeout = '2s'; set lock_timeout = '1s'"
 # Each statement in a subtransaction that fails, one way or the other: nothing of it stays. What became of
 # them all is the message of the error that ends the block.
 ATTEMPTS = """
@@ -115,7 +115,7 @@ class Refusal:
 
     @property
     def code(self) -> str | None:
-        """What a door tells the client."""
+        """What an RPC tells the client."""
         if self.sqlstate != "PGRST":
             return None
         code: str = json.loads(self.message)["code"]
@@ -131,7 +131,7 @@ class Session:
     def __init__(self, caller: Caller, connection: psycopg.Connection[Any]) -> None:
         self.caller = caller
         self.connection = connection
-        connection.execute(PATIENCE)
+        connection.execute(LOCK_OPTIONS)
         connection.add_notice_handler(lambda notice: None)
         become(connection, caller, local=False)
 

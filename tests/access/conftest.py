@@ -38,7 +38,7 @@ def stranger(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[s
 def lived(module_db: Database) -> Database:
     """Two walkers have lived through a settled week, and one whose numbers were corrected after the draw."""
     for person, name in ((ONE, "one"), (TWO, "two")):
-        assert module_db.call(person, "save_profile", nickname=name).ok
+        assert module_db.call(person, "save_walker_profile", nickname=name).ok
     open_week(module_db)
     for person in (ONE, TWO):
         buy(module_db, person, WINNING, LOSING)

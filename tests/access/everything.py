@@ -29,7 +29,7 @@ def _findings(world: World, schemas_open: bool) -> Iterator[Finding]:
     for session in world.sessions.values():
         for thing in world.of_kind("table", "view"):
             yield from try_table(world, session, thing, each_row=False)
-        yield from try_routines(world, session, world.of_kind("door", "function"), how)
+        yield from try_routines(world, session, world.of_kind("rpc", "function"), how)
         for thing in world.of_kind("sequence"):
             yield from try_sequence(world, session, thing)
         for thing in world.of_kind("schema") if not schemas_open else ():

@@ -20,7 +20,7 @@ SETTINGS_SEQUENCE = "core.setting_changes_setting_change_id_seq"
 IN_FORCE = "round_no in (select r.round_no from luckywalk.rounds as r where r.drawn_result_no = r.result_no)"
 OWN = "user_id = (select auth.uid())"
 ADMINISTRATORS = "core.require_administrator()"
-ADMINISTRATORS_DOORS = (
+ADMINISTRATORS_RPCS = (
     "close_round(round_no integer)",
     "correct_result(round_no integer, numbers integer[], reason text)",
     "draw_round(round_no integer)",
@@ -56,9 +56,9 @@ class Hole:
         }
 
 
-def calls_of(*doors: str, app: str) -> Cells:
-    """The door and the function behind it."""
-    return tuple(("execute", f"{schema}.{door}", (None,)) for door in doors for schema in ("api", app))
+def calls_of(*rpcs: str, app: str) -> Cells:
+    """The RPC and the function behind it."""
+    return tuple(("execute", f"{schema}.{rpc}", (None,)) for rpc in rpcs for schema in ("api", app))
 
 
 HOLES = [
@@ -182,10 +182,10 @@ HOLES = [
     ),
     Hole(
         "a function that everybody may call",
-        "grant execute on function luckywalk.open_round() to public",
-        "revoke execute on function luckywalk.open_round() from public",
+        "grant execute on function luckywalk.create_new_round() to public",
+        "revoke execute on function luckywalk.create_new_round() from public",
         EVERYBODY,
-        (("execute", "luckywalk.open_round()", (None,)),),
+        (("execute", "luckywalk.create_new_round()", (None,)),),
     ),
     Hole(
         "a check of the caller that got lost",
@@ -194,7 +194,7 @@ HOLES = [
         None,
         WALKERS,
         (
-            *calls_of(*ADMINISTRATORS_DOORS, app="luckywalk"),
+            *calls_of(*ADMINISTRATORS_RPCS, app="luckywalk"),
             *calls_of(*ADMINISTRATORS_SETTINGS, app="core"),
             *calls_of("wipe_notes()", app="notes"),
         ),
@@ -238,20 +238,20 @@ HOLES = [
     ),
     Hole(
         "a table that changed hands",
-        "alter table luckywalk.profiles owner to service_role",
-        f"alter table luckywalk.profiles owner to {OWNER}",
+        "alter table luckywalk.user_profiles owner to service_role",
+        f"alter table luckywalk.user_profiles owner to {OWNER}",
         frozenset({"service_role"}),
         (
             *(
-                (command, "luckywalk.profiles", ("user_id", "nickname", "created_at", "updated_at"))
+                (command, "luckywalk.user_profiles", ("user_id", "nickname", "created_at", "updated_at"))
                 for command in ("select", "insert", "update")
             ),
             *(
-                (command, "luckywalk.profiles", (None,))
+                (command, "luckywalk.user_profiles", (None,))
                 for command in ("delete", "truncate", "trigger", "policy", "disable row-level security")
             ),
         ),
         # Its own functions run as the owner, who may not read it any more; on Supabase he is a member.
-        more=() if SUPABASE else ((PEOPLE, calls_of("my_profile()", app="luckywalk")),),
+        more=() if SUPABASE else ((PEOPLE, calls_of("my_walker_profile()", app="luckywalk")),),
     ),
 ]

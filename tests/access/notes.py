@@ -24,7 +24,7 @@ def declared() -> AppPolicies:
 
 
 def install(db: Database) -> AppPolicies:
-    """Make it as a migration does, with a rendered step for each table, for grants and for doors."""
+    """Make it as a migration does, with a rendered step for each table, for grants and for RPCs."""
     variables = target.variables(None)
     notes = declared()
     own_rows = Renderer(PROJECT, variables).own_rows()
@@ -35,7 +35,7 @@ def install(db: Database) -> AppPolicies:
     ]
     steps += [
         policies.grants_sql("notes", notes.policies, variables),
-        policies.doors_sql("notes", notes.policies, variables),
+        policies.rpcs_sql("notes", notes.policies, variables),
     ]
     with db.owner.transaction():
         db.owner.execute(f"set local role {target.OWNER}".encode())

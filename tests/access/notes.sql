@@ -56,4 +56,4 @@ begin
 end;
 $$;
 
-select core.close_routines('notes');
+select core.revoke_public_execute('notes');

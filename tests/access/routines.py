@@ -1,4 +1,4 @@
-"""Doors, functions, sequences and schemas: called, used, and built in, by everybody."""
+"""RPCs, functions, sequences and schemas: called, used, and built in, by everybody."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from dotbase.access.matrix import Cell
-from dotbase.access.objects import Thing
+from dotbase.access.objects import AccessObject
 from tests.access.callers import Refusal, Session
 from tests.access.world import Finding, World, count_cells
 from tests.harness.databases import Database
@@ -35,7 +35,7 @@ order by 1
 
 # The claim is asked for where the right cannot be: by the function itself.
 NOT_ADMINISTRATOR = "ZC002"
-# A door that answers this to somebody whom a line lets in does not work for him.
+# An RPC that answers this to somebody whom a line lets in does not work for him.
 SHUT = ("forbidden", "internal_error", "not_administrator", "not_signed_in")
 
 SEQUENCE = {
@@ -69,9 +69,9 @@ def _call(row: dict[str, Any]) -> str:
 
 
 def try_routines(
-    world: World, session: Session, things: Sequence[Thing], calls: Mapping[str, str]
+    world: World, session: Session, things: Sequence[AccessObject], calls: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """One caller calls these doors or functions, each with nulls."""
+    """One caller calls these RPCs or functions, each with nulls."""
     cells = [cell for thing in things for cell in world.cells(thing, session.caller)]
     refusals = session.attempts([calls[cell.object] for cell in cells])
     count_cells(session.caller, cells, len(cells))
@@ -82,7 +82,7 @@ def try_routines(
             yield _finding(session, cell, what)
 
 
-def _wrong_call(thing: Thing, cell: Cell, refusal: Refusal | None) -> str | None:
+def _wrong_call(thing: AccessObject, cell: Cell, refusal: Refusal | None) -> str | None:
     if cell.refused == "right":
         if refusal is None:
             return "went through, though no line allows it"
@@ -95,13 +95,13 @@ def _wrong_call(thing: Thing, cell: Cell, refusal: Refusal | None) -> str | None
         ):
             return f"did not ask for an administrator: {refusal or 'went through'}"
     elif refusal is not None and (
-        refusal.sqlstate == "42501" or (cell.kind == "door" and refusal.code in SHUT)
+        refusal.sqlstate == "42501" or (cell.kind == "rpc" and refusal.code in SHUT)
     ):
         return f"refused, though a line allows it: {refusal}"
     return None
 
 
-def try_sequence(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
+def try_sequence(world: World, session: Session, thing: AccessObject) -> Iterator[Finding]:
     """One caller reads, advances and sets one sequence."""
     tried = [
         (cell, statement.format(name=thing.title))
@@ -115,7 +115,7 @@ def try_sequence(world: World, session: Session, thing: Thing) -> Iterator[Findi
             yield _finding(session, cell, str(refusal or "went through"))
 
 
-def try_schema(world: World, session: Session, thing: Thing) -> Iterator[Finding]:
+def try_schema(world: World, session: Session, thing: AccessObject) -> Iterator[Finding]:
     """One caller looks into one schema, and tries to make something in it."""
     for cell in world.cells(thing, session.caller):
         count_cells(session.caller, [cell], 1 if cell.command == "usage" else len(BUILDING))

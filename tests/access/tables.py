@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dotbase.access.matrix import Cell
-from dotbase.access.objects import Thing
+from dotbase.access.objects import AccessObject
 from tests.access.callers import Caller, Refusal, Session
 from tests.access.world import STATEMENTS, Finding, World, count_cells, row_condition
 from tests.access.writes import allowed_writes
@@ -23,7 +23,7 @@ NEVER = {
 UNWRITABLE = ("0A000", "55000", "42809")
 
 
-def try_table(world: World, session: Session, thing: Thing, *, each_row: bool = True) -> list[Finding]:
+def try_table(world: World, session: Session, thing: AccessObject, *, each_row: bool = True) -> list[Finding]:
     """Every cell of one caller and one table or view; what is not as declared.
 
     Without `each_row` a command that no line allows is tried by itself alone.
@@ -36,7 +36,7 @@ def try_table(world: World, session: Session, thing: Thing, *, each_row: bool = 
     return findings
 
 
-def _try(world: World, session: Session, thing: Thing, each_row: bool) -> Iterator[Finding]:
+def _try(world: World, session: Session, thing: AccessObject, each_row: bool) -> Iterator[Finding]:
     cells = world.cells(thing, session.caller)
     yield from _denied(session, thing, [cell for cell in cells if not cell.allowed], each_row)
     allowed = [cell for cell in cells if cell.allowed]
@@ -48,7 +48,9 @@ def _try(world: World, session: Session, thing: Thing, each_row: bool) -> Iterat
         yield from _never(session, thing)
 
 
-def _denied(session: Session, thing: Thing, cells: Sequence[Cell], each_row: bool) -> Iterator[Finding]:
+def _denied(
+    session: Session, thing: AccessObject, cells: Sequence[Cell], each_row: bool
+) -> Iterator[Finding]:
     tried = [(cell, *how) for cell in cells for how in statements(session.caller, thing, cell, each_row)]
     refusals = session.attempts([statement for _, _, statement in tried])
     count_cells(session.caller, cells, len(tried))
@@ -61,7 +63,7 @@ def _denied(session: Session, thing: Thing, cells: Sequence[Cell], each_row: boo
             yield _finding(session, cell, whose, what)
 
 
-def statements(caller: Caller, thing: Thing, cell: Cell, each_row: bool) -> Iterator[tuple[str, str]]:
+def statements(caller: Caller, thing: AccessObject, cell: Cell, each_row: bool) -> Iterator[tuple[str, str]]:
     """The command by itself, which needs no other right, then on one's own row and on another's."""
     name, column = thing.title, _quoted(cell.column)
     bare = {
@@ -84,7 +86,7 @@ def statements(caller: Caller, thing: Thing, cell: Cell, each_row: bool) -> Iter
             yield whose, f"insert into {name} (user_id, {column}) values ('{user_id}', default)"
 
 
-def _select(world: World, session: Session, thing: Thing, cells: Sequence[Cell]) -> Iterator[Finding]:
+def _select(world: World, session: Session, thing: AccessObject, cells: Sequence[Cell]) -> Iterator[Finding]:
     """Each column can be read by itself, and all of them show the rows of their line, no more and no less."""
     refusals = session.attempts([f"select {_quoted(cell.column)} from {thing.title}" for cell in cells])
     count_cells(session.caller, cells, len(cells) + (not any(refusals)))
@@ -108,7 +110,7 @@ def _select(world: World, session: Session, thing: Thing, cells: Sequence[Cell])
             yield _finding(session, cell, "own and others' rows", what)
 
 
-def _never(session: Session, thing: Thing) -> Iterator[Finding]:
+def _never(session: Session, thing: AccessObject) -> Iterator[Finding]:
     refusals = session.attempts([statement.format(name=thing.title) for statement in NEVER.values()])
     count(STATEMENTS, len(NEVER))
     for command, refusal in zip(NEVER, refusals, strict=True):
@@ -117,7 +119,7 @@ def _never(session: Session, thing: Thing) -> Iterator[Finding]:
             yield Finding(session.caller.name, command, thing.title, None, "the table", said)
 
 
-def _is_missing(refusal: Refusal, thing: Thing) -> bool:
+def _is_missing(refusal: Refusal, thing: AccessObject) -> bool:
     return refusal.names(thing.schema, thing.name, thing.kind)
 
 

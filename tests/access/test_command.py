@@ -90,7 +90,7 @@ def test_the_page_is_whole_and_asks_for_nothing(written: tuple[list[dict[str, An
     assert {cell["object"].partition("(")[0] for cell in cells} <= set(words.split())
     marks = [a["aria-label"] for tag, a in page.attributes if "aria-label" in a and tag == "span"]
     assert "select all rows, 20 of 22 columns (policies/luckywalk.yaml:5)" in marks
-    assert any(mark and mark.startswith("execute: the door asks for an administrator") for mark in marks)
+    assert any(mark and mark.startswith("execute: the RPC asks for an administrator") for mark in marks)
 
 
 def test_a_terminal_gets_a_table_of_every_object() -> None:
@@ -139,36 +139,36 @@ def test_a_server_that_goes_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch
     [
         (
             "tables:\n  carts:\n    - {role: administrator, command: select, rows: all}\n",
-            "3: `tables carts 0`: administrator is a claim and no role of Postgres: only a door, which "
-            "checks it, can be for it; mend that entry.",
+            "3: `tables carts 0`: administrator is a claim and no role of Postgres: only an RPC, which "
+            "checks it, can be for it; fix that entry.",
         ),
         (
             "views:\n  shelves: [administrator]\n",
-            "1: `views`: administrator is a claim and no role of Postgres: only a door, which checks it, "
-            "can be for it; mend that entry.",
+            "1: `views`: administrator is a claim and no role of Postgres: only an RPC, which checks it, "
+            "can be for it; fix that entry.",
         ),
         (
             "functions:\n  sweep: [administrator]\n",
-            "1: `functions`: administrator is a claim and no role of Postgres: only a door, which checks "
-            "it, can be for it; mend that entry.",
+            "1: `functions`: administrator is a claim and no role of Postgres: only an RPC, which checks "
+            "it, can be for it; fix that entry.",
         ),
         (
-            "doors:\n  buy: [authenticated, administrator]\n",
-            "1: `doors`: door buy is for administrators, or for everybody who is signed in; mend that entry.",
+            "rpcs:\n  buy: [authenticated, administrator]\n",
+            "1: `rpcs`: RPC buy is for administrators, or for everybody who is signed in; fix that entry.",
         ),
         (
             "tables:\n  carts:\n    - {role: service_role, command: select, rows: own}\n",
             "3: `tables carts 0`: service_role bypasses row-level security: its rows are `all`; "
-            "mend that entry.",
+            "fix that entry.",
         ),
         (
             "tables:\n  carts:\n    - {role: anon, command: select, rows: all, columns: []}\n",
             "3: `tables carts 0 columns`: no column is named: left out, they are all meant; without the "
-            "line, none; mend that entry.",
+            "line, none; fix that entry.",
         ),
         (
             "tables:\n  carts:\n    - {role: anon, command: delete, rows: all, columns: [a]}\n",
-            "3: `tables carts 0`: a row is deleted whole: `delete` has no columns; mend that entry.",
+            "3: `tables carts 0`: a row is deleted whole: `delete` has no columns; fix that entry.",
         ),
     ],
 )

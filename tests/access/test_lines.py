@@ -36,7 +36,7 @@ def test_table(noted: World, caller: Caller, name: str) -> None:
 @by_caller
 def test_everything_else_of_the_app(noted: World, caller: Caller) -> None:
     session = noted.sessions[caller.name]
-    of_app = [thing for thing in noted.matrix.things["notes"] if thing.kind in ("door", "function")]
+    of_app = [thing for thing in noted.matrix.things["notes"] if thing.kind in ("rpc", "function")]
     findings = list(try_routines(noted, session, of_app, calls(noted.db, ["notes", "api"])))
     for thing in noted.matrix.things["notes"]:
         if thing.kind == "schema":
@@ -75,8 +75,8 @@ def test_the_matrix_is_a_part_of_what_dotbase_access_prints(noted: World) -> Non
     assert cells["service_role", "select", "title"] == ("all", None)
     assert cells["service_role", "select", "user_id"] == (None, "right")
     assert cells["anon", "select", "title"] == (None, "right")
-    doors = {cell.role: cell.refused for cell in noted.matrix.cells if cell.object == "api.wipe_notes()"}
-    assert (doors["authenticated"], doors["administrator"], doors["anon"]) == ("claim", None, "right")
+    rpcs = {cell.role: cell.refused for cell in noted.matrix.cells if cell.object == "api.wipe_notes()"}
+    assert (rpcs["authenticated"], rpcs["administrator"], rpcs["anon"]) == ("claim", None, "right")
 
 
 def test_it_holds_behind_open_schemas_too(noted: World) -> None:

@@ -14,7 +14,7 @@ DECLARED = policies.of(PROJECT)
 SCHEMAS = [*(one.app for one in DECLARED), "api"]
 TABLES = [f"{one.app}.{table}" for one in DECLARED for table in one.policies.tables]
 VIEWS = [f"api.{view}" for one in DECLARED for view in one.policies.views]
-DOORS = [door for one in DECLARED for door in one.policies.doors]
+RPCS = [rpc for one in DECLARED for rpc in one.policies.rpcs]
 
 by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name.replace(" ", "-"))
 
@@ -32,9 +32,9 @@ def test_table(world: World, caller: Caller, name: str) -> None:
 
 
 @by_caller
-@pytest.mark.parametrize("door", DOORS)
-def test_door(world: World, caller: Caller, door: str, every_call: dict[str, str]) -> None:
-    things = [thing for thing in world.of_kind("door") if thing.name == door]
+@pytest.mark.parametrize("rpc", RPCS)
+def test_rpc(world: World, caller: Caller, rpc: str, every_call: dict[str, str]) -> None:
+    things = [thing for thing in world.of_kind("rpc") if thing.name == rpc]
     findings = list(try_routines(world, world.sessions[caller.name], things, every_call))
     assert not findings, report(findings)
 
@@ -70,8 +70,8 @@ def test_no_object_of_the_catalog_is_left_out(shut_world: World, every_call: dic
     assert named["vm"] == set(VIEWS)
     assert named["S"] == {thing.title for thing in shut_world.of_kind("sequence")}
     assert sum(map(len, named.values())) == len(relations)
-    assert set(every_call) == {thing.title for thing in shut_world.of_kind("door", "function")}
-    assert {thing.name for thing in shut_world.of_kind("door")} == set(DOORS)
+    assert set(every_call) == {thing.title for thing in shut_world.of_kind("rpc", "function")}
+    assert {thing.name for thing in shut_world.of_kind("rpc")} == set(RPCS)
     assert {thing.title for thing in shut_world.of_kind("schema")} == set(SCHEMAS)
 
 

@@ -1,4 +1,4 @@
-"""A database that `dotbase migrate` has made: the matrix holds there too, and its books are closed."""
+"""A database that `dotbase migrate` has made: the matrix holds there too, and its history is closed."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def test_the_matrix_is_what_was_declared(migrated: World) -> None:
     assert not findings, report(findings)
 
 
-def test_the_books_of_migrate_are_the_owners(migrated: World) -> None:
+def test_the_history_of_migrate_are_the_owners(migrated: World) -> None:
     """They hold every text that was ever applied, and by whom."""
     migrated.onlooker.execute(OPEN.format("dotbase").encode())
-    books = migrated.onlooker.execute(
+    history = migrated.onlooker.execute(
         "select c.oid::regclass::text as name from pg_class as c "
         "where c.relnamespace = 'dotbase'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')"
     ).fetchall()
-    assert len(books) > 3
+    assert len(history) > 3
     for session in migrated.sessions.values():
-        for book in books:
-            for statement in (f"select from {book['name']}", f"delete from {book['name']}"):
-                if not book["name"].endswith("_seq") or statement.startswith("select"):
+        for record in history:
+            for statement in (f"select from {record['name']}", f"delete from {record['name']}"):
+                if not record["name"].endswith("_seq") or statement.startswith("select"):
                     assert_denied(session.attempt(statement), statement)

@@ -27,7 +27,7 @@ def filled(lived: Database) -> Database:
     banked = walker(77)
     lived.clock(WEEK.next.next.opens_at)
     open_week(lived, WEEK.next.next)
-    assert lived.call(banked, "save_profile", nickname="seventy-seven").ok
+    assert lived.call(banked, "save_walker_profile", nickname="seventy-seven").ok
     empty = [name for name in TABLES if not lived.value(f"select count(*) from {name}")]
     assert empty == []
     return lived

@@ -13,7 +13,7 @@ import psycopg
 from psycopg.rows import dict_row
 
 from dotbase.access.matrix import Cell, Matrix, build
-from dotbase.access.objects import Thing
+from dotbase.access.objects import AccessObject
 from dotbase.declarations import policies
 from dotbase.declarations.policies import AppPolicies
 from dotbase.project import Project
@@ -58,7 +58,7 @@ class World:
     stored: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def things(self) -> dict[str, Thing]:
+    def things(self) -> dict[str, AccessObject]:
         """The objects by the name that is printed."""
         return {thing.title: thing for things in self.matrix.things.values() for thing in things}
 
@@ -69,11 +69,11 @@ class World:
             cells.setdefault((cell.object, cell.role), []).append(cell)
         return cells
 
-    def cells(self, thing: Thing, caller: Caller) -> list[Cell]:
+    def cells(self, thing: AccessObject, caller: Caller) -> list[Cell]:
         """What the declarations say of one caller and one object."""
         return [cell for cell in self._cells[(thing.title, caller.role)] if cell.kind == thing.kind]
 
-    def of_kind(self, *kinds: str) -> list[Thing]:
+    def of_kind(self, *kinds: str) -> list[AccessObject]:
         """The objects of these kinds."""
         return [thing for thing in self.things.values() if thing.kind in kinds]
 

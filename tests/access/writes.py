@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import psycopg
 
 from dotbase.access.matrix import Cell
-from dotbase.access.objects import Thing
+from dotbase.access.objects import AccessObject
 from tests.access.callers import Caller, Refusal
 from tests.access.world import Finding, World, count_cells, row_condition
 
@@ -23,7 +23,9 @@ where attrelid = %s::regclass and attname = %s
 """
 
 
-def allowed_writes(world: World, caller: Caller, thing: Thing, cells: Sequence[Cell]) -> Iterator[Finding]:
+def allowed_writes(
+    world: World, caller: Caller, thing: AccessObject, cells: Sequence[Cell]
+) -> Iterator[Finding]:
     """Each allowed insert, update and delete of one caller on one table."""
     writes = _Writes(world, caller, thing)
     for cell in cells:
@@ -37,7 +39,7 @@ def allowed_writes(world: World, caller: Caller, thing: Thing, cells: Sequence[C
 
 
 class _Writes:
-    def __init__(self, world: World, caller: Caller, thing: Thing) -> None:
+    def __init__(self, world: World, caller: Caller, thing: AccessObject) -> None:
         self._world = world
         self._onlooker = world.onlooker
         self._caller = caller

@@ -12,7 +12,7 @@ import pytest
 
 from dotbase.advise.declared import House, read
 from dotbase.advise.rule import Finding, by_number
-from dotbase.advise.run import NOT_LIVE, advise, look, prepare, reading
+from dotbase.advise.run import NOT_LIVE, advise, check, prepare, reading
 from dotbase.advise.sources import Sources
 from dotbase.project import Project
 from dotbase.templating import Variables
@@ -143,10 +143,10 @@ def test_a_neighbours_function_is_not_run(holed: psycopg.Connection[Any], plpgsq
         holed.execute(NEIGHBOUR)
         prepare(holed)
         holed.execute("set transaction read only")
-        assert look(holed, DECLARED, ["nb"])[1] == [(by_number()["DB107"], NOT_LIVE)]
+        assert check(holed, DECLARED, ["nb"])[1] == [(by_number()["DB107"], NOT_LIVE)]
         assert not holed.execute(ran).rowcount
         # The bait works: it is the rule that has to stay away.
-        look(holed, DECLARED, ["nb"], [by_number()["DB107"]], ours=True)
+        check(holed, DECLARED, ["nb"], [by_number()["DB107"]], ours=True)
         assert holed.execute(ran).rowcount
     holed.execute("select pg_advisory_unlock_all()")
 
@@ -190,17 +190,17 @@ def test_nothing_found_where_nothing_is_is_no_good_news(project: Path, server: S
     [
         (
             "DB110 shop.stars:",
-            "advise.yaml:2: `suppress DB110 shop.stars reason`: Field required; mend that entry.",
+            "advise.yaml:2: `suppress DB110 shop.stars reason`: Field required; fix that entry.",
         ),
         (
             "DB110 shop.stars: ''",
             "advise.yaml:2: `suppress DB110 shop.stars reason`: String should have at least 12 characters; "
-            "mend that entry.",
+            "fix that entry.",
         ),
         (
             "DB999 shop.stars: There is no such rule.",
             "advise.yaml:1: `suppress`: `DB999 shop.stars` is no key of a finding: "
-            "write `DBnnn schema.object`; mend that entry.",
+            "write `DBnnn schema.object`; fix that entry.",
         ),
     ],
 )

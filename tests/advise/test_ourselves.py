@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dotbase.advise import declared
-from dotbase.advise.run import Advice, advise, look, looked_at, prepare
+from dotbase.advise.run import Advice, advise, check, looked_at, prepare
 from dotbase.project import Project
 from tests.harness import coverage
 from tests.harness.databases import Database
@@ -22,7 +22,7 @@ def lived(module_db: Database) -> Database:
     """With the partitions that jobs make, and this week's round: on Saturday evening none opens."""
     module_db.clock(module_db.value("select date_trunc('week', now(), 'Asia/Seoul') + interval '60 hours'"))
     assert module_db.run_job("make_partitions")
-    assert module_db.run_job("open_round")
+    assert module_db.run_job("create_new_round")
     assert module_db.value("select count(*) from luckywalk.rounds") == 1
     return module_db
 
@@ -75,7 +75,7 @@ HOLES = {
 def keys(db: Database) -> set[str]:
     prepare(db.owner)
     where = looked_at(db.owner, variables(db.server.master_key_file))
-    return {finding.key for finding in look(db.owner, HOUSE.declared, where, ours=True)[0]}
+    return {finding.key for finding in check(db.owner, HOUSE.declared, where, ours=True)[0]}
 
 
 def test_what_somebody_opens_by_hand_is_found_and_nothing_else(lived: Database) -> None:

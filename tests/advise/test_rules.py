@@ -11,7 +11,7 @@ import pytest
 
 from dotbase.advise.declared import House
 from dotbase.advise.rule import Rule, rules
-from dotbase.advise.run import advise, look, looked_at, prepare
+from dotbase.advise.run import advise, check, looked_at, prepare
 from dotbase.templating import Variables
 from tests.advise.house import DECLARED, FIXTURES, small_database
 from tests.harness import coverage
@@ -55,7 +55,7 @@ def found(
         connection.execute((FIXTURES / fixture).read_bytes())
         prepare(connection)
         connection.execute("set transaction read only")
-        findings, skipped = look(connection, DECLARED, looked_at(connection, Variables()), chosen, ours=True)
+        findings, skipped = check(connection, DECLARED, looked_at(connection, Variables()), chosen, ours=True)
     assert {rule.needs for rule, _ in skipped} <= set(LACKING)
     return sorted({finding.key for finding in findings})
 

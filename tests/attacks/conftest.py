@@ -43,10 +43,15 @@ class Town:
         tables: tuple[str, ...] = (
             "luckywalk.tickets",
             "luckywalk.claims",
-            "luckywalk.step_days",
-            "luckywalk.profiles",
+            "luckywalk.daily_progress",
+            "luckywalk.user_profiles",
         )
-        tables += ("luckywalk.rounds", "luckywalk.results", "luckywalk.draw_results", "luckywalk.round_tiers")
+        tables += (
+            "luckywalk.rounds",
+            "luckywalk.results_user",
+            "luckywalk.draw_results",
+            "luckywalk.round_tiers",
+        )
         tables += ("ledger.transfers", "ledger.balances", "core.settings", "core.setting_changes")
         query = " union all ".join(
             f"select '{t}' as t, md5(string_agg(x::text, '' order by x::text)) as h from {t} as x"
@@ -60,7 +65,7 @@ def town(module_db: Database) -> Town:
     """Everybody's tests of a file look at one town; what they do is refused or rolled back."""
     db = module_db
     for person in (ME, VICTIM):
-        assert db.call(person, "save_profile", nickname=f"walker {person.name[-1]}").ok
+        assert db.call(person, "save_walker_profile", nickname=f"walker {person.name[-1]}").ok
     open_week(db)
     buy(db, ME, LOSING)
     [ticket] = buy(db, VICTIM, WINNING)

@@ -13,12 +13,12 @@ from tests.attacks.thief import ME, STRANGER, VICTIM, thief
 from tests.harness.people import FAR_FUTURE, Person, admin, anon, service, signed_in
 from tests.harness.refusals import assert_says
 from tests.harness.target import CRON, only_on_postgres
-from tests.hostile.doors import doors
+from tests.hostile.rpcs import rpcs
 
 MINE = (
     f"select * from api.my_tickets({SETTLED.round_no})",
     "select * from api.my_today()",
-    "select * from api.my_profile()",
+    "select * from api.my_walker_profile()",
     "select * from api.my_balances()",
     "select * from api.report_steps(20000)",
     "select * from api.claim_steps(1000)",
@@ -108,16 +108,16 @@ def test_a_role_that_is_no_person_wants_to_be_one(role: str, town: Town) -> None
 
 def test_the_service_key_wants_a_walkers_tickets(town: Town) -> None:
     person = service.claiming(sub=str(VICTIM.user_id), app_metadata={"role": "admin"})
-    for door, arguments in (("my_tickets", {"round_no": SETTLED.round_no}), ("list_settings", {})):
-        assert town.db.call(person, door, **arguments).code == "42501"
+    for rpc, arguments in (("my_tickets", {"round_no": SETTLED.round_no}), ("list_settings", {})):
+        assert town.db.call(person, rpc, **arguments).code == "42501"
 
 
 @pytest.mark.parametrize("pretence", PRETENCES)
 def test_a_walker_wants_to_administer_by_what_he_can_edit(pretence: str, town: Town) -> None:
     climber = signed_in(ME.user_id, "climber", **PRETENCES[pretence])
     before = town.loot()
-    for door, arguments in ADMINISTRATORS.items():
-        assert_says(town.db.call(climber, door, **arguments), "not_administrator")
+    for rpc, arguments in ADMINISTRATORS.items():
+        assert_says(town.db.call(climber, rpc, **arguments), "not_administrator")
     assert town.loot() == before
 
 
@@ -156,20 +156,20 @@ def test_an_expired_walker_wants_his_tickets(expired: object, town: Town) -> Non
 
 def test_an_expired_administrator_wants_to_draw(town: Town) -> None:
     late = admin.claiming(exp=int(time.time()) - 3600)
-    for door, arguments in ADMINISTRATORS.items():
-        assert_says(town.db.call(late, door, **arguments), "not_signed_in")
+    for rpc, arguments in ADMINISTRATORS.items():
+        assert_says(town.db.call(late, rpc, **arguments), "not_signed_in")
     assert town.db.call(admin.claiming(exp=FAR_FUTURE), "list_settings").ok
 
 
 @pytest.mark.parametrize("token", NOT_NOW)
-def test_who_is_not_signed_in_wants_to_find_one_door_that_does_not_ask(token: str, town: Town) -> None:
+def test_who_is_not_signed_in_wants_to_find_one_rpc_that_does_not_ask(token: str, town: Town) -> None:
     before = town.loot()
-    for door in doors(town.db):
-        for person in door.people:
-            answer = town.db.raw_call(person.claiming(**NOT_NOW[token]), door.name, door.body())
+    for rpc in rpcs(town.db):
+        for person in rpc.people:
+            answer = town.db.raw_call(person.claiming(**NOT_NOW[token]), rpc.name, rpc.body())
             # A trigger asks for a person, or for a signature.
-            refusal = "cron_signature_invalid" if door.name == "trigger_job" else "not_signed_in"
-            assert answer.code == refusal, (door.name, answer)
+            refusal = "cron_signature_invalid" if rpc.name == "trigger_job" else "not_signed_in"
+            assert answer.code == refusal, (rpc.name, answer)
     assert town.loot() == before
 
 
@@ -187,7 +187,7 @@ def test_a_walker_wants_the_next_client_of_the_pool_to_be_him(town: Town) -> Non
         session.connection.execute(leave, [json.dumps({**admin.claims, "role": "authenticated"})])
         assert session.call(anon, "list_settings").code == "42501"
         assert_says(session.call(VICTIM, "list_settings"), "not_administrator")
-        assert session.call(VICTIM, "my_profile").row["user_id"] == str(VICTIM.user_id)
+        assert session.call(VICTIM, "my_walker_profile").row["user_id"] == str(VICTIM.user_id)
 
 
 @only_on_postgres("there pg_cron runs as the owner, `postgres`")

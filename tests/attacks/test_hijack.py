@@ -47,7 +47,7 @@ TABLES: tuple[str, ...] = (
     "rounds",
     "tickets",
     "claims",
-    "step_days",
+    "daily_progress",
     "errors",
     "settings",
     "balances",
@@ -70,12 +70,12 @@ TABLES += (
     "pg_namespace",
     "pg_roles",
 )
-DOORS = {
+RPCS = {
     "list_settings": "",
     "set_setting": "'luckywalk.tier3_prize', '51'",
     "my_balances": "",
-    "my_profile": "",
-    "save_profile": "'thief'",
+    "my_walker_profile": "",
+    "save_walker_profile": "'thief'",
     "report_steps": "9000",
     "claim_steps": "2000, array[1, 2, 3, 4, 5, 6]",
     "my_today": "",
@@ -86,29 +86,36 @@ DOORS = {
     "close_round": str(SETTLED.round_no),
     "draw_round": str(SETTLED.round_no),
     "settle_round": str(SETTLED.round_no),
-    "trigger_job": "'open_round'",
+    "trigger_job": "'create_new_round'",
 }
-JOBS = ("open_round", "close_round", "draw_round", "settle_round", "make_partitions", "purge_job_history")
+JOBS = (
+    "create_new_round",
+    "close_round",
+    "draw_apply_results",
+    "settle_round",
+    "make_partitions",
+    "purge_job_history",
+)
 # What the watcher, catch_up and pg_cron's upkeep call beside runs.
 AROUND_RUNS = (
-    "beat('watch')",
-    "settle_overdue()",
+    "record_heartbeat('watch')",
+    "reconcile_overdue()",
     "end_overdue()",
     "mark_crashed()",
-    "claim_waiting()",
+    "lease_waiting()",
     "leave_run(1, '0')",
-    "wanted_lines()",
+    "declared_lines()",
     "drifted_lines()",
     "sync_pg_cron()",
     "purge_pg_cron_history(1)",
 )
-# What a door says at its end to whom it lets in; the others return.
+# What an RPC says at its end to whom it lets in; the others return.
 SAYS = {
     "my_ticket_proof": "ticket_not_found",
     "correct_result": "round_already_settled",
 }
 # The administrator walks no steps and has no profile.
-TO_ADMIN = {**SAYS, "my_profile": "profile_not_found", "claim_steps": "not_enough_steps"}
+TO_ADMIN = {**SAYS, "my_walker_profile": "walker_profile_not_found", "claim_steps": "not_enough_steps"}
 
 
 def plant_types(t: Thief) -> None:
@@ -170,39 +177,39 @@ by_plant = pytest.mark.parametrize("plant", PLANTS)
 
 
 @pytest.fixture
-def doors(town: Town) -> dict[str, str]:
-    """Every door of ours, and a call of it that gets to its end."""
-    assert set(DOORS) == {
-        door for one in policies.of(PROJECT) if one.app in SHIPPED for door in one.policies.doors
+def rpcs(town: Town) -> dict[str, str]:
+    """Every RPC of ours, and a call of it that gets to its end."""
+    assert set(RPCS) == {
+        rpc for one in policies.of(PROJECT) if one.app in SHIPPED for rpc in one.policies.rpcs
     }
-    assert {row["name"] for row in town.db.rows("select name from core.doors")} >= set(DOORS)
-    return DOORS
+    assert {row["name"] for row in town.db.rows("select name from core.rpcs")} >= set(RPCS)
+    return RPCS
 
 
-def _is_its_end(door: str, person: Person, answer: object, role: str) -> bool:
-    """Whether a door did its work, or said what it says to this person without a thief."""
+def _is_its_end(rpc: str, person: Person, answer: object, role: str) -> bool:
+    """Whether an RPC did its work, or said what it says to this person without a thief."""
     if role == "administrator" and person is not admin:
         return answer == "not_administrator"
     says = TO_ADMIN if person is admin else SAYS
-    return answer == says[door] if door in says else isinstance(answer, list)
+    return answer == says[rpc] if rpc in says else isinstance(answer, list)
 
 
 @by_plant
 @pytest.mark.parametrize("person", [ME, admin], ids=lambda person: person.name)
-def test_a_client_wants_his_own_code_run_by_the_owner_in_a_door(
-    plant: str, person: Person, doors: dict[str, str], town: Town
+def test_a_client_wants_his_own_code_run_by_the_owner_in_an_rpc(
+    plant: str, person: Person, rpcs: dict[str, str], town: Town
 ) -> None:
-    roles = {door: role for one in policies.of(PROJECT) for door, [role, *_] in one.policies.doors.items()}
+    roles = {rpc: role for one in policies.of(PROJECT) for rpc, [role, *_] in one.policies.rpcs.items()}
     with thief(town.db, "authenticator", "authenticated", person.claims, (TEMPORARY, PUBLIC)) as t:
         PLANTS[plant](t)
         for schema in ("api", "luckywalk", "core", "ledger", "jobs"):
-            for door, arguments in doors.items():
-                answer = t.tries(f"select * from {schema}.{door}({arguments})")
+            for rpc, arguments in rpcs.items():
+                answer = t.tries(f"select * from {schema}.{rpc}({arguments})")
                 if schema == "api":
-                    assert _is_its_end(door, person, answer, roles[door]), f"{door}: {answer}"
+                    assert _is_its_end(rpc, person, answer, roles[rpc]), f"{rpc}: {answer}"
                 else:
                     assert answer not in ("internal_error", "0A000", "42703", "42804"), (
-                        f"{schema}.{door}: {answer}"
+                        f"{schema}.{rpc}: {answer}"
                     )
         assert not [said for said in t.heard if "stolen" in said]
 
@@ -225,7 +232,7 @@ def test_pg_crons_role_wants_his_own_code_run_by_the_owner_in_a_job(plant: str, 
         PLANTS[plant](t)
         for job in JOBS:
             [(job_no,)] = t.does("select jobs.lock_job(%s)", job)
-            [(run_id,)] = t.does("select jobs.claim_due(%s)", job)
+            [(run_id,)] = t.does("select jobs.lease_due(%s)", job)
             if run_id is not None:
                 t.does("select jobs.work(%s)", run_id)
             t.does("select jobs.unlock_job(%s)", job_no)
@@ -257,7 +264,7 @@ def test_a_stranger_wants_money_by_a_trigger_of_the_ledger_on_a_table_of_his_own
             )
 
 
-def test_a_stranger_wants_his_namesake_to_be_called_instead_of_the_door(town: Town) -> None:
+def test_a_stranger_wants_his_namesake_to_be_called_instead_of_the_rpc(town: Town) -> None:
     """PostgREST finds functions in `api` alone, though `public` is on its path."""
     signatures = ("threshold integer", "threshold integer, numbers integer[], steps integer default 1")
     with town.db.server.connect(town.db.name, user=SUPERUSER) as careless:

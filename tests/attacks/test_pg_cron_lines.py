@@ -31,7 +31,7 @@ def test_a_client_wants_his_sql_run_later(role: str, live: Database) -> None:
         t.gets_nothing(
             "select cron.schedule('* * * * *', 'select 1')",
             "select cron.schedule('mine', '* * * * *', 'select 1')",
-            "select cron.unschedule('draw_round')",
+            "select cron.unschedule('draw_apply_results')",
             f"insert into cron.job {LINE.format('postgres')}",
             "update cron.job set command = 'select 1'",
             "delete from cron.job",

@@ -66,6 +66,6 @@ def test_a_walker_wants_a_ticket_by_claiming_while_he_is_still_reporting(db: Dat
         return session.call(ME, "claim_steps", threshold=5000).status
 
     db.race(10, act)
-    steps = db.value("select max(steps) from luckywalk.step_days")
+    steps = db.value("select max(steps) from luckywalk.daily_progress")
     assert steps == 4500
     assert db.value("select count(*) from luckywalk.tickets") == 0

@@ -15,9 +15,9 @@ PRIVATE = (
     "luckywalk.tickets",
     f"luckywalk.tickets_{OPEN.round_no}",
     "luckywalk.claims",
-    "luckywalk.step_days",
-    "luckywalk.profiles",
-    "luckywalk.results",
+    "luckywalk.daily_progress",
+    "luckywalk.user_profiles",
+    "luckywalk.results_user",
     f"luckywalk.results_{SETTLED.round_no}",
     "luckywalk.seal_chunks",
     "luckywalk.draw_results",
@@ -169,18 +169,18 @@ def test_a_walker_wants_to_know_whether_a_ticket_is_somebodys(town: Town) -> Non
 def test_a_walker_wants_to_know_who_has_his_nickname_or_numbers(town: Town) -> None:
     """Nothing of a person's is unique across people, so nothing is refused for being another's."""
     with thief(town.db, "authenticator", "authenticated", ME.claims) as t:
-        [nickname] = t.does("select nickname from api.save_profile('walker 2')")
+        [nickname] = t.does("select nickname from api.save_walker_profile('walker 2')")
         assert nickname == ("walker 2",)
         [numbers] = t.does("select numbers from api.claim_steps(1000, array[3, 11, 19, 27, 35, 43])")
         assert numbers == ([3, 11, 19, 27, 35, 43],)
 
 
-def test_a_walker_wants_anothers_rows_in_the_answers_of_his_own_doors(town: Town) -> None:
+def test_a_walker_wants_anothers_rows_in_the_answers_of_his_own_rpcs(town: Town) -> None:
     answers = [
         town.db.call(ME, "my_tickets", round_no=SETTLED.round_no),
         town.db.call(ME, "my_tickets", round_no=OPEN.round_no),
         town.db.call(ME, "my_today"),
-        town.db.call(ME, "my_profile"),
+        town.db.call(ME, "my_walker_profile"),
         town.db.call(ME, "my_balances"),
     ]
     [theirs] = town.db.call(VICTIM, "my_tickets", round_no=OPEN.round_no).body

@@ -119,7 +119,7 @@ def test_a_walker_wants_a_secret_in_the_text_of_an_error(safe: tuple[Database, s
         db.call(ME, "set_setting", name="payments", value=1),
         db.call(admin, "set_setting", name="payments", value=1),
         db.call(admin, "set_setting", name="core.secrets", value={"a": "b"}),
-        db.raw_call(ME, "save_profile", '{"nickname": "\\u0001"}'),
+        db.raw_call(ME, "save_walker_profile", '{"nickname": "\\u0001"}'),
     ]
     for answer in answers:
         assert not answer.ok

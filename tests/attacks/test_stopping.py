@@ -23,7 +23,7 @@ ODD_SESSIONS = {
     "plans": "set local enable_indexscan = off; set local plan_cache_mode = 'force_generic_plan'",
 }
 # What PostgREST's caller might try to reach: SQL, sleep, locks, settings, other apps' functions.
-BEHIND_THE_DOORS = (
+BEHIND_THE_RPCS = (
     ("pg_advisory_lock", {"key": 1}),
     ("pg_sleep", {"": 600}),
     ("set_config", {"setting_name": "role", "new_value": "service_role", "is_local": True}),
@@ -34,7 +34,7 @@ BEHIND_THE_DOORS = (
     ("draw_round_no", {"round_no": OPEN.round_no}),
     ("tickets_of", {"user_id": str(ME.user_id), "round_no": OPEN.round_no}),
     ("raise_to_client", {"sqlstate": "", "constraint_name": "", "message": "", "detail": "", "context": ""}),
-    ("run", {"job_name": "draw_round"}),
+    ("run", {"job_name": "draw_apply_results"}),
     ("schedule", {"job_name": "mine", "schedule": "* * * * *", "command": "select 1"}),
     ("post", {"transfer_key": "x"}),
     ("secret", {"name": "x"}),
@@ -65,9 +65,9 @@ def test_a_thief_wants_to_stop_the_draw_by_locking_its_rows_or_tables(role: str,
 
 
 @pytest.mark.parametrize("person", [anon, ME, admin, service], ids=lambda person: person.name)
-def test_a_client_wants_what_is_not_a_door(person: Person, town: Town) -> None:
+def test_a_client_wants_what_is_not_an_rpc(person: Person, town: Town) -> None:
     before = town.loot()
-    for function, arguments in BEHIND_THE_DOORS:
+    for function, arguments in BEHIND_THE_RPCS:
         answer = town.db.call(person, function, **arguments)
         assert answer.code == "PGRST202", answer.body
     for view in ("tickets", "claims", "pg_stat_activity", "job", "job_run_details", "secrets", "moved_clock"):

@@ -38,8 +38,8 @@ STEALING = (
     "insert into luckywalk.tickets values (gen_random_uuid(), auth.uid(), 1155, 126, now())",
     f"insert into luckywalk.tickets_{OPEN.round_no} values (gen_random_uuid(), auth.uid(), 1155, 126, now())",
     "update luckywalk.tickets set user_id = auth.uid()",
-    "update luckywalk.step_days set steps = 20000",
-    "insert into luckywalk.results values (auth.uid(), 1153, gen_random_uuid(), 1)",
+    "update luckywalk.daily_progress set steps = 20000",
+    "insert into luckywalk.results_user values (auth.uid(), 1153, gen_random_uuid(), 1)",
     "update luckywalk.rounds set winning_mask = 126",
     "insert into luckywalk.draw_results values (1155, 1, 126, null, 'me', now())",
     "insert into ledger.transfers values (auth.uid(), 'x', 'luckywalk.prizes', 'luckywalk.wallet', 1, now())",
@@ -54,13 +54,13 @@ STEALING = (
     "select luckywalk.claim(auth.uid(), current_date, 'steps', 1000, 126)",
     "select luckywalk.cash_banked_claims(1155)",
     "select luckywalk.settle_round_no(1153)",
-    "select luckywalk.draw_due_rounds()",
-    "select luckywalk.open_round()",
+    "select luckywalk.draw_apply_results()",
+    "select luckywalk.create_new_round()",
     "select luckywalk.score_tickets(1153, 126)",
-    "select jobs.set_enabled('draw_round', false)",
+    "select jobs.set_enabled('draw_apply_results', false)",
     "select jobs.set_live(false)",
     "select core.set_secret('x', 'y')",
-    "select core.build_doors('core', '{}')",
+    "select core.build_wrappers('core', '{}')",
     "select core.declare_settings('core', '[]')",
     "truncate luckywalk.tickets",
     "truncate ledger.transfers",
@@ -68,10 +68,13 @@ STEALING = (
 
 
 @pytest.mark.parametrize("extra", SMUGGLED, ids=lambda extra: repr(next(iter(extra))))
-def test_a_walker_wants_more_by_a_key_that_the_door_does_not_have(extra: dict[str, Any], town: Town) -> None:
+def test_a_walker_wants_more_by_a_key_that_the_rpc_does_not_have(extra: dict[str, Any], town: Town) -> None:
     before = town.loot()
-    for door, arguments in (("claim_steps", {"threshold": 1000}), ("save_profile", {"nickname": "thief"})):
-        answer = town.db.call(ME, door, **{**arguments, **extra})
+    for rpc, arguments in (
+        ("claim_steps", {"threshold": 1000}),
+        ("save_walker_profile", {"nickname": "thief"}),
+    ):
+        answer = town.db.call(ME, rpc, **{**arguments, **extra})
         assert answer.code == "PGRST202", answer.body
     assert town.loot() == before
 
@@ -99,15 +102,15 @@ def test_a_walker_wants_a_ticket_beyond_his_steps_by_an_odd_body(body: str, town
 def test_a_person_who_gets_a_click_wants_it_to_claim_for_the_clicker(town: Town) -> None:
     """A link is a GET, and a GET writes nothing."""
     before = town.loot()
-    for person, door, arguments in (
+    for person, rpc, arguments in (
         (ME, "claim_steps", {"threshold": 1000}),
         (ME, "report_steps", {"steps": 90000}),
-        (ME, "save_profile", {"nickname": "clicked"}),
+        (ME, "save_walker_profile", {"nickname": "clicked"}),
         (admin, "draw_round", {"round_no": OPEN.round_no}),
         (admin, "set_setting", {"name": "luckywalk.tier1_pot", "value": "9"}),
     ):
-        answer = town.db.get(person, door, **arguments)
-        assert (answer.status, answer.code) == (405, "read_only"), (door, answer)
+        answer = town.db.get(person, rpc, **arguments)
+        assert (answer.status, answer.code) == (405, "read_only"), (rpc, answer)
     assert town.loot() == before
 
 
@@ -160,8 +163,8 @@ def test_an_administrator_wants_a_bigger_pot_for_the_round_he_plays_in(town: Tow
     with thief(town.db, "authenticator", "authenticated", admin.claims) as t:
         t.does("select * from api.set_setting('luckywalk.tier1_pot', '9000000000')")
         assert t.does("select tier1_pot from api.rounds where round_no = %s", OPEN.round_no) == [(1_000_000,)]
-        for door in ("close_round", "settle_round"):
-            assert t.tries(f"select * from api.{door}({OPEN.round_no})") in (
+        for rpc in ("close_round", "settle_round"):
+            assert t.tries(f"select * from api.{rpc}({OPEN.round_no})") in (
                 "round_not_due",
                 "round_not_drawn",
             )
@@ -170,7 +173,7 @@ def test_an_administrator_wants_a_bigger_pot_for_the_round_he_plays_in(town: Tow
 
 def test_an_administrator_wants_to_draw_his_friends_numbers_while_tickets_are_sold(town: Town) -> None:
     before = town.loot()
-    for door, more in (("enter_result", {}), ("correct_result", {"reason": "His friend."})):
-        answer = town.db.call(admin, door, round_no=OPEN.round_no, numbers=WINNING, **more)
+    for rpc, more in (("enter_result", {}), ("correct_result", {"reason": "His friend."})):
+        answer = town.db.call(admin, rpc, round_no=OPEN.round_no, numbers=WINNING, **more)
         assert_says(answer, "round_not_closed")
     assert town.loot() == before

@@ -36,7 +36,7 @@ class Thief:
         return cursor.fetchall() if cursor.description else []
 
     def tries(self, statement: str, *parameters: object) -> str | list[TupleRow]:
-        """The SQLSTATE of the refusal (a door's own code, where one refused), else the rows he got."""
+        """The SQLSTATE of the refusal (an RPC's own code, where one refused), else the rows he got."""
         try:
             with self.connection.transaction(force_rollback=True):
                 if statement.startswith("copy"):

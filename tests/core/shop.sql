@@ -92,9 +92,9 @@ $$;
 
 comment on function shop.who() is 'Who is calling.';
 
-select core.close_routines('shop');
+select core.revoke_public_execute('shop');
 
-select core.build_doors('shop', '{
+select core.build_wrappers('shop', '{
     "fail": ["anon", "authenticated"],
     "fail_by_name": ["anon", "authenticated"],
     "fail_assertion": ["authenticated"],

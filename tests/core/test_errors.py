@@ -1,4 +1,4 @@
-"""Errors: a door tells clients the catalogue's words; SQL users keep their SQLSTATEs."""
+"""Errors: an RPC tells clients the declared words; SQL users keep their SQLSTATEs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.core.conftest import with_shop
 from tests.harness.bouncer import Bouncer
 from tests.harness.databases import Database
 from tests.harness.people import admin, anon, walker
-from tests.harness.refusals import assert_says, catalogue, refused, rolled_back, whole_catalogue
+from tests.harness.refusals import all_declared_errors, assert_says, declared_errors, refused, rolled_back
 from tests.harness.responses import Response
 from tests.harness.target import OWNER, only_on_postgres
 
@@ -81,7 +81,7 @@ def keyed_shop(keyed_db: Database) -> Database:
     "name",
     [
         pytest.param(name, marks=only_on_postgres("Vault asks for no key")) if name in WITHOUT_VAULT else name
-        for name in catalogue("core")
+        for name in declared_errors("core")
     ],
 )
 def test_every_error_of_the_core_reaches_the_client_in_its_own_words(
@@ -96,21 +96,23 @@ def test_the_database_holds_the_catalogue_of_all_apps(module_db: Database) -> No
     held = {
         r["name"]: (r["sqlstate"], r["status"], r["message_en"], r["message_ko"], r["hint"]) for r in rows
     }
-    assert held == {e.name: (e.sqlstate, e.status, e.en, e.ko, e.hint) for e in whole_catalogue().values()}
+    assert held == {
+        e.name: (e.sqlstate, e.status, e.en, e.ko, e.hint) for e in all_declared_errors().values()
+    }
 
 
-@pytest.mark.parametrize("name", whole_catalogue())
+@pytest.mark.parametrize("name", all_declared_errors())
 def test_every_error_is_a_sentence_in_english_and_in_korean_with_what_to_do(name: str) -> None:
-    error = whole_catalogue()[name]
+    error = all_declared_errors()[name]
     assert error.en.endswith(".")
     assert error.hint.endswith(".")
     assert error.ko.endswith(".")
     assert any("가" <= letter <= "힣" for letter in error.ko)
 
 
-@pytest.mark.parametrize("name", whole_catalogue())
+@pytest.mark.parametrize("name", all_declared_errors())
 def test_every_constraint_that_the_catalogue_names_exists(name: str, module_db: Database) -> None:
-    for constraint in whole_catalogue()[name].constraints:
+    for constraint in all_declared_errors()[name].constraints:
         assert module_db.value("select count(*) > 0 from pg_constraint where conname = %s", constraint)
 
 
@@ -174,9 +176,11 @@ def test_a_call_that_takes_too_long_says_so(shop: Database) -> None:
         shop.connection.execute("reset statement_timeout")
 
 
-@pytest.mark.parametrize("constraint", [c for error in whole_catalogue().values() for c in error.constraints])
+@pytest.mark.parametrize(
+    "constraint", [c for error in all_declared_errors().values() for c in error.constraints]
+)
 def test_a_violated_constraint_is_told_by_the_constraints_name(constraint: str, shop: Database) -> None:
-    [name] = [e.name for e in whole_catalogue().values() if constraint in e.constraints]
+    [name] = [e.name for e in all_declared_errors().values() if constraint in e.constraints]
     answer = shop.call(ME, "fail", state="23514", detail="Failing row contains (…).", violated=constraint)
     assert_says(answer, name)
     assert "Failing row" not in str(answer.body)
@@ -184,12 +188,12 @@ def test_a_violated_constraint_is_told_by_the_constraints_name(constraint: str, 
 
 def test_the_case_adds_to_the_details_through_core_raise_alone(shop: Database) -> None:
     answer = shop.call(ME, "fail_by_name", name="setting_invalid", details={"minimum": 3})
-    assert answer.details == {"message_ko": catalogue("core")["setting_invalid"].ko, "minimum": 3}
+    assert answer.details == {"message_ko": declared_errors("core")["setting_invalid"].ko, "minimum": 3}
     answer = shop.call(ME, "fail", state="42501", detail='{"row": "of somebody"}')
     assert answer.details.keys() == {"message_ko"}
 
 
-def test_who_has_no_door_is_told_so_by_postgres_itself(shop: Database) -> None:
+def test_who_has_no_rpc_is_told_so_by_postgres_itself(shop: Database) -> None:
     assert (shop.call(anon, "list_settings").status, shop.call(anon, "list_settings").code) == (401, "42501")
 
 
@@ -207,7 +211,7 @@ def test_sql_users_keep_their_sqlstate(query: str, state: str, shop: Database) -
         shop.owner.execute(query.encode())
 
 
-def test_clients_get_the_doors_answer_for_the_same_failure(shop: Database) -> None:
+def test_clients_get_the_rpcs_answer_for_the_same_failure(shop: Database) -> None:
     assert_says(shop.call(ME, "divide", by=0), "internal_error")
     assert shop.call(ME, "divide", by=1).body == 1
 
@@ -215,7 +219,7 @@ def test_clients_get_the_doors_answer_for_the_same_failure(shop: Database) -> No
 def test_a_name_outside_of_the_catalogue_cannot_be_raised(shop: Database) -> None:
     with refused("P0001") as refusal, rolled_back(shop.owner):
         shop.owner.execute("select core.raise('no_such_error')")
-    assert refusal.message == "error no_such_error is not in the catalogue"
+    assert refusal.message == "error no_such_error is not declared"
 
 
 def declared(**changes: object) -> str:
@@ -258,5 +262,5 @@ def test_errors_that_are_no_longer_declared_are_gone_and_other_apps_stay(shop: D
         )
         shop.owner.execute("select core.declare_errors('shop', '[]')")
         names = {row["name"] for row in shop.rows("select name from core.errors")}
-        assert names == whole_catalogue().keys()
+        assert names == all_declared_errors().keys()
         assert not shop.rows("select from core.error_constraints where constraint_name = 'shelf_full'")

@@ -16,12 +16,12 @@ ME = walker(1)
 SUB = str(ME.user_id)
 
 
-def ask(db: Database, role: str, claims: object, door: str) -> object:
+def ask(db: Database, role: str, claims: object, rpc: str) -> object:
     """As a client that could write its own claims: role and claims need not agree."""
     with rolled_back(db.connection, role):
         text = claims if isinstance(claims, str) else json.dumps(claims)
         db.connection.execute("select set_config('request.jwt.claims', %s, true)", [text])
-        row = db.connection.execute(f"select shop.{door}()".encode()).fetchone()
+        row = db.connection.execute(f"select shop.{rpc}()".encode()).fetchone()
     assert row is not None
     answer: object = row[0]
     return answer

@@ -11,7 +11,7 @@ from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
 from tests.harness.target import CRON_ALONE
 
-PARENT = "luckywalk.step_days"
+PARENT = "luckywalk.daily_progress"
 
 
 def ensure_month(db: Database, day: date) -> object:
@@ -26,7 +26,7 @@ def bounds(db: Database, partition: str) -> object:
 def test_any_day_of_a_month_makes_the_whole_month(day: date, module_db: Database) -> None:
     with rolled_back(module_db.owner):
         assert ensure_month(module_db, day) is True
-        assert bounds(module_db, "luckywalk.step_days_2031_02") == (
+        assert bounds(module_db, "luckywalk.daily_progress_2031_02") == (
             "FOR VALUES FROM ('2031-02-01') TO ('2031-03-01')"
         )
 
@@ -43,7 +43,7 @@ def test_a_new_partition_has_row_security_forced_and_no_grant(module_db: Databas
         [partition] = module_db.rows(
             "select relrowsecurity, relforcerowsecurity, relacl::text, "
             "(select string_agg(polname, ' ') from pg_policy where polrelid = c.oid) as policies "
-            "from pg_class as c where oid = 'luckywalk.step_days_2031_03'::regclass"
+            "from pg_class as c where oid = 'luckywalk.daily_progress_2031_03'::regclass"
         )
         assert (partition["relrowsecurity"], partition["relforcerowsecurity"]) == (True, True)
         assert partition["policies"] == "nobody"
@@ -54,7 +54,7 @@ def test_a_new_partition_has_row_security_forced_and_no_grant(module_db: Databas
 def test_every_partition_of_the_apps_has_row_security_forced(db: Database) -> None:
     db.clock("2025-01-05 12:30")
     db.run_job("make_partitions")
-    db.run_job("open_round")
+    db.run_job("create_new_round")
     partitions = db.rows(
         "select c.oid::regclass::text as name, relrowsecurity and relforcerowsecurity as closed "
         "from pg_class as c where c.relispartition and c.relkind = 'r'"
@@ -68,11 +68,11 @@ def test_nobody_reads_a_partition_past_its_parent(role: str, module_db: Database
     with refused("42501"), rolled_back(module_db.owner):
         ensure_month(module_db, date(2031, 3, 1))
         module_db.owner.execute(f"set local role {role}".encode())
-        module_db.owner.execute("select * from luckywalk.step_days_2031_03")
+        module_db.owner.execute("select * from luckywalk.daily_progress_2031_03")
 
 
 def test_two_sessions_that_race_make_one_partition(db: Database) -> None:
-    query = "select core.ensure_month('luckywalk.step_days', '2032-05-01')"
+    query = "select core.ensure_month('luckywalk.daily_progress', '2032-05-01')"
     with (
         db.server.connect(db.name) as first,
         db.server.connect(db.name) as second,
@@ -86,7 +86,7 @@ def test_two_sessions_that_race_make_one_partition(db: Database) -> None:
             assert not waiting.done(), waiting.result()
         first.execute("commit")
         assert waiting.result(timeout=10) == (False,)
-    assert bounds(db, "luckywalk.step_days_2032_05")
+    assert bounds(db, "luckywalk.daily_progress_2032_05")
 
 
 def test_many_sessions_that_race_make_one_partition(db: Database) -> None:

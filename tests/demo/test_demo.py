@@ -78,7 +78,7 @@ def test_a_small_demo_adds_up(demo: tuple[dict[str, Any], Path]) -> None:
     assert all(ok for _, ok, _ in found["books"])
 
 
-def test_every_ticket_came_from_a_door_call_and_one_round_was_corrected(
+def test_every_ticket_came_from_an_rpc_call_and_one_round_was_corrected(
     demo: tuple[dict[str, Any], Path],
 ) -> None:
     found, _ = demo
@@ -100,7 +100,11 @@ def test_elsewhere_than_in_pg_crons_database_schedules_are_not_live(
 ) -> None:
     found, _ = demo
     assert found["live"] is False
-    assert {job["job"] for job in found["schedules"]} >= {"open_round", "close_round", "draw_round"}
+    assert {job["job"] for job in found["schedules"]} >= {
+        "create_new_round",
+        "close_round",
+        "draw_apply_results",
+    }
 
 
 def test_the_recount_runs_on_its_own(export: Path) -> None:
@@ -170,8 +174,8 @@ def test_data_that_no_demo_made_is_refused_in_one_sentence(
         ("create table public.mine (x int)", "drop table public.mine"),
         ("create function public.mine() returns int return 1", "drop function public.mine()"),
         (
-            "insert into luckywalk.profiles values (gen_random_uuid(), 'mine', now(), now())",
-            "delete from luckywalk.profiles where nickname = 'mine'",
+            "insert into luckywalk.user_profiles values (gen_random_uuid(), 'mine', now(), now())",
+            "delete from luckywalk.user_profiles where nickname = 'mine'",
         ),
     ],
 )

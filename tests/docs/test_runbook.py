@@ -1,4 +1,4 @@
-"""The runbook: its queries run, its registry is what is declared, its curl is one that the door accepts."""
+"""The runbook: its queries run, its registry is what is declared, its curl is one that the RPC accepts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_page_tells_every_kind_of_event(shop: Database) -> None:
     assert {kind for kind in kinds if f"`{kind}`" not in pages()[PAGE]} == set()
 
 
-def test_the_door_accepts_what_the_page_signs(db: Database, tmp_path: Path) -> None:
+def test_the_rpc_accepts_what_the_page_signs(db: Database, tmp_path: Path) -> None:
     stock(db)
     declare(db.owner, job("work", routine="shop.work", triggered_by=["signature"]))
     with db.owner.transaction():

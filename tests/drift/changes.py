@@ -17,14 +17,14 @@ class Change:
     """A kind of drift.
 
     lines: what is found, app first.
-    mends: whether statements are offered; running them leaves no drift.
+    fixes: whether statements are offered; running them leaves no drift.
     """
 
     kind: str
     sql: str
     lines: tuple[str, ...]
-    mends: bool = True
+    fixes: bool = True
 
 
-def change(kind: str, sql: str, *lines: str, mends: bool = True) -> Change:
-    return Change(kind, sql, lines, mends)
+def change(kind: str, sql: str, *lines: str, fixes: bool = True) -> Change:
+    return Change(kind, sql, lines, fixes)

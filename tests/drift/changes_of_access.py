@@ -17,8 +17,8 @@ ACCESS = [
     ),
     change(
         "a policy more",
-        "create policy everybody on luckywalk.profiles for select to authenticated using (true)",
-        "luckywalk: policy everybody on luckywalk.profiles is not declared",
+        "create policy everybody on luckywalk.user_profiles for select to authenticated using (true)",
+        "luckywalk: policy everybody on luckywalk.user_profiles is not declared",
     ),
     change(
         "a policy less",
@@ -70,8 +70,9 @@ ACCESS = [
     ),
     change(
         "a grant on a column",
-        "grant update (nickname) on luckywalk.profiles to authenticated",
-        "luckywalk: column luckywalk.profiles.nickname: grant to authenticated: declared none, live update",
+        "grant update (nickname) on luckywalk.user_profiles to authenticated",
+        "luckywalk: column luckywalk.user_profiles.nickname: grant to authenticated:"
+        " declared none, live update",
     ),
     change(
         "a grant on a column less",
@@ -84,7 +85,7 @@ ACCESS = [
         "core: function core.secret(text): grant to authenticated: declared none, live execute",
     ),
     change(
-        "a grant on a door less",
+        "a grant on an RPC less",
         "revoke execute on function api.claim_steps from authenticated",
         "luckywalk: function api.claim_steps(integer,integer[]): grant to authenticated: declared execute,"
         " live none",

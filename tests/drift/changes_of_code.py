@@ -17,11 +17,11 @@ ROUTINES = [
     ),
     change(
         "an overload",
-        "create function luckywalk.open_round(integer) returns integer language sql return 1",
-        "luckywalk: function luckywalk.open_round(integer) is not declared",
+        "create function luckywalk.create_new_round(integer) returns integer language sql return 1",
+        "luckywalk: function luckywalk.create_new_round(integer) is not declared",
     ),
     change(
-        "a door that no line put there",
+        "an RPC that no line put there",
         "create function api.mine() returns integer language sql return 1",
         "api: function api.mine() is not declared",
     ),
@@ -84,18 +84,19 @@ ROUTINES = [
     ),
     change(
         "a search_path",
-        "alter function luckywalk.open_round() reset search_path",
-        "luckywalk: function luckywalk.open_round(): setting search_path: declared * live none",
+        "alter function luckywalk.create_new_round() reset search_path",
+        "luckywalk: function luckywalk.create_new_round(): setting search_path: declared * live none",
     ),
     change(
         "another search_path",
-        "alter function luckywalk.open_round() set search_path = public, pg_temp",
-        "luckywalk: function luckywalk.open_round(): setting search_path: declared * live public, pg_temp",
+        "alter function luckywalk.create_new_round() set search_path = public, pg_temp",
+        "luckywalk: function luckywalk.create_new_round(): setting search_path: declared *"
+        " live public, pg_temp",
     ),
     change(
         "a setting of a function",
-        "alter function luckywalk.open_round() set work_mem = '1GB'",
-        "luckywalk: function luckywalk.open_round(): setting work_mem: declared none, live 1GB",
+        "alter function luckywalk.create_new_round() set work_mem = '1GB'",
+        "luckywalk: function luckywalk.create_new_round(): setting work_mem: declared none, live 1GB",
     ),
     change(
         "a function's owner",
@@ -114,7 +115,7 @@ ROUTINES = [
         " live number integer",
         "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
         "luckywalk: function luckywalk.cash_banked_claims(integer): comment: *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "an argument's default",
@@ -123,7 +124,7 @@ ROUTINES = [
         "luckywalk: function luckywalk.cash_banked_claims(integer): arguments: declared round_no integer,"
         " live round_no integer DEFAULT 7",
         "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a return type",
@@ -135,7 +136,7 @@ ROUTINES = [
         "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
         "luckywalk: function luckywalk.cash_banked_claims(integer): comment: *",
         "luckywalk: function luckywalk.cash_banked_claims(integer): returns: declared void, live integer",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a language",
@@ -174,7 +175,7 @@ ROUTINES = [
 VIEWS = [
     change(
         "a view more",
-        "create view api.everybody as select * from luckywalk.profiles",
+        "create view api.everybody as select * from luckywalk.user_profiles",
         "api: view api.everybody is not declared",
     ),
     change(
@@ -190,7 +191,7 @@ VIEWS = [
         " select t.round_no, t.tier, t.winners, t.prize_each, t.remainder, true as x"
         " from luckywalk.round_tiers as t",
         "luckywalk: view api.round_tiers: definition: declared * live *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a view less",
@@ -224,9 +225,9 @@ VIEWS = [
     ),
     change(
         "a trigger more",
-        "create trigger mine before update on luckywalk.profiles for each row"
+        "create trigger mine before update on luckywalk.user_profiles for each row"
         " execute function luckywalk.refuse_ticket_change()",
-        "luckywalk: trigger mine on luckywalk.profiles is not declared",
+        "luckywalk: trigger mine on luckywalk.user_profiles is not declared",
     ),
     change(
         "a trigger less",
@@ -251,8 +252,8 @@ VIEWS = [
     ),
     change(
         "a rule",
-        "create rule nothing as on insert to luckywalk.profiles do instead nothing",
-        "luckywalk: rule nothing on luckywalk.profiles is not declared",
+        "create rule nothing as on insert to luckywalk.user_profiles do instead nothing",
+        "luckywalk: rule nothing on luckywalk.user_profiles is not declared",
     ),
     change(
         "a type more",
@@ -268,7 +269,7 @@ VIEWS = [
         "a type's attributes",
         "alter type api.settings add attribute x integer cascade",
         "api: type api.settings: definition: declared * live *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a type's owner",

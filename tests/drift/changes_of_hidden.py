@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tests.drift.changes import change
 
-STEAL = (
-    "create function api.steal() returns setof luckywalk.profiles language sql as 'table luckywalk.profiles';"
-)
+PROFILES = "luckywalk.user_profiles"
+STEAL = f"create function api.steal() returns setof {PROFILES} language sql as 'table {PROFILES}';"
 
 HIDDEN = [
     change(
@@ -23,12 +22,12 @@ HIDDEN = [
         "a schema hidden in an extension",
         "create schema evil; alter extension pgcrypto add schema evil",
         "evil: schema evil is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a table that became an extension's",
-        "alter extension pgcrypto add table luckywalk.profiles",
-        "luckywalk: table luckywalk.profiles: member of extension: declared none, live pgcrypto",
+        "alter extension pgcrypto add table luckywalk.user_profiles",
+        "luckywalk: table luckywalk.user_profiles: member of extension: declared none, live pgcrypto",
     ),
     change(
         "a routine that became an extension's",
@@ -59,7 +58,7 @@ HIDDEN = [
         "an extension's owner",
         "update pg_extension set extowner = 'authenticated'::regrole where extname = 'pgcrypto'",
         "database: extension pgcrypto: owner: declared (superuser), live authenticated",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a grant on a function of the server",
@@ -106,7 +105,7 @@ HIDDEN = [
         "create or replace function pg_catalog.pg_relation_size(regclass) returns bigint language sql"
         " volatile strict parallel safe cost 1 as 'select 0::bigint'",
         "pg_catalog: function pg_relation_size(regclass): body: declared *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a function of the server that is leakproof",
@@ -124,7 +123,7 @@ HIDDEN = [
         "an operator of the server",
         "alter operator pg_catalog.=(uuid, uuid) set (restrict = none)",
         "pg_catalog: operator *uuid*: definition: declared *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "an operator in the server's schema",
@@ -135,7 +134,7 @@ HIDDEN = [
         "a function of an operator family",
         "alter operator family uuid_ops using hash add function 1 (text, text) hashtext(text)",
         "database: function of a family * is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a right to set a parameter",
@@ -166,13 +165,13 @@ HIDDEN = [
         "a language that everybody may use",
         "update pg_language set lanpltrusted = true where lanname = 'c'",
         "database: language c: definition: declared not trusted, live trusted",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a database of a client role",
         "do $$ begin execute format('alter database %I owner to authenticated', current_database()); end $$",
         "database: database itself: owner: declared none, live authenticated",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a limit of a database's connections",

@@ -9,25 +9,25 @@ TABLES = [
         "a table more",
         "create table ledger.notes (note_id int primary key, note text default 'x')",
         "ledger: table ledger.notes is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a table less",
         "drop table core.error_constraints",
         "core: table core.error_constraints is missing",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a column more",
-        "alter table luckywalk.profiles add column email text default '-' not null",
-        "luckywalk: column luckywalk.profiles.email is not declared",
-        mends=False,
+        "alter table luckywalk.user_profiles add column email text default '-' not null",
+        "luckywalk: column luckywalk.user_profiles.email is not declared",
+        fixes=False,
     ),
     change(
         "a column less",
         "alter table ledger.accounts drop column description",
         "ledger: column ledger.accounts.description is missing",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a column's name",
@@ -38,13 +38,13 @@ TABLES = [
         "a column's type",
         "alter table jobs.attempts alter column server_process type bigint",
         "jobs: column jobs.attempts.server_process: type: declared integer, live bigint",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a column's collation",
         'alter table jobs.attempts alter column message type text collate "C"',
         'jobs: column jobs.attempts.message: collation: declared none, live "C"',
-        mends=False,
+        fixes=False,
     ),
     change(
         "a column that may be null",
@@ -75,7 +75,7 @@ TABLES = [
         "an identity less",
         "alter table jobs.runs alter column run_id drop identity",
         "jobs: column jobs.runs.run_id: identity: declared always, live none",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a sequence's parameters",
@@ -89,7 +89,7 @@ TABLES = [
         "a sequence more",
         "create sequence core.numbers",
         "core: sequence core.numbers is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a grant on a sequence",
@@ -103,8 +103,8 @@ TABLES = [
     ),
     change(
         "a table that is not logged",
-        "alter table core.doors set unlogged",
-        "core: table core.doors: persistence: declared none, live unlogged",
+        "alter table core.rpcs set unlogged",
+        "core: table core.rpcs: persistence: declared none, live unlogged",
     ),
     change(
         "a table's options",
@@ -128,19 +128,20 @@ TABLES = [
     ),
     change(
         "a partition key",
-        "drop table luckywalk.results; create table luckywalk.results ("
+        "drop table luckywalk.results_user; create table luckywalk.results_user ("
         "user_id uuid not null, round_no integer not null, ticket_id uuid not null, tier smallint not null,"
-        " constraint results_pkey primary key (user_id, round_no, ticket_id),"
-        " constraint results_tier_known check (tier between 1 and 5)) partition by range (round_no);"
-        "alter table luckywalk.results owner to dotbase_owner;"
-        "alter table luckywalk.results enable row level security;"
-        "alter table luckywalk.results force row level security;"
-        "create policy nobody on luckywalk.results as restrictive for all to anon, authenticated"
+        " constraint results_user_pkey primary key (user_id, round_no, ticket_id),"
+        " constraint results_user_tier_known check (tier between 1 and 5)) partition by range (round_no);"
+        "alter table luckywalk.results_user owner to dotbase_owner;"
+        "alter table luckywalk.results_user enable row level security;"
+        "alter table luckywalk.results_user force row level security;"
+        "create policy nobody on luckywalk.results_user as restrictive for all to anon, authenticated"
         " using (false);"
-        "comment on table luckywalk.results is 'x'",
-        "luckywalk: table luckywalk.results: comment: *",
-        "luckywalk: table luckywalk.results: partition key: declared LIST (round_no), live RANGE (round_no)",
-        mends=False,
+        "comment on table luckywalk.results_user is 'x'",
+        "luckywalk: table luckywalk.results_user: comment: *",
+        "luckywalk: table luckywalk.results_user: partition key: declared LIST (round_no),"
+        " live RANGE (round_no)",
+        fixes=False,
     ),
     change(
         "foreign keys that are not checked",
@@ -152,27 +153,27 @@ TABLES = [
 CONSTRAINTS = [
     change(
         "a constraint more",
-        "alter table luckywalk.profiles add constraint profiles_new check (created_at > '2020-01-01')",
-        "luckywalk: constraint profiles_new on luckywalk.profiles is not declared",
+        "alter table luckywalk.user_profiles add constraint profiles_new check (created_at > '2020-01-01')",
+        "luckywalk: constraint profiles_new on luckywalk.user_profiles is not declared",
     ),
     change(
         "a constraint less",
-        "alter table luckywalk.profiles drop constraint profiles_nickname_length",
-        "luckywalk: constraint profiles_nickname_length on luckywalk.profiles is missing",
+        "alter table luckywalk.user_profiles drop constraint user_profiles_nickname_length",
+        "luckywalk: constraint user_profiles_nickname_length on luckywalk.user_profiles is missing",
     ),
     change(
         "a constraint's condition",
-        "alter table luckywalk.profiles drop constraint profiles_nickname_length,"
-        " add constraint profiles_nickname_length check (length(nickname) between 1 and 3000)",
-        "luckywalk: constraint profiles_nickname_length on luckywalk.profiles: definition: declared * live"
-        " CHECK *3000*",
+        "alter table luckywalk.user_profiles drop constraint user_profiles_nickname_length,"
+        " add constraint user_profiles_nickname_length check (length(nickname) between 1 and 3000)",
+        "luckywalk: constraint user_profiles_nickname_length on luckywalk.user_profiles: definition:"
+        " declared * live CHECK *3000*",
     ),
     change(
         "a constraint that is not validated",
-        "alter table luckywalk.profiles drop constraint profiles_nickname_length, add constraint"
-        " profiles_nickname_length check (length(nickname) >= 1 and length(nickname) <= 30) not valid",
-        "luckywalk: constraint profiles_nickname_length on luckywalk.profiles: validated: declared none,"
-        " live not valid",
+        "alter table luckywalk.user_profiles drop constraint user_profiles_nickname_length, add constraint"
+        " user_profiles_nickname_length check (length(nickname) >= 1 and length(nickname) <= 30) not valid",
+        "luckywalk: constraint user_profiles_nickname_length on luckywalk.user_profiles: validated:"
+        " declared none, live not valid",
     ),
     change(
         "a constraint's name",

@@ -9,13 +9,13 @@ WHOLE = [
         "a schema more",
         "create schema stray; create table stray.x (y int)",
         "stray: schema stray is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a schema less",
         "drop schema test_clock cascade",
         "test_clock: schema test_clock is missing",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a schema's owner",
@@ -31,13 +31,13 @@ WHOLE = [
         "a table in public",
         "create table public.todo (x int)",
         "public: table public.todo is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "an extension more",
         "create extension citext with schema extensions",
         "database: extension citext is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "an extension's schema",
@@ -48,13 +48,13 @@ WHOLE = [
         "a publication more",
         "create publication all_out for all tables",
         "database: publication all_out is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a subscription",
         "create subscription theirs connection 'dbname=nothing' publication p with (connect = false)",
         "database: subscription theirs is not declared",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a foreign server",

@@ -1,4 +1,4 @@
-"""What is asked of every change: it is found, nothing else is, and what is offered mends it."""
+"""What is asked of every change: it is found, nothing else is, and what is offered fixes it."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def check(change: Change, by_hand: psycopg.Connection[Any], find: Find) -> None:
     assert len(said) == len(change.lines), said
     for line, expected in zip(said, change.lines, strict=True):
         assert fnmatchcase(line, as_pattern(expected)), line
-    assert all(bool(one.mend) != bool(one.reason) for one in found)
-    assert all(one.mend for one in found) == change.mends
-    if change.mends:
+    assert all(bool(one.fix) != bool(one.reason) for one in found)
+    assert all(one.fix for one in found) == change.fixes
+    if change.fixes:
         for one in in_order(found):
-            for statement in one.mend:
+            for statement in one.fix:
                 by_hand.execute(statement.encode())
         assert [one.sentence for one in find(by_hand)] == []
     count("kinds of drift found")

@@ -22,7 +22,7 @@ from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server
 from tests.harness.target import variables
 
-# The harness's own, and the books: the tests' template is the rendered SQL alone.
+# The harness's own, and the history: the tests' template is the rendered SQL alone.
 IGNORED = ("coverage_of_tests", "dotbase")
 Find = Callable[[psycopg.Connection[Any]], list[Difference]]
 
@@ -34,7 +34,7 @@ def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference
     scope = drift.scope_of(Project(ROOT), rendered, IGNORED)
     with new_database(server, maintenance) as rig, rig.connect() as connection:
         references.make(connection, templates.steps(server), rendered)
-        return references.look(connection, rendered, scope)
+        return references.read_reference(connection, rendered, scope)
 
 
 @pytest.fixture(scope="session")

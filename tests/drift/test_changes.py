@@ -1,4 +1,4 @@
-"""One hand-made change of every kind is found, nothing else is, and what is offered mends it."""
+"""One hand-made change of every kind is found, nothing else is, and what is offered fixes it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def test_nothing_is_found_where_nobody_did_anything(
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
-def test_a_change_is_found_and_mended(change: Change, by_hand: psycopg.Connection[Any], find: Find) -> None:
+def test_a_change_is_found_and_fixed(change: Change, by_hand: psycopg.Connection[Any], find: Find) -> None:
     check(change, by_hand, find)
 
 
 @pytest.mark.parametrize("change", HIDDEN, ids=lambda change: change.kind)
-def test_a_change_where_nobody_looks_is_found_and_mended(
+def test_a_change_where_nobody_looks_is_found_and_fixed(
     change: Change, by_hand: psycopg.Connection[Any], find_everywhere: Find
 ) -> None:
     check(change, by_hand, find_everywhere)
@@ -58,7 +58,7 @@ def test_an_older_version_of_an_extension_is_found(by_hand: psycopg.Connection[A
     assert found.sentence == (
         "extension pgcrypto: version: declared the newest that the server has, live 1.2"
     )
-    assert found.mend == ("alter extension pgcrypto update",)
+    assert found.fix == ("alter extension pgcrypto update",)
     count("kinds of drift found")
 
 
@@ -74,6 +74,6 @@ def test_a_membership_whose_rights_come_by_themselves_is_found(
     by_hand.execute(statement)
     [found] = find(by_hand)
     assert found.sentence == ("membership of authenticator in service_role: inherit: declared none, live yes")
-    assert found.mend == ("grant service_role to authenticator with inherit false",)
-    by_hand.execute(found.mend[0].encode())
+    assert found.fix == ("grant service_role to authenticator with inherit false",)
+    by_hand.execute(found.fix[0].encode())
     assert find(by_hand) == []

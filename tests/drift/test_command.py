@@ -70,7 +70,7 @@ def run(rig: Rig, *arguments: str, project: Path = ROOT, user: str | None = None
 
 @pytest.fixture
 def changed(rig: Rig) -> Iterator[Rig]:
-    """The database with changes made by hand, which the test mends."""
+    """The database with changes made by hand, which the test fixes."""
     with rig.connect() as connection:
         connection.execute(HAND.encode())
     yield rig
@@ -88,11 +88,11 @@ def test_what_was_migrated_has_no_drift(rig: Rig) -> None:
     assert run(rig, "drift", "--sql").out == ""
 
 
-def test_drift_is_one_line_each_and_the_script_mends_it(changed: Rig) -> None:
+def test_drift_is_one_line_each_and_the_script_fixes_it(changed: Rig) -> None:
     said = run(changed, "drift")
     assert said.code == 3
     *lines, last = said.out.splitlines()
-    assert [line.partition("; mend: ")[0] for line in lines] == [
+    assert [line.partition("; fix: ")[0] for line in lines] == [
         "core: function core.now(): comment: declared The time of the transaction's start, for business"
         " rules., live two lines; and a semicolon",
         "core: function core.now(): volatility: declared stable, live volatile",
@@ -101,7 +101,7 @@ def test_drift_is_one_line_each_and_the_script_mends_it(changed: Rig) -> None:
         "luckywalk: table luckywalk.rounds: row-level security: declared enabled, live none",
         "luckywalk: table luckywalk.tickets: grant to anon: declared none, live select",
     ]
-    assert lines[-1].endswith("; mend: revoke select on table luckywalk.tickets from anon")
+    assert lines[-1].endswith("; fix: revoke select on table luckywalk.tickets from anon")
     assert last == "5 differences."
     found = json.loads(run(changed, "drift", "--json").out)["drift"]
     assert [one["app"] for one in found] == ["core", "core", "luckywalk", "luckywalk", "luckywalk"]
@@ -112,8 +112,8 @@ def test_drift_is_one_line_each_and_the_script_mends_it(changed: Rig) -> None:
         "aspect": "volatility",
         "declared": "stable",
         "live": "volatile",
-        "mend": ["alter function core.now() stable"],
-        "no_mend": None,
+        "fix": ["alter function core.now() stable"],
+        "no_fix": None,
     }
     script = run(changed, "drift", "--sql")
     assert script.code == 3

@@ -22,7 +22,7 @@ from tests.harness.target import only_on_postgres
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
-BOOKS = "dotbase"
+HISTORY = "dotbase"
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +44,19 @@ def program(name: str, *arguments: str, text: str | None = None) -> str:
     return done.stdout
 
 
-def test_their_catalogs_are_equal_apart_from_the_books(both: tuple[Rig, Rig]) -> None:
+def test_their_catalogs_are_equal_apart_from_the_history(both: tuple[Rig, Rig]) -> None:
     catalogs = []
     for rig in both:
         with rig.connect() as connection:
             catalogs.append(read(connection, Scope(None)))
     rendered, migrated = catalogs
     assert [one.sentence for one in compare(rendered, migrated, lambda item: item.schema)] == [
-        f"schema {BOOKS} is not declared"
+        f"schema {HISTORY} is not declared"
     ]
     assert len(rendered.items) > 350
 
 
-def test_their_dumps_are_equal_apart_from_the_books(both: tuple[Rig, Rig]) -> None:
-    rendered, migrated = (dump.schema(rig.server.conninfo(rig.name), without=BOOKS) for rig in both)
+def test_their_dumps_are_equal_apart_from_the_history(both: tuple[Rig, Rig]) -> None:
+    rendered, migrated = (dump.schema(rig.server.conninfo(rig.name), without=HISTORY) for rig in both)
     assert migrated == rendered
     assert "FUNCTION luckywalk.claim_steps" in rendered

@@ -45,7 +45,7 @@ def test_the_script_is_comments_and_what_is_offered(
 ) -> None:
     assert len(found) > 8
     script = report.as_sql(found)
-    offered = {f"{statement};" for one in found for statement in one.mend}
+    offered = {f"{statement};" for one in found for statement in one.fix}
     left = script
     for statement in sorted(offered, key=len, reverse=True):
         assert statement in left
@@ -54,8 +54,8 @@ def test_the_script_is_comments_and_what_is_offered(
     assert plain(left.replace("\n", "")) == left.replace("\n", "")
     by_hand.execute(script.encode())
     assert not by_hand.execute("select from pg_roles where rolname = 'nb' and rolsuper").rowcount
-    # What has a remedy is mended: names are quoted in it, also where they look like the words around them.
-    assert [one.sentence for one in find(by_hand) if one.mend] == []
+    # What has a remedy is fixed: names are quoted in it, also where they look like the words around them.
+    assert [one.sentence for one in find(by_hand) if one.fix] == []
 
 
 def test_a_line_is_a_difference_and_nothing_else(

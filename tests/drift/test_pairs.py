@@ -1,4 +1,4 @@
-"""Kinds that the apps do not have yet: made, read, changed by hand, read again, compared, mended."""
+"""Kinds that the apps do not have yet: made, read, changed by hand, read again, compared, fixed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CHANGES = [
         "alter table den.cats drop column spent, add column spent integer generated always as (lives) stored",
         "den: column den.cats.spent: generated: declared (9 - lives), live lives",
         "den: column den.tigers.spent: generated: declared (9 - lives), live lives",
-        mends=False,
+        fixes=False,
     ),
     change(
         "how a check is inherited",
@@ -56,7 +56,7 @@ CHANGES = [
         "inheritance",
         "alter table den.tigers no inherit den.cats",
         "den: table den.tigers: inherits: declared den.cats, live none",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a sequence of an identity",
@@ -84,10 +84,10 @@ CHANGES = [
         "alter sequence den.kittens_serial_id_seq owned by none",
         "den: sequence den.kittens_serial_id_seq: owned by: declared den.kittens.serial_id, live none",
         "den: sequence den.kittens_serial_id_seq: owner: declared none, live (superuser)",
-        mends=False,
+        fixes=False,
     ),
     change(
-        "a sequence less", "drop sequence den.counter", "den: sequence den.counter is missing", mends=False
+        "a sequence less", "drop sequence den.counter", "den: sequence den.counter is missing", fixes=False
     ),
     change(
         "an index and its comment",
@@ -104,19 +104,19 @@ CHANGES = [
         "a domain's condition",
         "alter domain den.lives drop constraint lives_known",
         "den: type den.lives: definition: declared as integer * live as integer default 9 not null",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a label of an enum",
         "alter type den.mood add value 'angry' before 'hungry'",
         "den: type den.mood: definition: declared as enum ('sleepy', 'hungry'), live as enum"
         " ('sleepy', 'angry', 'hungry')",
-        mends=False,
+        fixes=False,
     ),
     change("a domain less", "drop domain den.lives", "den: type den.lives is missing"),
     change("an enum less", "drop type den.mood", "den: type den.mood is missing"),
     change("a row type less", "drop type den.spot", "den: type den.spot is missing"),
-    change("a range less", "drop type den.span", "den: type den.span is missing", mends=False),
+    change("a range less", "drop type den.span", "den: type den.span is missing", fixes=False),
     change(
         "a function with all that it had",
         "drop function den.purr(integer, integer)",
@@ -149,7 +149,7 @@ CHANGES = [
         "an aggregate's start",
         "create or replace aggregate den.product(integer) (sfunc = int4mul, stype = integer, initcond = '2')",
         "den: aggregate den.product(integer): aggregate: declared * live *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a trigger with all that it had",
@@ -211,7 +211,7 @@ CHANGES = [
         " select count(*) + 1 as cats from den.cats; create index counted_idx on den.counted (cats);"
         " revoke select on den.counted from anon",
         "den: materialized view den.counted: definition: declared * live *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a policy with all that it had",
@@ -246,7 +246,7 @@ CHANGES = [
         "a publication less",
         "drop publication den_out",
         "database: publication den_out is missing",
-        mends=False,
+        fixes=False,
     ),
     change(
         "default privileges less",
@@ -260,7 +260,7 @@ CHANGES = [
         'den: index den."In dex" is not declared',
         'den: policy "Own one" on den.cats is not declared',
         'den: table den."Cats; drop" is not declared',
-        mends=False,
+        fixes=False,
     ),
 ]
 
@@ -285,6 +285,6 @@ def find(den: psycopg.Connection[Any]) -> Find:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
-def test_it_is_found_and_mended(change: Change, den: psycopg.Connection[Any], find: Find) -> None:
+def test_it_is_found_and_fixed(change: Change, den: psycopg.Connection[Any], find: Find) -> None:
     with den.transaction(force_rollback=True):
         check(change, den, find)

@@ -29,7 +29,8 @@ pytestmark = only_on_postgres("test_supabase.py compares there")
 SEALED = (
     "set local role dotbase_owner; create table luckywalk.tickets_9"
     " (like luckywalk.tickets including defaults including constraints);"
-    " select core.seal_off('luckywalk.tickets_9'); select luckywalk.guard_tickets('luckywalk.tickets_9');"
+    " select core.deny_direct_access('luckywalk.tickets_9');"
+    " select luckywalk.guard_tickets('luckywalk.tickets_9');"
 )
 
 CHANGES = [
@@ -108,28 +109,28 @@ CHANGES = [
         "a partition for all the rest",
         SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 default; reset role",
         "luckywalk: table luckywalk.tickets_9: bound: declared no default partition, live DEFAULT",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a partition of two values",
         SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8, 9);"
         " reset role",
         "luckywalk: table luckywalk.tickets_9: bound: declared FOR VALUES IN (9), live FOR VALUES IN (8, 9)",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a partition of another value than its name says",
         SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8);"
         " reset role",
         "luckywalk: table luckywalk.tickets_9: bound: declared FOR VALUES IN (9), live FOR VALUES IN (8)",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a partition of part of a month",
         f"alter table luckywalk.claims detach partition {CLAIMS}; alter table luckywalk.claims"
         f" attach partition {CLAIMS} for values from ('2025-01-02') to ('2025-02-01')",
         f"luckywalk: table {CLAIMS}: bound: declared * live *",
-        mends=False,
+        fixes=False,
     ),
     change(
         "a check of a partition's key",
@@ -143,9 +144,9 @@ CHANGES = [
     ),
     change(
         "a partition that was detached",
-        f"alter table luckywalk.results detach partition {RESULTS}",
+        f"alter table luckywalk.results_user detach partition {RESULTS}",
         f"luckywalk: table {RESULTS} is not declared",
-        mends=False,
+        fixes=False,
     ),
 ]
 
@@ -162,7 +163,7 @@ def session(server: Server, module_db: Database) -> Iterator[psycopg.Connection[
 def live_a_week(db: Database) -> None:
     """Partitions, a round with claims, its draw and settlement, each by its job."""
     db.clock("2024-12-29 12:30")
-    for job in ("make_partitions", "open_round"):
+    for job in ("make_partitions", "create_new_round"):
         db.run_job(job)
     db.clock("2025-01-02 18:00")
     assert db.call(walker(1), "report_steps", steps=3000).ok
@@ -172,9 +173,9 @@ def live_a_week(db: Database) -> None:
     db.run_job("close_round")
     db.clock("2025-01-04 20:50")
     assert db.call(admin, "enter_result", round_no=ROUND, numbers=NUMBERS).ok
-    db.run_job("draw_round")
+    db.run_job("draw_apply_results")
     db.clock("2025-01-05 12:30")
-    for job in ("settle_round", "open_round", "make_partitions"):
+    for job in ("settle_round", "create_new_round", "make_partitions"):
         run = db.run_job(job)
         assert run is not None
         assert run["status"] == "succeeded"
@@ -190,7 +191,7 @@ def test_a_week_of_jobs_claims_and_rounds_is_no_drift(by_hand: psycopg.Connectio
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
-def test_a_change_to_a_partition_is_found_and_mended(
+def test_a_change_to_a_partition_is_found_and_fixed(
     change: Change, by_hand: psycopg.Connection[Any], find: Find
 ) -> None:
     check(change, by_hand, find)

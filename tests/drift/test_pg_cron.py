@@ -27,23 +27,23 @@ pytestmark = [only_on_postgres("test_supabase.py compares there"), pytest.mark.p
 CHANGES = [
     change(
         "a line of pg_cron less",
-        "delete from cron.job where jobname = 'draw_round'",
-        "cluster: pg_cron line draw_round is missing",
+        "delete from cron.job where jobname = 'draw_apply_results'",
+        "cluster: pg_cron line draw_apply_results is missing",
     ),
     change(
         "a line's schedule",
-        "update cron.job set schedule = '1 2 3 4 5' where jobname = 'draw_round'",
-        "cluster: pg_cron line draw_round: schedule: declared * live 1 2 3 4 5",
+        "update cron.job set schedule = '1 2 3 4 5' where jobname = 'draw_apply_results'",
+        "cluster: pg_cron line draw_apply_results: schedule: declared * live 1 2 3 4 5",
     ),
     change(
         "a line that is not active",
-        "update cron.job set active = false where jobname = 'draw_round'",
-        "cluster: pg_cron line draw_round: active: declared none, live no",
+        "update cron.job set active = false where jobname = 'draw_apply_results'",
+        "cluster: pg_cron line draw_apply_results: active: declared none, live no",
     ),
     change(
         "a line's command",
-        "update cron.job set command = 'call jobs.run(''close_round'')' where jobname = 'draw_round'",
-        "cluster: pg_cron line draw_round: command: declared * live *",
+        "update cron.job set command = 'call jobs.run(''close_round'')' where jobname = 'draw_apply_results'",
+        "cluster: pg_cron line draw_apply_results: command: declared * live *",
     ),
     change(
         "a line more",
@@ -52,10 +52,10 @@ CHANGES = [
     ),
     change(
         "a schedule changed in the registry",
-        "update jobs.jobs set gmt_schedule = '1 2 3 4 5' where job_name = 'draw_round';"
+        "update jobs.jobs set gmt_schedule = '1 2 3 4 5' where job_name = 'draw_apply_results';"
         " select jobs.sync_pg_cron()",
-        "cluster: pg_cron line draw_round: schedule: declared * live 1 2 3 4 5",
-        mends=False,
+        "cluster: pg_cron line draw_apply_results: schedule: declared * live 1 2 3 4 5",
+        fixes=False,
     ),
     change(
         "pg_cron's schema closed to the role of the schedules",
@@ -64,13 +64,14 @@ CHANGES = [
     ),
     change(
         "a line that runs on another server",
-        "update cron.job set nodename = 'far.example.com', nodeport = 5999 where jobname = 'draw_round'",
-        "cluster: pg_cron line draw_round: server: declared none, live far.example.com:5999",
+        "update cron.job set nodename = 'far.example.com', nodeport = 5999"
+        " where jobname = 'draw_apply_results'",
+        "cluster: pg_cron line draw_apply_results: server: declared none, live far.example.com:5999",
     ),
     change(
         "a line of ours in another database",
-        "select cron.schedule_in_database('draw_round', '* * * * *', 'select 1', 'postgres')",
-        "cluster: pg_cron line draw_round in database postgres of postgres is not declared",
+        "select cron.schedule_in_database('draw_apply_results', '* * * * *', 'select 1', 'postgres')",
+        "cluster: pg_cron line draw_apply_results in database postgres of postgres is not declared",
     ),
     change(
         "pg_cron's schema open to everybody",
@@ -93,7 +94,7 @@ CHANGES = [
         "alter extension pg_cron add function cron.evil()",
         "cron: function cron.evil(): file: declared $libdir/pg_cron, live none",
         "cron: function cron.evil(): language: declared c, live sql",
-        mends=False,
+        fixes=False,
     ),
 ]
 
@@ -134,7 +135,7 @@ def test_the_lines_are_those_declared(by_hand: psycopg.Connection[Any], find: Fi
 
 
 @pytest.mark.parametrize(
-    "statement", ["select jobs.set_enabled('draw_round', false)", "select jobs.set_live(false)"]
+    "statement", ["select jobs.set_enabled('draw_apply_results', false)", "select jobs.set_live(false)"]
 )
 def test_what_a_person_switched_off_is_no_drift(
     statement: str, by_hand: psycopg.Connection[Any], find: Find
@@ -149,21 +150,21 @@ def test_without_pg_cron_it_is_missing(by_hand: psycopg.Connection[Any], find: F
     by_hand.execute("drop extension pg_cron")
     [found] = find(by_hand)
     assert found.sentence == "extension pg_cron is missing"
-    assert found.mend == ("create extension pg_cron",)
+    assert found.fix == ("create extension pg_cron",)
     count("kinds of drift found")
 
 
 def test_a_member_of_the_owner_sees_the_lines_too(by_hand: psycopg.Connection[Any], find: Find) -> None:
     """Who migrates is no superuser everywhere."""
-    by_hand.execute("delete from cron.job where jobname = 'draw_round'")
+    by_hand.execute("delete from cron.job where jobname = 'draw_apply_results'")
     by_hand.execute("create role migrator login; grant dotbase_owner to migrator")
     by_hand.execute("set local session authorization migrator")
-    assert [one.sentence for one in find(by_hand)] == ["pg_cron line draw_round is missing"]
+    assert [one.sentence for one in find(by_hand)] == ["pg_cron line draw_apply_results is missing"]
     by_hand.execute("reset session authorization")
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.kind)
-def test_a_change_to_pg_cron_is_found_and_mended(
+def test_a_change_to_pg_cron_is_found_and_fixed(
     change: Change, by_hand: psycopg.Connection[Any], find: Find
 ) -> None:
     check(change, by_hand, find)

@@ -74,5 +74,5 @@ def test_what_others_have_and_do_is_no_drift_and_what_is_done_to_ours_is(databas
         ("luckywalk", "table", "luckywalk.theirs", None),
         ("luckywalk", "table", "luckywalk.tickets", "grant to anon"),
     ]
-    as_admin(database, "".join(f"{statement};" for one in found for statement in one["mend"]))
+    as_admin(database, "".join(f"{statement};" for one in found for statement in one["fix"]))
     assert [one["object"] for one in json.loads(run(database, "--json").out)["drift"]] == ["luckywalk.theirs"]

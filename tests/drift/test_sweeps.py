@@ -56,7 +56,7 @@ SWEEPS = {
 
 
 @pytest.mark.parametrize("sweep", SWEEPS)
-def test_every_one_is_found_and_mended(sweep: str, by_hand: psycopg.Connection[Any], find: Find) -> None:
+def test_every_one_is_found_and_fixed(sweep: str, by_hand: psycopg.Connection[Any], find: Find) -> None:
     statement, places, objects = SWEEPS[sweep]
     query = f"select format('{statement}', {places}) {objects}"
     statements = [row[0] for row in by_hand.execute(query.encode(), [list(IGNORED)]).fetchall()]
@@ -64,6 +64,6 @@ def test_every_one_is_found_and_mended(sweep: str, by_hand: psycopg.Connection[A
     by_hand.execute("; ".join(statements).encode())
     found = find(by_hand)
     assert len({one.object for one in found}) == len(found) == len(statements)
-    by_hand.execute("; ".join(mend for one in found for mend in one.mend).encode())
+    by_hand.execute("; ".join(fix for one in found for fix in one.fix).encode())
     assert [one.sentence for one in find(by_hand)] == []
     count("objects changed by hand and found", len(found))

@@ -15,14 +15,14 @@ from psycopg import sql
 
 from dotbase.migrate import apply, rollback
 from dotbase.migrate.apply import Outcome
-from dotbase.migrate.lock import Patience
+from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.rollback import Undone
 from dotbase.migrate.session import Connection, Run
 from dotbase.steps import Step
 from tests.harness.server import ROOT, Server
 
-EAGER = Patience(lock_timeout=0.1, retries=3, pause=0.05)
+EAGER = LockOptions(lock_timeout=0.1, retries=3, pause=0.05)
 
 
 @cache
@@ -130,7 +130,7 @@ class Rig:
             owner="dotbase_owner",
             verify=verify,
             report=self.told,
-            patience=EAGER,
+            lock_options=EAGER,
         )
 
     def migrate(self, *steps: Step, user: str | None = None, **options: Any) -> Outcome:
@@ -139,7 +139,7 @@ class Rig:
 
     def plan(self, *steps: Step, user: str | None = None) -> Plan:
         with self.connect(user) as connection:
-            return apply.look(self.run(connection, steps))[0]
+            return apply.read_plan(self.run(connection, steps))[0]
 
     def rollback(
         self, *steps: Step, count: int | None = None, to: str | None = None, sure: bool = True
@@ -158,7 +158,7 @@ class Rig:
             return [row[0] for row in connection.execute(query.encode())]
 
     def catalog(self) -> str:
-        """Everything that is defined outside of the books, as text."""
+        """Everything that is defined outside of the history, as text."""
         with self.connect() as connection:
             return catalog_text(connection)
 
@@ -213,7 +213,7 @@ order by 1
 
 
 def catalog_text(connection: psycopg.Connection[Any]) -> str:
-    """Everything that is defined outside of the books, in one order."""
+    """Everything that is defined outside of the history, in one order."""
     return "\n".join(row[0] for row in connection.execute(CATALOG.encode()))
 
 

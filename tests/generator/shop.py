@@ -1,4 +1,4 @@
-"""A small app on the core, for tests of what is found out against a database: tables, a door, a view."""
+"""A small app on the core, for tests of what is found out against a database: tables, an RPC, a view."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ views:
   shelves: [anon]
 functions:
   sweep: [cron]
-doors:
+rpcs:
   buy: [authenticated]
 """
 

@@ -59,7 +59,7 @@ FILES = {
     "apps.yaml": 'zone: Asia/Seoul\napps:\n  shop: {needs: [], about: "a shop"}\n',
     "schema/shop/0001_shop.sql.j2": "-- The shop.\ncreate schema {{ app }};\n",
     "schema/shop/0001_shop.rollback.sql.j2": "drop schema shop cascade;\n",
-    "policies/shop.yaml": "tables: {}\ndoors: {}\n",
+    "policies/shop.yaml": "tables: {}\nrpcs: {}\n",
 }
 
 

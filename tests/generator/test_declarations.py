@@ -26,7 +26,7 @@ def project(tmp_path: Path) -> Path:
     [
         (
             "zone: Mars/Base\napps: {}\n",
-            "apps.yaml:1: `zone`: there is no time zone Mars/Base; mend that entry.",
+            "apps.yaml:1: `zone`: there is no time zone Mars/Base; fix that entry.",
         ),
         (
             "zone: Asia/Seoul\napps:\n  shop: {needs: [till], about: x}\n",
@@ -43,7 +43,7 @@ def project(tmp_path: Path) -> Path:
         ("zone: Asia/Seoul\napps:\n  shop: {about: x\n", "apps.yaml:4: the YAML is broken: "),
         (
             "zone: Asia/Seoul\napps:\n  shop: {about: x, neds: []}\n",
-            "apps.yaml:3: `apps shop neds`: Extra inputs are not permitted; mend that entry.",
+            "apps.yaml:3: `apps shop neds`: Extra inputs are not permitted; fix that entry.",
         ),
         ("zone: Asia/Seoul\napps:\n  Shop: {about: x}\n", "apps.yaml:3: "),
         ("- 1\n", "apps.yaml:1: "),
@@ -108,7 +108,7 @@ def test_files_of_an_app_that_is_not_declared_are_refused(project: Path, name: s
         (f"sold_out:\n{ERROR.replace('409', '200')}", ":3: `sold_out status`: Input should be greater than"),
         (
             f"sold_out:\n{ERROR.replace('  ko: 품절입니다.' + chr(10), '')}",
-            ":1: `sold_out ko`: Field required; mend that entry.",
+            ":1: `sold_out ko`: Field required; fix that entry.",
         ),
         (
             f"sold_out:\n{ERROR}gone:\n{ERROR}",
@@ -133,7 +133,7 @@ def test_a_mistake_in_errors_is_refused(project: Path, text: str, sentence: str)
         (
             "size:\n  type: number\n  default: 5\n  about: Size.\n",
             ":2: `size type`: Input should be 'integer', 'boolean', 'text', 'time' or 'interval'; "
-            "mend that entry.",
+            "fix that entry.",
         ),
     ],
 )
@@ -148,13 +148,13 @@ def test_a_mistake_in_settings_is_refused(project: Path, text: str, sentence: st
         (
             "tables:\n  carts:\n    - {role: anon, command: read, rows: all}\n",
             ":3: `tables carts 0 command`: Input should be 'select', 'insert', 'update' or 'delete'; "
-            "mend that entry.",
+            "fix that entry.",
         ),
         (
-            "tables: {}\ndoors:\n  buy: [anon]\n  buy: [authenticated]\n",
+            "tables: {}\nrpcs:\n  buy: [anon]\n  buy: [authenticated]\n",
             ":4: `buy` stands twice, the first time in line 3; keep one of them.",
         ),
-        ("tables: {}\nwindows: {}\n", ":2: `windows`: Extra inputs are not permitted; mend that entry."),
+        ("tables: {}\nwindows: {}\n", ":2: `windows`: Extra inputs are not permitted; fix that entry."),
     ],
 )
 def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: str) -> None:
@@ -183,7 +183,7 @@ def test_a_mistake_in_policies_is_refused(project: Path, text: str, sentence: st
         (
             "sweep:\n" + JOB.replace("'0 3 * * *'", "* * * * *"),
             ":3: the YAML is broken: expected alphabetic or numeric character, but found ' '; "
-            "mend that line; quote what begins with * or &.",
+            "fix that line; quote what begins with * or &.",
         ),
         (f"watch:\n{JOB}", ":1: pg_cron's line watch is the runtime's own; give the job another name."),
         (f"catch_up:\n{JOB}", ":1: pg_cron's line catch_up is the runtime's own; "),
@@ -248,13 +248,13 @@ def test_schedules_need_the_app_that_runs_them(project: Path) -> None:
     )
 
 
-def test_a_door_stands_once_in_all_apps(project: Path) -> None:
+def test_an_rpc_stands_once_in_all_apps(project: Path) -> None:
     write(project, "apps.yaml", APPS)
-    write(project, "policies/jobs.yaml", "doors:\n  buy: [anon]\n")
-    write(project, "policies/shop.yaml", "tables: {}\ndoors:\n  buy: [anon]\n")
+    write(project, "policies/jobs.yaml", "rpcs:\n  buy: [anon]\n")
+    write(project, "policies/shop.yaml", "tables: {}\nrpcs:\n  buy: [anon]\n")
     refused(
         project,
-        "policies/shop.yaml:3: door buy is declared already, at policies/jobs.yaml:2; "
+        "policies/shop.yaml:3: RPC buy is declared already, at policies/jobs.yaml:2; "
         "rename one of the two functions.",
     )
 
@@ -285,7 +285,7 @@ def test_names_of_errors_stand_once_in_all_apps(project: Path, second: str, sent
     [
         (b"size: '\xff'\n", ": it cannot be read ('utf-8' codec can't decode byte 0xff"),
         (b"size: &a [*a]\n", ":"),
-        (b"size: 2025-02-30\n", ": the YAML is broken: day is out of range for month; mend the file."),
+        (b"size: 2025-02-30\n", ": the YAML is broken: day is out of range for month; fix the file."),
         (b"size: {\x01}\n", ": the YAML is broken: unacceptable character #x0001"),
         (b"size:\n\t- 1\n", ":2: the YAML is broken: found character '\\t' that cannot start any token"),
         (b"size: ]\n", ":1: the YAML is broken: "),

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from dotbase.cli import group
 from dotbase.errors import DotbaseError
-from dotbase.migrate import foresee
+from dotbase.migrate import dry_run
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.small import shared_scratch
@@ -122,24 +122,24 @@ def test_plan_prints_the_sql_in_order(
     project: Path, dotbase: Dotbase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = migration(project, "ledger", "note", "comment on table ledger.transfers is 'Noted.';\n")
-    monkeypatch.setattr(foresee, "declarations", lambda *_: None)  # other tests show it
+    monkeypatch.setattr(dry_run, "declarations", lambda *_: None)  # other tests show it
     result = dotbase("plan", "--sql")
     assert result.exit_code == 2
     assert result.output == f"-- apply: {name}\ncomment on table ledger.transfers is 'Noted.';\n\n"
 
 
 @pytest.mark.parametrize("command", ["plan", "migrate"])
-def test_a_door_that_does_not_exist_is_refused_with_the_yaml_s_line(
+def test_an_rpc_that_does_not_exist_is_refused_with_the_yaml_s_line(
     project: Path, migrated: Rig, dotbase: Dotbase, command: str
 ) -> None:
     before = migrated.catalog()
     policies = project / "policies" / "ledger.yaml"
-    policies.write_text(policies.read_text() + "  no_such_door: [authenticated]\n")
+    policies.write_text(policies.read_text() + "  no_such_rpc: [authenticated]\n")
     line = len(policies.read_text().splitlines())
     result = dotbase(command)
     assert isinstance(result.exception, DotbaseError)
     assert result.exception.sentence.startswith(f"policies/ledger.yaml:{line}: ")
-    assert "no_such_door" in result.exception.sentence
+    assert "no_such_rpc" in result.exception.sentence
     assert migrated.catalog() == before
 
 

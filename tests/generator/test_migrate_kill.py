@@ -45,9 +45,9 @@ class Victim:
         return int(self.rig.value("select count(*) from dotbase.versions"))
 
     def state(self) -> str:
-        """What is defined, and how many versions and steps the books say are applied."""
-        booked = self.rig.value("select count(*) from dotbase.repeatables")
-        return f"{self.versions()} {booked}\n" + "\n".join(sorted(self.rig.catalog().splitlines()))
+        """What is defined, and how many versions and steps the history says are applied."""
+        recorded = self.rig.value("select count(*) from dotbase.repeatables")
+        return f"{self.versions()} {recorded}\n" + "\n".join(sorted(self.rig.catalog().splitlines()))
 
     def wait_until_alone(self) -> None:
         query = (

@@ -75,7 +75,7 @@ def test_an_owner_that_may_not_create_is_refused(rig: Rig, migrator: str) -> Non
         connection.execute(sql.SQL("grant create on database {} to dotbase_owner").format(database))
 
 
-def test_a_superuser_mends_what_the_bootstrap_makes(rig: Rig) -> None:
+def test_a_superuser_fixes_what_the_bootstrap_makes(rig: Rig) -> None:
     rig.migrate(ONE)
     with rig.connect() as connection:
         connection.execute(

@@ -147,15 +147,15 @@ def test_what_is_made_only_when_absent_survives_a_change(rig: Rig) -> None:
 
 
 def test_what_a_declaration_keeps_is_not_stale(rig: Rig) -> None:
-    door = "create function shop.door() returns void language sql as 'select'"
+    rpc = "create function shop.rpc() returns void language sql as 'select'"
     build = declaration(
-        "policies/shop.yaml#doors",
-        f"do $$ begin if to_regprocedure('shop.door()') is null then {door}; end if; end $$;",
+        "policies/shop.yaml#rpcs",
+        f"do $$ begin if to_regprocedure('shop.rpc()') is null then {rpc}; end if; end $$;",
         always=True,
     )
     rig.migrate(BASE, price_of(), build)
     rig.migrate(BASE, price_of(result="numeric"), build)
-    assert functions(rig) == ["shop.door()", "shop.price_of(bigint)"]
+    assert functions(rig) == ["shop.rpc()", "shop.price_of(bigint)"]
     rig.migrate(BASE, price_of(result="numeric"))
     assert functions(rig) == ["shop.price_of(bigint)"]
 

@@ -114,7 +114,7 @@ def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_ri
     assert said.code == 0, said.err
     lines = said.out.splitlines()
     assert "  undo      shop.0002_till" in lines
-    assert "  keep      policies/shop.yaml#doors" in lines
+    assert "  keep      policies/shop.yaml#rpcs" in lines
     assert (
         '  remove    policies/shop.yaml#tables.till (does not apply: relation "shop.till" does not exist)'
         in (lines)
@@ -129,7 +129,7 @@ def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_ri
     assert new_rig.catalog() == before
     said = dotbase(project, "--database-url", url, "rollback", "--yes")
     assert said.code == 0, said.err
-    assert new_rig.value("select to_regprocedure('api.buy(bigint)') is not null"), "its doors stay open"
+    assert new_rig.value("select to_regprocedure('api.buy(bigint)') is not null"), "its RPCs stay open"
     assert new_rig.value("select has_function_privilege('authenticated', 'api.buy(bigint)', 'execute')")
 
 

@@ -11,7 +11,7 @@ from psycopg import sql
 from dotbase.commands import plan as plan_command
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply, lock
-from dotbase.migrate.lock import Patience
+from dotbase.migrate.lock import LockOptions
 from dotbase.project import Project
 from dotbase.render import render_steps, render_text
 from dotbase.templating import Variables
@@ -37,7 +37,7 @@ def trapped(rig: Rig) -> Iterator[psycopg.Connection[object]]:
 
 
 @pytest.mark.parametrize("table", ["releases", "versions", "repeatables"])
-def test_a_view_in_the_place_of_a_book_is_refused(
+def test_a_view_in_the_place_of_a_record_is_refused(
     table: str, rig: Rig, trapped: psycopg.Connection[object]
 ) -> None:
     trapped.execute(
@@ -52,7 +52,7 @@ def test_a_view_in_the_place_of_a_book_is_refused(
         )
 
 
-def test_what_hangs_on_a_book_is_not_run(rig: Rig, trapped: psycopg.Connection[object]) -> None:
+def test_what_hangs_on_a_record_is_not_run(rig: Rig, trapped: psycopg.Connection[object]) -> None:
     trapped.execute(QUIET.encode())
     trapped.execute(
         "create index on dotbase.versions ((dotbase.trap()));"
@@ -64,8 +64,8 @@ def test_what_hangs_on_a_book_is_not_run(rig: Rig, trapped: psycopg.Connection[o
     assert rig.plan(ONE).empty
 
 
-def test_a_policy_on_a_book_is_not_run(rig: Rig, trapped: psycopg.Connection[object]) -> None:
-    """Whoever keeps the books is read as: also a role that policies hold for."""
+def test_a_policy_on_a_record_is_not_run(rig: Rig, trapped: psycopg.Connection[object]) -> None:
+    """Whoever keeps the history is read as: also a role that policies hold for."""
     trapped.execute(
         "alter table dotbase.releases enable row level security;"
         "create policy trap on dotbase.releases using (dotbase.trap() = 1);"
@@ -100,13 +100,13 @@ def test_no_name_is_found_in_the_schema_that_is_called_as_the_superuser(rig: Rig
         with pytest.raises(psycopg.errors.RaiseException, match="was run"):
             connection.execute("select format('%I', current_database())")
         try:
-            # The bootstrap is run again, as there are no books.
+            # The bootstrap is run again, as there is no history.
             assert rig.migrate(ONE).changed
             assert rig.plan(ONE).empty
             connection.execute("select pg_advisory_lock(%s, %s)", lock.LOCK)
             with rig.connect() as other:
                 run = rig.run(other, [ONE])
-                run.patience = Patience(wait=0)
+                run.lock_options = LockOptions(wait=0)
                 with pytest.raises(DotbaseError, match="another session holds the lock"):
                     apply.migrate(run)
         finally:
@@ -125,7 +125,7 @@ def test_whoever_holds_the_lock_is_waited_for_so_long_and_named(rig: Rig) -> Non
         holder.execute("set application_name = 'sits on it'")
         holder.execute("select pg_advisory_lock(%s, %s)", lock.LOCK)
         run = rig.run(connection, [ONE])
-        run.patience = Patience(wait=0.3)
+        run.lock_options = LockOptions(wait=0.3)
         with pytest.raises(DotbaseError) as caught:
             apply.migrate(run)
         user = holder.info.user
@@ -136,7 +136,7 @@ def test_whoever_holds_the_lock_is_waited_for_so_long_and_named(rig: Rig) -> Non
         assert "), also after 0.3 s; wait until it ends, longer with --wait" in caught.value.sentence
 
 
-def test_a_key_of_the_books_is_no_line_of_the_plan(rig: Rig) -> None:
+def test_a_key_of_the_history_is_no_line_of_the_plan(rig: Rig) -> None:
     rig.migrate(ONE)
     with rig.connect() as connection:
         connection.execute(

@@ -39,7 +39,7 @@ def applied(rig: Rig) -> list[str]:
     return rig.values("select version || ' ' || state from dotbase.versions order by position")
 
 
-def test_books_tell_who_what_and_when(rig: Rig) -> None:
+def test_history_tell_who_what_and_when(rig: Rig) -> None:
     rig.migrate(ONE, TWO, VIEW)
     with rig.connect() as connection:
         row = connection.execute(
@@ -50,7 +50,7 @@ def test_books_tell_who_what_and_when(rig: Rig) -> None:
     assert applied(rig) == ["shop.0001_shop applied", "shop.0002_price applied"]
 
 
-def test_books_are_the_owner_s_alone(rig: Rig) -> None:
+def test_history_are_the_owner_s_alone(rig: Rig) -> None:
     rig.migrate(ONE)
     assert rig.values("select distinct tableowner::text from pg_tables where schemaname = 'dotbase'") == [
         "dotbase_owner"
@@ -248,7 +248,7 @@ def test_rolling_back_one_app_leaves_the_others_theirs(rig: Rig) -> None:
     assert rig.catalog() == before
 
 
-def test_rolling_back_everything_leaves_the_books_and_the_roles(rig: Rig) -> None:
+def test_rolling_back_everything_leaves_the_history_and_the_roles(rig: Rig) -> None:
     steps = (ONE, TWO, INDEX, FOUR, VIEW)
     rig.migrate(*steps)
     rig.rollback(*steps, count=4)

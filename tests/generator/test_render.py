@@ -34,7 +34,7 @@ def test_the_checkout_renders_to_the_same_bytes_every_time(target: str) -> None:
     )
     assert first.out == second.out
     assert ("set role dotbase_owner;" in first.out) is (target == "postgres")
-    assert first.out.count("select core.build_doors(") == 4
+    assert first.out.count("select core.build_wrappers(") == 4
 
 
 def test_hash_seed_encoding_zone_and_folder_change_nothing(tmp_path: Path) -> None:
@@ -55,16 +55,16 @@ def test_hash_seed_encoding_zone_and_folder_change_nothing(tmp_path: Path) -> No
     assert texts[0] == texts[1]
 
 
-def test_versions_come_first_then_each_app_ends_with_its_doors() -> None:
+def test_versions_come_first_then_each_app_ends_with_its_rpcs() -> None:
     steps = render_steps(Project(ROOT), Variables())
     kinds = [step.kind for step in steps]
     assert kinds == sorted(kinds, key=["bootstrap", "versioned", "repeatable"].index)
     apps = [step.app for step in steps if step.kind == "repeatable"]
     assert list(dict.fromkeys(apps)) == list(Project(ROOT).apps)
     for app in Project(ROOT).apps:
-        assert [step.key for step in steps if step.app == app][-1] == f"policies/{app}.yaml#doors"
+        assert [step.key for step in steps if step.app == app][-1] == f"policies/{app}.yaml#rpcs"
     assert len({step.key for step in steps}) == len(steps)
-    assert next(step.key for step in steps if step.kind == "repeatable") == "functions/core/closing.sql.j2"
+    assert next(step.key for step in steps if step.kind == "repeatable") == "functions/core/privileges.sql.j2"
 
 
 def test_a_folder_gets_a_file_a_step_and_loses_those_of_an_earlier_rendering(
@@ -80,7 +80,7 @@ def test_a_folder_gets_a_file_a_step_and_loses_those_of_an_earlier_rendering(
     assert [path.name for path in files] == [
         "0001_schema_shop_0001_shop.sql",
         "0002_policies_shop_yaml_grants.sql",
-        "0003_policies_shop_yaml_doors.sql",
+        "0003_policies_shop_yaml_rpcs.sql",
     ]
     assert "\n".join(path.read_text() for path in files) == dotbase(project, "render").out
 
@@ -131,7 +131,7 @@ def test_topics_in_a_circle_are_refused(project: Path) -> None:
         (
             "select 1;\n{% if %}\n",
             ":2: the template is broken: Expected an expression, got 'end of statement block'; "
-            "mend that line.",
+            "fix that line.",
         ),
         (
             "select 1;\n\nselect {{ colour }};\n",
@@ -145,7 +145,7 @@ def test_topics_in_a_circle_are_refused(project: Path) -> None:
         ),
         (
             "select 1;\nselect {{ 1 / 0 }};\n",
-            ":2: the template fails: division by zero; mend that line.",
+            ":2: the template fails: division by zero; fix that line.",
         ),
         (
             "{% include 'missing.sql.j2' %}\n",

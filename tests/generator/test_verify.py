@@ -13,7 +13,7 @@ import pytest
 from dotbase.errors import DotbaseError
 from dotbase.project import Project
 from dotbase.templating import Variables
-from dotbase.verify import problems, verify
+from dotbase.verify import verify, violations
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
@@ -81,7 +81,7 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
     [
         (
             "create function api.peek() returns int language sql as 'select 1';",
-            "policies/shop.yaml:9: function api.peek is no door; ",
+            "policies/shop.yaml:9: function api.peek is no RPC; ",
         ),
         (
             "create view api.peeks with (security_invoker = true) as select 1 as one;",
@@ -104,7 +104,7 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
         ),
         (
             "create procedure api.buy(cart_id text, more int) language sql as 'select 1';",
-            "policies/shop.yaml:9: function api.buy is no door; ",
+            "policies/shop.yaml:9: function api.buy is no RPC; ",
         ),
         (
             "create schema attic; create table attic.box (one int);",
@@ -149,7 +149,7 @@ def test_the_checkout_has_no_problem_but_a_job_of_no_function_is_one(
 ) -> None:
     project, variables = Project(copy_project(tmp_path)), Variables()
     with module_db.server.connect(module_db.name) as looking:
-        assert list(problems(looking, project, variables)) == []
+        assert list(violations(looking, project, variables)) == []
     path = tmp_path / "cron/luckywalk.yaml"
     text = path.read_text(encoding="utf-8").replace("function: ", "function: no_", 1)
     path.write_text(text, encoding="utf-8")
@@ -184,7 +184,7 @@ def test_a_job_s_function_takes_its_slot_and_its_batch_limit_and_nothing_else(
     function = f"luckywalk.by_night({arguments})"
     with module_db.server.connect(module_db.name) as looking, looking.transaction(force_rollback=True):
         looking.execute(f"create function {function} returns jsonb return null::jsonb".encode())
-        sentences = [one.sentence for one in problems(looking, project, Variables())]
+        sentences = [one.sentence for one in violations(looking, project, Variables())]
     refusals = [one for one in sentences if "takes arguments that no job gives" in one]
     assert len(refusals) == (not taken), sentences
 
@@ -207,7 +207,7 @@ def test_a_job_s_function_returns_what_it_did(
     path.write_text(re.sub("function: .*", "function: by_night", path.read_text(), count=1))
     with module_db.server.connect(module_db.name) as looking, looking.transaction(force_rollback=True):
         looking.execute(f"create {made.format('luckywalk.by_night')}".encode())
-        sentences = [str(one) for one in problems(looking, project, Variables())]
+        sentences = [str(one) for one in violations(looking, project, Variables())]
     refusals = [one for one in sentences if "luckywalk.by_night returns " in one]
     assert [said is not None and said in one for one in refusals] == ([True] if said else []), sentences
 
@@ -241,7 +241,7 @@ def test_a_backlog_query_gives_a_count_and_the_oldest(
     query: str, sentence: str | None, tmp_path: Path, module_db: Database
 ) -> None:
     found = with_more(tmp_path, f"  backlog: {{query: '{query}', normal: 1, alarm: 2}}\n", module_db)
-    place = "cron/luckywalk.yaml:4: the backlog query of job open_round "
+    place = "cron/luckywalk.yaml:4: the backlog query of job create_new_round "
     wanted = [] if sentence is None else [place + sentence]
     assert len(found) == len(wanted), found
     assert all(map(str.startswith, found, wanted)), found
@@ -268,6 +268,6 @@ def with_more(folder: Path, lines: str, module_db: Database) -> list[str]:
     """What is refused when the first of LuckyWalk's jobs has these lines, too."""
     project = Project(copy_project(folder))
     path = folder / "cron/luckywalk.yaml"
-    path.write_text(path.read_text().replace("open_round:\n", f"open_round:\n{lines}", 1))
+    path.write_text(path.read_text().replace("create_new_round:\n", f"create_new_round:\n{lines}", 1))
     with module_db.server.connect(module_db.name) as looking:
-        return [str(one) for one in problems(looking, project, Variables())]
+        return [str(one) for one in violations(looking, project, Variables())]

@@ -24,7 +24,7 @@ from tests.harness import templates
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT, Server, one_process, start
 
-PATIENCE = 60.0  # seconds that crash recovery may take
+LOCK_OPTIONS = 60.0  # seconds that crash recovery may take
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Torture:
 
     def wait_until_alone(self) -> None:
         """Until no session of a killed client is left in the database."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_OPTIONS
         self.database.close()
         with self.server.connect("postgres") as connection:
             while connection.execute(
@@ -106,7 +106,7 @@ class Torture:
 
     def _wait_until_recovered(self, canary: psycopg.Connection[Any]) -> None:
         """Until the crash has ended the other sessions, then until the server accepts new ones."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LOCK_OPTIONS
         while True:
             try:
                 canary.execute("select pg_sleep(0.005)")

@@ -77,12 +77,12 @@ class Postgrest:
             self._connection = self._others.pop(0) if len(self._others) == CLIENTS else None
         return self.connection
 
-    def call(self, person: Person, door: str, /, **arguments: object) -> Response:
-        """POST /rpc/<door> with these arguments."""
-        return self.raw_call(person, door, json.dumps(arguments, default=str, ensure_ascii=False))
+    def call(self, person: Person, rpc: str, /, **arguments: object) -> Response:
+        """POST /rpc/<rpc> with these arguments."""
+        return self.raw_call(person, rpc, json.dumps(arguments, default=str, ensure_ascii=False))
 
-    def raw_call(self, person: Person, door: str, body: str | bytes) -> Response:
-        """POST /rpc/<door> with this body; bytes where it is no text."""
+    def raw_call(self, person: Person, rpc: str, body: str | bytes) -> Response:
+        """POST /rpc/<rpc> with this body; bytes where it is no text."""
         try:
             if isinstance(body, bytes):
                 body = body.decode()  # UTF-8 and no byte order mark, where Python would guess
@@ -94,16 +94,16 @@ class Postgrest:
             return own_error(400, "PGRST102", "All object keys must match")
         if not isinstance(payload, dict | list):
             body = "[]"
-        routine = self._find(door, keys, post=True)
+        routine = self._find(rpc, keys, post=True)
         if isinstance(routine, Response):
             return routine
         statement = statements.call_with_body(self.schema_cache.schema, routine, keys, body or "{}")
         return self._run_call(person, "POST", routine, statement, read_only=routine.volatility != "v")
 
-    def get(self, person: Person, door: str, /, **arguments: object) -> Response:
-        """GET /rpc/<door>?…, always read only."""
+    def get(self, person: Person, rpc: str, /, **arguments: object) -> Response:
+        """GET /rpc/<rpc>?…, always read only."""
         query = {name: statements.text(value) for name, value in arguments.items()}
-        routine = self._find(door, set(query), post=False)
+        routine = self._find(rpc, set(query), post=False)
         if isinstance(routine, Response):
             return routine
         statement = statements.call_with_query(self.schema_cache.schema, routine, query)
@@ -169,9 +169,9 @@ class Postgrest:
         success = 200 if returning else 204
         return self._run(person, "DELETE", f"/{quote(view)}", statement, read_only=False, success=success)
 
-    def _find(self, door: str, keys: set[str], *, post: bool) -> Routine | Response:
+    def _find(self, rpc: str, keys: set[str], *, post: bool) -> Routine | Response:
         """The one routine of this name that takes these argument names."""
-        named = self.schema_cache.routines.get(door, [])
+        named = self.schema_cache.routines.get(rpc, [])
         found = [r for r in named if not (r.takes_whole_body and r.parameters) and r.accepts(keys)]
         if not found and post:
             found = [r for r in named if r.takes_whole_body]
@@ -197,8 +197,8 @@ class Postgrest:
         return own_error(
             404,
             "PGRST202",
-            f"Could not find the function {schema}.{door}{message} in the schema cache",
-            f"Searched for the function {schema}.{door}{searched}{whole}, but no matches were found in the "
+            f"Could not find the function {schema}.{rpc}{message} in the schema cache",
+            f"Searched for the function {schema}.{rpc}{searched}{whole}, but no matches were found in the "
             "schema cache.",
         )
 

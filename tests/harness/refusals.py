@@ -1,4 +1,4 @@
-"""The catalogue of errors as its YAML files have it, and refusals seen by SQL users."""
+"""The declared errors as their YAML files have them, and refusals seen by SQL users."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.harness.server import ROOT
 
 
 @dataclass(frozen=True)
-class CataloguedError:
+class DeclaredError:
     """One entry of an errors.yaml."""
 
     name: str
@@ -28,21 +28,21 @@ class CataloguedError:
     constraints: list[str] = field(default_factory=list)
 
 
-def catalogue(app: str) -> dict[str, CataloguedError]:
+def declared_errors(app: str) -> dict[str, DeclaredError]:
     """The errors that an app declares, by name."""
     declared = yaml.safe_load((ROOT / "functions" / app / "errors.yaml").read_text())
-    return {name: CataloguedError(name, **entry) for name, entry in declared.items()}
+    return {name: DeclaredError(name, **entry) for name, entry in declared.items()}
 
 
-def whole_catalogue() -> dict[str, CataloguedError]:
+def all_declared_errors() -> dict[str, DeclaredError]:
     """The errors of all apps, by name."""
     apps = yaml.safe_load((ROOT / "apps.yaml").read_text())["apps"]
-    return {name: error for app in apps for name, error in catalogue(app).items()}
+    return {name: error for app in apps for name, error in declared_errors(app).items()}
 
 
 def assert_says(answer: Response, name: str) -> None:
     """The client was told this error, in all its parts."""
-    error = whole_catalogue()[name]
+    error = all_declared_errors()[name]
     assert answer.code == name, answer.body
     assert answer.status == error.status
     assert set(answer.body) == {"code", "message", "details", "hint"}
@@ -62,8 +62,8 @@ class Refusal:
 
 @contextmanager
 def refused(name_or_sqlstate: str) -> Iterator[Refusal]:
-    """The block ends in this catalogued error (or bare SQLSTATE), as an SQL user sees it."""
-    error = whole_catalogue().get(name_or_sqlstate)
+    """The block ends in this declared error (or bare SQLSTATE), as an SQL user sees it."""
+    error = all_declared_errors().get(name_or_sqlstate)
     refusal = Refusal()
     with pytest.raises(psycopg.Error) as caught:
         yield refusal

@@ -33,7 +33,7 @@ def test_what_a_test_does_is_not_seen_by_the_next(db: Database, attempt: int) ->
 
 def test_a_job_runs_as_cron_and_its_run_comes_back(db: Database) -> None:
     db.clock("2025-01-05 12:30")
-    run = db.run_job("open_round")
+    run = db.run_job("create_new_round")
     assert run is not None
     assert (run["status"], run["sqlstate"], run["slot_at"]) == (
         "succeeded",

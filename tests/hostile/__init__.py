@@ -1,1 +1,1 @@
-"""Hostile input to every door, generated from its signature."""
+"""Hostile input to every RPC, generated from its signature."""

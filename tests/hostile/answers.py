@@ -9,18 +9,18 @@ import yaml
 
 from tests.harness.databases import Database
 from tests.harness.people import walker
-from tests.harness.refusals import whole_catalogue
+from tests.harness.refusals import all_declared_errors
 from tests.harness.responses import Response
 from tests.harness.server import ROOT
 
-# What Postgres or PostgREST says before our code runs; nothing else may come uncatalogued. 54000, an array
+# What Postgres or PostgREST says before our code runs; nothing else may come undeclared. 54000, an array
 # of more than six dimensions, is refused while the body is read: docs/decisions/0010.
 BEFORE_US = {"22P02", "22003", "22007", "22008", "22023", "22P05", "54000", "54001", "PGRST102", "PGRST202"}
 FOUR_KEYS = {"code", "message", "details", "hint"}
 # Answered by a row instead of raised, since an error would take its trace back: the code, and its table.
 TRACED = {"cron_signature_invalid": "jobs.refused_triggers"}
 APPS = list(yaml.safe_load((ROOT / "apps.yaml").read_text())["apps"])
-CATALOGUE = whole_catalogue()
+DECLARED = all_declared_errors()
 TABLES = """
 select format(
     'select %%L as name, md5(coalesce(string_agg(md5(t::text), '''' order by md5(t::text)), '''')) as sum '
@@ -52,7 +52,7 @@ class Watch:
         tickets = [str(row["ticket_id"]) for row in db.rows("select ticket_id from luckywalk.tickets")]
         self._others = [str(walker(2).user_id), "walker 2"]
         self._secrets = [f"{app}." for app in APPS] + ["_pkey", "PL/pgSQL", "line ", *tickets, *self._others]
-        # Of a new session: ours has been through doors already.
+        # Of a new session: ours has been through RPCs already.
         with db.server.connect(db.name, user="authenticator") as fresh:
             self._fresh = fresh.execute(SESSION.encode()).fetchone()
         self.accept()
@@ -94,16 +94,16 @@ class Watch:
     def _refusal(self, answer: Response, values: Sequence[str]) -> str | None:
         code = str(answer.body.get("code")) if isinstance(answer.body, dict) else None
         told = f"{answer.body} {dict(answer.headers)}"
-        error = CATALOGUE.get(str(code))
+        error = DECLARED.get(str(code))
         if code == "internal_error":
             return "is an internal error"
         if error is None and code not in BEFORE_US:
-            return f"answers {answer.status} {code}, which nobody catalogued"
+            return f"answers {answer.status} {code}, which nobody declared"
         if set(answer.body) != FOUR_KEYS:
             return f"has the keys {sorted(answer.body)}"
         if error is not None:
             if (answer.status, answer.body["message"]) != (error.status, error.en):
-                return f"says {answer.status} {answer.body['message']}, where {code} is catalogued otherwise"
+                return f"says {answer.status} {answer.body['message']}, where {code} is declared otherwise"
             if any(len(value) > 6 and value.strip('"') in told for value in values):
                 return "gives the input back"
         return next((f"tells {secret}" for secret in self._secrets if secret in told), None)

@@ -1,6 +1,6 @@
-"""Hostile values by type: what a client may put where a door expects an integer, a text, an array.
+"""Hostile values by type: what a client may put where an RPC expects an integer, a text, an array.
 
-A value is JSON text, since much of what is hostile cannot be made by a JSON library. A door with an
+A value is JSON text, since much of what is hostile cannot be made by a JSON library. An RPC with an
 argument of a type that stands not here fails the tests: add the type's classes.
 """
 
@@ -125,7 +125,7 @@ BY_TYPE = {
     "jsonb": ANY_TYPE | JSONB,
 }
 
-# Whole bodies that are wrong for every door; bytes where they are no text.
+# Whole bodies that are wrong for every RPC; bytes where they are no text.
 BODIES: dict[str, str | bytes] = {
     "no JSON": "{",
     "a text": '"x"',

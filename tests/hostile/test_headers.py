@@ -54,7 +54,7 @@ SIGNATURES = {
 
 
 def sign(slot: str, timestamp: str) -> str:
-    text = f"open_round|{slot}|{timestamp}"
+    text = f"create_new_round|{slot}|{timestamp}"
     return hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -96,14 +96,14 @@ def test_no_hostile_header_proves_anything(guarded: tuple[Database, str]) -> Non
     for kind, timestamp, signature in pairs:
         given = {"x_cron_timestamp": timestamp, "x_cron_secret": signature}
         person = anon.sending(**{name: value for name, value in given.items() if value is not None})
-        answer = db.call(person, "trigger_job", job="open_round", slot=slot)
+        answer = db.call(person, "trigger_job", job="create_new_round", slot=slot)
         complaint = watch.complaint(answer, [SECRET, slot, signature or ""])
         if answer.status != 401 or complaint:
             wrong.append(f"{kind}: {answer.status}: {complaint}")
     assert wrong == []
     count("hostile headers of triggers", len(pairs))
     right = anon.sending(x_cron_timestamp=now, x_cron_secret=sign(slot, now))
-    assert db.call(right, "trigger_job", job="open_round", slot=slot).body["success"] is True
+    assert db.call(right, "trigger_job", job="create_new_round", slot=slot).body["success"] is True
 
 
 @only_on_postgres("who looks there is no superuser, and cannot log in as another")
@@ -115,5 +115,5 @@ def test_nor_do_headers_that_are_none(headers: str, guarded: tuple[Database, str
         db.owner.execute("set local session authorization authenticator")
         db.owner.execute("set local role anon")
         db.owner.execute("select set_config('request.headers', %s, true)", [headers])
-        answer = db.owner.execute("select success, code from api.trigger_job('open_round', %s)", [slot])
+        answer = db.owner.execute("select success, code from api.trigger_job('create_new_round', %s)", [slot])
         assert answer.fetchall() == [{"success": False, "code": "cron_signature_invalid"}]

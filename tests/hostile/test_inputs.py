@@ -1,4 +1,4 @@
-"""Hostile input to every door: a catalogued refusal, nothing changed, nothing told, the door unharmed."""
+"""Hostile input to every RPC: a declared refusal, nothing changed, nothing told, the RPC unharmed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from tests.harness.databases import Database
 from tests.harness.figures import count
 from tests.harness.people import walker
 from tests.hostile.answers import Watch
-from tests.hostile.doors import Door, declared, doors
 from tests.hostile.inputs import BODIES, BY_TYPE
 from tests.hostile.readiness import ready
+from tests.hostile.rpcs import Rpc, declared, rpcs
 
-FIGURE = "hostile inputs to doors (door, argument, class)"
+FIGURE = "hostile inputs to RPCs (rpc, argument, class)"
 # PostgREST takes a body that is no object, and an array without rows, for one without arguments.
 NAMES_NO_ARGUMENT = {"a text", "a number", "null", "an empty array"}
 NAMES = sorted(declared())
-# What a door takes although it looks hostile, with the reason why that is right.
+# What an RPC takes although it looks hostile, with the reason why that is right.
 ACCEPTED: dict[str, dict[str, dict[str, str | dict[str, object]]]] = yaml.safe_load(
     (Path(__file__).parent / "accepted.yaml").read_text()
 )
 
 
-def hostile_inputs(door: Door) -> Iterator[tuple[str, str, str, str]]:
+def hostile_inputs(rpc: Rpc) -> Iterator[tuple[str, str, str, str]]:
     """(argument, class, value, body) for every argument, and with each argument missing or wrongly cased."""
-    for argument, kind in door.arguments:
-        assert kind in BY_TYPE, f"tests/hostile/inputs.py has no classes for {kind}, of {door.name}"
+    for argument, kind in rpc.arguments:
+        assert kind in BY_TYPE, f"tests/hostile/inputs.py has no classes for {kind}, of {rpc.name}"
         for name, value in BY_TYPE[kind].items():
-            yield argument, name, value, door.body(**{argument: value})
-        others = {a: door.good(a, k) for a, k in door.arguments if a != argument}
+            yield argument, name, value, rpc.body(**{argument: value})
+        others = {a: rpc.good(a, k) for a, k in rpc.arguments if a != argument}
         text = ", ".join(f'"{a}": {value}' for a, value in others.items())
         yield argument, "missing", "", "{" + text + "}"
-        good = door.good(argument, kind)
+        good = rpc.good(argument, kind)
         cased = f'"{argument.upper()}": {good}'
         yield argument, "in capitals", "", "{" + ", ".join(filter(None, [text, cased])) + "}"
         doubled = f'"{argument}": {good}, "{argument}": {{"a": 1}}'
@@ -54,20 +54,20 @@ def explained_for(name: str, version: int) -> set[tuple[str, str]]:
     }
 
 
-def test_every_door_is_declared(db: Database) -> None:
-    assert [door.name for door in doors(db)] == NAMES
+def test_every_rpc_is_declared(db: Database) -> None:
+    assert [rpc.name for rpc in rpcs(db)] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hostile_input_is_refused_by_the_catalogue_and_changes_nothing(name: str, db: Database) -> None:
-    [door] = [door for door in doors(db) if door.name == name]
-    door = door.knowing(ready(db, name))
+    [rpc] = [rpc for rpc in rpcs(db) if rpc.name == name]
+    rpc = rpc.knowing(ready(db, name))
     watch = Watch(db)
     wrong: list[str] = []
     taken: set[tuple[str, str]] = set()
     given: set[tuple[str, str]] = set()
-    for person in door.people:
-        for argument, kind, value, body in hostile_inputs(door):
+    for person in rpc.people:
+        for argument, kind, value, body in hostile_inputs(rpc):
             answer = db.raw_call(person, name, body)
             given.add((argument, kind))
             if answer.ok:
@@ -81,19 +81,19 @@ def test_hostile_input_is_refused_by_the_catalogue_and_changes_nothing(name: str
     ]
     wrong += [f"{a}: {kind}: is in accepted.yaml, and refused" for a, kind in explained - taken]
     assert not wrong, "\n".join(wrong)
-    unharmed = db.raw_call(door.people[-1], name, door.body())
+    unharmed = db.raw_call(rpc.people[-1], name, rpc.body())
     assert unharmed.ok, unharmed
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_hostile_body_is_refused_before_the_door(name: str, db: Database) -> None:
-    [door] = [door for door in doors(db) if door.name == name]
+def test_a_hostile_body_is_refused_before_the_rpc(name: str, db: Database) -> None:
+    [rpc] = [rpc for rpc in rpcs(db) if rpc.name == name]
     ready(db, name)
     watch = Watch(db)
-    for person in door.people:
+    for person in rpc.people:
         for kind, body in BODIES.items():
             answer = db.raw_call(person, name, body)
-            if not door.arguments and kind in NAMES_NO_ARGUMENT:
+            if not rpc.arguments and kind in NAMES_NO_ARGUMENT:
                 assert answer.ok, (kind, answer)
             else:
                 assert answer.code in {"PGRST102", "PGRST202"}, (kind, answer)

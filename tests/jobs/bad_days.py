@@ -6,12 +6,12 @@ from tests.harness.databases import Database
 from tests.harness.people import anon
 
 TRACES = """
-select jobs.beat('watch');
+select jobs.record_heartbeat('watch');
 insert into jobs.outages values (core.now() - interval '1 hour', core.now());
 insert into jobs.missed_slots
-values ('open_round', core.now(), core.now(), 1, 'down', 'skip', core.now());
+values ('create_new_round', core.now(), core.now(), 1, 'down', 'skip', core.now());
 insert into jobs.events (happened_at, kind, job_name, details)
-values (core.now(), 'missed', 'open_round', '{}');
+values (core.now(), 'missed', 'create_new_round', '{}');
 insert into jobs.used_signatures values ('\\x00', core.now());
 """
 
@@ -19,4 +19,4 @@ insert into jobs.used_signatures values ('\\x00', core.now());
 def live_through_bad_days(db: Database) -> None:
     """An outage, a missed slot with its event, a signature, and a trigger that was refused."""
     db.owner.execute(TRACES)
-    assert db.call(anon, "trigger_job", job="open_round").status == 401
+    assert db.call(anon, "trigger_job", job="create_new_round").status == 401

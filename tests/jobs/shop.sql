@@ -231,4 +231,4 @@ begin
 end;
 $$;
 
-select core.close_routines('shop');
+select core.revoke_public_execute('shop');

@@ -186,7 +186,7 @@ def test_run_says_what_to_do_when_nobody_takes_it(dotbase: Dotbase, shop: Databa
     waited = dotbase("run", "by_hand", "--slot", "2025-01-06T07:00", "--wait", "0.1")
     assert "nobody has taken runs off the queue ever" in sentence(waited)
     assert "`dotbase jobs doctor` says why" in sentence(waited)
-    shop.owner.execute("select jobs.beat('catch_up')")
+    shop.owner.execute("select jobs.record_heartbeat('catch_up')")
     waited = dotbase("run", "by_hand", "--slot", "2025-01-06T07:00", "--wait", "0.1")
     assert "is queued after 0 s; it goes on without you: `dotbase jobs history by_hand`" in sentence(waited)
     queued = dotbase("run", "by_hand", "--slot", "2025-01-06T07:00", "--wait", "0")
@@ -263,8 +263,8 @@ def test_reschedule_where_there_is_no_pg_cron(dotbase: Dotbase) -> None:
 def test_reschedule_shows_what_had_drifted(server: Server, clones: Clones) -> None:
     with live_database(server, clones) as live:
         dotbase = cli(live)
-        live.owner.execute("update cron.job set active = false where jobname = 'open_round'")
-        assert dotbase("reschedule").output == "  open_round is inactive\n1 lines put right.\n"
+        live.owner.execute("update cron.job set active = false where jobname = 'create_new_round'")
+        assert dotbase("reschedule").output == "  create_new_round is inactive\n1 lines put right.\n"
         assert dotbase("reschedule").output == "Every line was as it should be.\n"
 
 
@@ -275,8 +275,8 @@ def test_doctor_begins_with_the_watchers_age_and_ends_with_1_on_a_finding(
     said = dotbase("doctor")
     assert said.exit_code == 1
     assert said.output.splitlines()[0] == "The watcher has never run."
-    assert "    mend: select core.set_secret('key', '…'); the next run works" in said.output.splitlines()
-    shop.owner.execute("select jobs.beat('watch')")
+    assert "    fix: select core.set_secret('key', '…'); the next run works" in said.output.splitlines()
+    shop.owner.execute("select jobs.record_heartbeat('watch')")
     assert dotbase("doctor").output.startswith("The watcher was alive 0 s ago.\n")
     found = json.loads(dotbase("doctor", "--json").output)
     assert "pg_cron lives in another database" in [f["finding"] for f in found["findings"]]
@@ -286,7 +286,7 @@ def test_doctor_is_one_line_and_0_when_all_is_well_and_sees_what_is_not_migrated
     server: Server, clones: Clones, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with live_database(server, clones) as live:
-        live.owner.execute("select jobs.beat('watch'), jobs.beat('catch_up')")
+        live.owner.execute("select jobs.record_heartbeat('watch'), jobs.record_heartbeat('catch_up')")
         well = cli(live)("doctor")
         assert (well.exit_code, well.output.count("\n")) == (0, 1), well.output
         assert re.match(r"The watcher was alive \d s ago. All is well with \d+ jobs.", well.output)
@@ -299,7 +299,7 @@ def test_doctor_is_one_line_and_0_when_all_is_well_and_sees_what_is_not_migrated
         assert re.search(
             r"^  migrations are pending: 0 versions, \d repeatable steps, 0 to remove$", said, re.M
         )
-        assert "    mend: dotbase plan; dotbase migrate\n" in said
+        assert "    fix: dotbase plan; dotbase migrate\n" in said
         assert cli(live)("doctor").exit_code == 0
 
         def unknown(options: GlobalOptions) -> None:

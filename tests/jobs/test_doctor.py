@@ -1,4 +1,4 @@
-"""The doctor: what can be wrong is brought about, found with what mends it, and gone when mended."""
+"""The doctor: what can be wrong is brought about, found with what fixes it, and gone when fixed."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def prepared(module_db: Database) -> Database:
     module_db.clock("2025-01-06 09:30")
     module_db.owner.execute("select jobs.set_live(true)")
     declare(module_db.owner, job("work", routine="shop.work"))
-    module_db.owner.execute("select jobs.beat('watch')")
-    module_db.owner.execute("select jobs.beat('catch_up')")
+    module_db.owner.execute("select jobs.record_heartbeat('watch')")
+    module_db.owner.execute("select jobs.record_heartbeat('catch_up')")
     return module_db
 
 
@@ -44,7 +44,7 @@ def shop(prepared: Database) -> Iterator[Database]:
 def live(server: Server, clones: Clones) -> Iterator[Database]:
     """pg_cron's database, watched."""
     with live_database(server, clones) as database:
-        database.owner.execute("select jobs.beat('watch'), jobs.beat('catch_up')")
+        database.owner.execute("select jobs.record_heartbeat('watch'), jobs.record_heartbeat('catch_up')")
         yield database
         database.owner.execute("select jobs.set_live(true)")
         database.owner.execute("select jobs.sync_pg_cron()")
@@ -88,19 +88,22 @@ def test_the_main_switch_is_off(shop: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "finding", "patience"), [("watch", "nobody watches", 2), ("catch_up", "nobody catches up", 3)]
+    ("name", "finding", "tolerated_minutes"),
+    [("watch", "nobody watches", 2), ("catch_up", "nobody catches up", 3)],
 )
-def test_nobody_has_been_alive_for_too_long(name: str, finding: str, patience: int, shop: Database) -> None:
-    age = "update jobs.heartbeats set beat_at = clock_timestamp() - %s where name = %s"
-    shop.owner.execute(age, [timedelta(minutes=patience, seconds=-1), name])
+def test_nobody_has_been_alive_for_too_long(
+    name: str, finding: str, tolerated_minutes: int, shop: Database
+) -> None:
+    age = "update jobs.heartbeats set heartbeat_at = clock_timestamp() - %s where name = %s"
+    shop.owner.execute(age, [timedelta(minutes=tolerated_minutes, seconds=-1), name])
     assert findings(shop, "heartbeat_findings") == {}
-    shop.owner.execute(age, [timedelta(minutes=patience), name])
+    shop.owner.execute(age, [timedelta(minutes=tolerated_minutes), name])
     assert "was last alive at" in findings(shop)[finding]["detail"]
     shop.owner.execute("delete from jobs.heartbeats where name = %s", [name])
     assert "has never run" in findings(shop)[finding]["detail"]
     shop.owner.execute("select jobs.set_live(false)")
     assert finding not in findings(shop), "switched off, nobody needs to"
-    shop.owner.execute("select jobs.set_live(true), jobs.beat(%s)", [name])
+    shop.owner.execute("select jobs.set_live(true), jobs.record_heartbeat(%s)", [name])
     assert findings(shop, "heartbeat_findings") == {}
 
 
@@ -130,7 +133,7 @@ def test_three_failures_in_a_row_and_a_success_ends_it(shop: Database) -> None:
     ended(shop, -2, "failed", reason="out of luck")
     assert about_jobs(shop)["work fails"]["detail"] == "3 runs in a row: out of luck"
     assert about_jobs(shop)["work fails"]["remedy"] == (
-        "dotbase jobs history work; mended: dotbase jobs run work"
+        "dotbase jobs history work; fixed: dotbase jobs run work"
     )
     ended(shop, -1, "succeeded")
     assert about_jobs(shop) == {}
@@ -177,7 +180,7 @@ def test_a_backlog_query_that_fails(shop: Database) -> None:
     found = about_jobs(shop)["work has a backlog query that fails"]
     assert (found["detail"], found["remedy"]) == (
         "division by zero",
-        "mend it in cron/shop.yaml; then dotbase migrate",
+        "fix it in cron/shop.yaml; then dotbase migrate",
     )
     declare(shop.owner, job("work", backlog_query="select 1, now() from generate_series(1, 2)", **backlog))
     assert (
@@ -334,7 +337,7 @@ def test_where_pg_cron_is_and_all_is_well_nothing_is_found(live: Database) -> No
 
 
 def test_lines_that_drifted_are_found_and_put_right(live: Database) -> None:
-    live.owner.execute("update cron.job set schedule = '1 1 1 1 1' where jobname = 'open_round'")
+    live.owner.execute("update cron.job set schedule = '1 1 1 1 1' where jobname = 'create_new_round'")
     live.owner.execute("update cron.job set active = false where jobname = 'close_round'")
     live.owner.execute("delete from cron.job where jobname = 'watch'")
     with live.as_cron() as cron:
@@ -342,7 +345,8 @@ def test_lines_that_drifted_are_found_and_put_right(live: Database) -> None:
     found = live.rows("select * from jobs.doctor() where finding = 'pg_cron''s lines have drifted'")
     assert [row["detail"] for row in found] == [
         "close_round is inactive",
-        "open_round is `1 1 1 1 1 call jobs.run('open_round')`, not `30 3 * * 0 call jobs.run('open_round')`",
+        "create_new_round is `1 1 1 1 1 call jobs.run('create_new_round')`,"
+        " not `30 3 * * 0 call jobs.run('create_new_round')`",
         "stray has a line and should have none",
         "watch has no line",
     ]

@@ -1,4 +1,4 @@
-"""The doctor on a server of its own: what only a restart brings about, and a restart mends."""
+"""The doctor on a server of its own: what only a restart brings about, and a restart fixes."""
 
 from __future__ import annotations
 

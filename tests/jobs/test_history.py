@@ -49,7 +49,7 @@ def test_what_is_older_than_its_days_goes_with_its_attempts(quiet: Database) -> 
 def test_the_last_runs_of_each_job_stay_however_old(quiet: Database) -> None:
     stocked(quiet, "one")
     quiet.clock("2026-01-06 09:30")
-    quiet.owner.execute("update jobs.jobs set settled_until = core.now()")
+    quiet.owner.execute("update jobs.jobs set reconciled_until = core.now()")
     purge(quiet)
     assert kept(quiet, "one") == 3
 
@@ -62,7 +62,7 @@ def test_it_is_purged_in_slices(quiet: Database) -> None:
 
 def test_a_slot_that_is_not_settled_stays_as_it_could_run_again(quiet: Database) -> None:
     stocked(quiet, "one")
-    quiet.owner.execute("update jobs.jobs set settled_until = core.now() - interval '15 days'")
+    quiet.owner.execute("update jobs.jobs set reconciled_until = core.now() - interval '15 days'")
     purge(quiet)
     assert kept(quiet, "one") == 15
 
@@ -72,7 +72,7 @@ def test_a_job_that_is_switched_off_keeps_no_others_history(quiet: Database) -> 
     quiet.owner.execute("select jobs.set_enabled('off', false)")
     declare(quiet.owner, job("one"), job("off"))
     quiet.clock("2025-06-06 09:30")
-    quiet.owner.execute("update jobs.jobs set settled_until = core.now() where job_name = 'one'")
+    quiet.owner.execute("update jobs.jobs set reconciled_until = core.now() where job_name = 'one'")
     purge(quiet)
     assert [kept(quiet, name) for name in ("one", "off", "gone")] == [3, 3, 3]
 

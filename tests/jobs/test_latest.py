@@ -61,7 +61,7 @@ def test_what_waits_for_its_turn_is_superseded_by_the_next_slot(quiet: Database)
     quiet.clock(TEN + 2 * HOUR + 30 * MINUTE)
     watch(quiet)
     # Queued, but catch_up is busy with other jobs.
-    quiet.owner.execute("select jobs.settle_overdue()")
+    quiet.owner.execute("select jobs.reconcile_overdue()")
     quiet.clock(TEN + 3 * HOUR + SOON)
     quiet.run_job("sampled")
     catch_up(quiet)

@@ -62,7 +62,7 @@ def test_the_apps_own_jobs_are_live_in_gmt(live: Database) -> None:
     declared = {
         r["job_name"]: r["gmt_schedule"] for r in live.rows("select * from jobs.jobs where app = 'luckywalk'")
     }
-    assert declared["open_round"] == "30 3 * * 0"
+    assert declared["create_new_round"] == "30 3 * * 0"
     assert {name: lines(live)[name]["schedule"] for name in declared} == declared
 
 
@@ -153,7 +153,7 @@ def test_where_there_is_no_pg_cron_schedules_are_declared_and_not_live(db: Datab
     declare(db.owner, job("sync_a"), app="sync")
     assert db.value("select jobs.set_live(true)") is False
     assert db.value("select jobs.sync_pg_cron()") is False
-    assert db.value("select count(*) from jobs.wanted_lines() where line_name = 'sync_a'") == 1
+    assert db.value("select count(*) from jobs.declared_lines() where line_name = 'sync_a'") == 1
 
 
 def test_the_launcher_has_fired_the_armed_job(server: Server, clones: Clones, pg_cron: None) -> None:

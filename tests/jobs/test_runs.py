@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.harness.databases import ZONE, Database
-from tests.harness.refusals import catalogue, refused
+from tests.harness.refusals import declared_errors, refused
 from tests.harness.target import CRON, OWNER
 from tests.jobs.shop import attempts, declare, effects, job
 
@@ -30,7 +30,7 @@ CASES: dict[str, Callable[[Database], object]] = {
 ANSWERED = {"cron_signature_invalid"}
 
 
-@pytest.mark.parametrize("name", sorted(set(catalogue("jobs")) - ANSWERED))
+@pytest.mark.parametrize("name", sorted(set(declared_errors("jobs")) - ANSWERED))
 def test_every_error_of_the_jobs_is_reached_through_what_raises_it(name: str, shop: Database) -> None:
     with refused(name):
         CASES[name](shop)
@@ -77,7 +77,7 @@ def test_a_failed_attempt_keeps_its_error_and_leaves_no_effect(shop: Database) -
     run = shop.run_job("fail")
     assert run is not None
     assert (run["status"], run["result"], run["sqlstate"]) == ("failed", None, "ZC004")
-    assert run["message"] == catalogue("core")["setting_invalid"].en
+    assert run["message"] == declared_errors("core")["setting_invalid"].en
     assert run["detail"] == '{"minimum": 3}'
     assert "shop.fail()" in run["context"]
     assert effects(shop) == 0

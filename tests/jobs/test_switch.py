@@ -15,9 +15,9 @@ OFF = "select job_name from jobs.jobs where switched_off"
 
 def test_one_job_is_switched_off_and_on_again(db: Database) -> None:
     assert db.rows(OFF) == []
-    db.value("select jobs.set_enabled('draw_round', false)")
-    assert db.rows(OFF) == [{"job_name": "draw_round"}]
-    db.value("select jobs.set_enabled('draw_round', true)")
+    db.value("select jobs.set_enabled('draw_apply_results', false)")
+    assert db.rows(OFF) == [{"job_name": "draw_apply_results"}]
+    db.value("select jobs.set_enabled('draw_apply_results', true)")
     assert db.rows(OFF) == []
 
 
@@ -42,7 +42,7 @@ def test_what_waited_while_the_job_was_off_does_not_run_weeks_later(switch: str,
     quiet.clock(ten)
     quiet.run_job("sampled")
     quiet.clock(ten + timedelta(hours=2, minutes=30))
-    quiet.owner.execute("select jobs.settle_overdue()")
+    quiet.owner.execute("select jobs.reconcile_overdue()")
     assert [run["status"] for run in runs(quiet, "sampled")] == ["waiting", "queued", "queued"]
     quiet.owner.execute(f"select jobs.{switch}".encode(), [False])
     quiet.clock(ten + timedelta(days=20, minutes=30))

@@ -140,5 +140,5 @@ def test_what_catch_up_works_on_is_watched_too(quiet: Database) -> None:
 def test_the_watcher_says_that_it_is_alive(quiet: Database) -> None:
     watch(quiet)
     assert quiet.value(
-        "select clock_timestamp() - beat_at < '5 seconds' from jobs.heartbeats where name = 'watch'"
+        "select clock_timestamp() - heartbeat_at < '5 seconds' from jobs.heartbeats where name = 'watch'"
     )

@@ -185,13 +185,13 @@ def test_in_the_end_every_minute_ran_once_or_is_accounted_for(town: Database) ->
     """All that happened above, looked at as a DBA would."""
     struck = [s["slot_at"] for s in steps(town, "strike")]
     assert len(struck) == len(set(struck))
-    settled = town.value("select settled_until from jobs.jobs where job_name = 'strike'")
+    reconciled = town.value("select reconciled_until from jobs.jobs where job_name = 'strike'")
     accounted = set(struck)
     for first, last, *_ in missed(town, "strike"):
         while first <= last:
             accounted.add(first)
             first += MINUTE
-    wanted = {min(struck) + n * MINUTE for n in range(int((settled - min(struck)) / MINUTE) + 1)}
+    wanted = {min(struck) + n * MINUTE for n in range(int((reconciled - min(struck)) / MINUTE) + 1)}
     assert wanted <= accounted | {r["slot_at"] for r in runs(town, "strike")}
     unfinished = town.rows(
         "select * from jobs.runs where slot_at < now() - interval '2 minutes' "

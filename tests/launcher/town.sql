@@ -86,4 +86,4 @@ begin
 end;
 $$;
 
-select core.close_routines('town');
+select core.revoke_public_execute('town');

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from tests.harness.databases import Database
-from tests.harness.refusals import catalogue
+from tests.harness.refusals import declared_errors
 from tests.ledger.books import CHART, CREDIT, NOBODY, POINTS_HOUSE, broken_rules, person, post_many
 
 ACCOUNTS = {name: (holder, currency, may_overdraw) for name, holder, currency, may_overdraw in CHART}
@@ -111,12 +111,12 @@ class BothLedgers(RuleBasedStateMachine):
         assert self._posted(orders) == expected
 
     def _posted(self, orders: list[Transfer]) -> int | None:
-        """What the database says: how many were new; None: refused in the catalogue's words."""
+        """What the database says: how many were new; None: refused with a declared error."""
         try:
             with self.connection.transaction():
                 return post_many(self.connection, orders)
         except psycopg.Error as error:
-            entries = catalogue("ledger").values()
+            entries = declared_errors("ledger").values()
             constraints = {name for entry in entries for name in entry.constraints}
             if error.diag.constraint_name in constraints or error.sqlstate in {e.sqlstate for e in entries}:
                 return None

@@ -10,7 +10,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.people import admin, anon, service, signed_in, walker
-from tests.harness.refusals import assert_says, catalogue, refused, rolled_back
+from tests.harness.refusals import assert_says, declared_errors, refused, rolled_back
 from tests.harness.target import CRON_ALONE, OWNER, SUPERUSER
 from tests.ledger.books import (
     CREDIT,
@@ -45,7 +45,7 @@ def _rolled_back(module_books: Database) -> Any:
         yield
 
 
-@pytest.mark.parametrize("name", catalogue("ledger"))
+@pytest.mark.parametrize("name", declared_errors("ledger"))
 def test_every_error_of_the_ledger_is_reached_through_what_raises_it(
     name: str, module_books: Database
 ) -> None:

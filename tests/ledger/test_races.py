@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 
 from tests.harness.databases import Database
-from tests.harness.refusals import catalogue
+from tests.harness.refusals import declared_errors
 from tests.ledger.books import (
     CREDIT,
     HOUSE,
@@ -33,7 +33,7 @@ def outcome(connection: psycopg.Connection[Any], *orders: Order) -> str:
     try:
         return str(post_many(connection, orders))
     except psycopg.Error as error:
-        for entry in catalogue("ledger").values():
+        for entry in declared_errors("ledger").values():
             if error.sqlstate == entry.sqlstate or error.diag.constraint_name in entry.constraints:
                 return entry.name
         raise

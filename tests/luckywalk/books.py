@@ -60,7 +60,7 @@ def stored(db: Database, week: Week = WEEK) -> Count:
     """What the database says that the round came to."""
     number = week.round_no
     count = Count()
-    for row in db.rows("select ticket_id, tier from luckywalk.results where round_no = %s", number):
+    for row in db.rows("select ticket_id, tier from luckywalk.results_user where round_no = %s", number):
         count.tiers[row["ticket_id"]] = row["tier"]
     for row in db.rows("select * from luckywalk.round_tiers where round_no = %s", number):
         if row["winners"]:

@@ -69,7 +69,7 @@ def insert_round(db: Database, week: Week, status: str = "scheduled") -> None:
 def refusal(
     connection: psycopg.Connection[Any], statement: str, *parameters: object
 ) -> tuple[str | None, str | None]:
-    """SQLSTATE and catalogued name of the error with which the statement is refused."""
+    """SQLSTATE and declared name of the error with which the statement is refused."""
     with pytest.raises(psycopg.Error) as raised, connection.transaction():
         connection.execute(statement.encode(), parameters or None)
     row = connection.execute(

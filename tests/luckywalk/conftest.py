@@ -65,7 +65,7 @@ def many_sessions() -> Iterator[None]:
 def settled_by_hand(module_db: Database) -> Database:
     """A settled week, every table with rows; its superuser's session writes past all triggers."""
     open_week(module_db)
-    assert module_db.call(walker(1), "save_profile", nickname="one").ok
+    assert module_db.call(walker(1), "save_walker_profile", nickname="one").ok
     buy(module_db, walker(1), WINNING, LOSING)
     draw_week(module_db)
     settle_week(module_db)

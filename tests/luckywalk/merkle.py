@@ -52,7 +52,7 @@ def root_of(tickets: Sequence[Ticket]) -> bytes:
 
 
 def proves(proof: Mapping[str, Any]) -> bool:
-    """Whether a proof, as the door gives it, leads from its ticket to its root."""
+    """Whether a proof, as the RPC gives it, leads from its ticket to its root."""
     own = Ticket(UUID(proof["ticket_id"]), UUID(proof["user_id"]), proof["round_no"], proof["mask"])
     leaves = [bytes.fromhex(leaf) for leaf in proof["chunk_leaves"]]
     leaves.insert(proof["leaf_place"], own.leaf)

@@ -59,13 +59,15 @@ def test_a_new_day_costs_nothing_for_those_who_do_not_come(db: Database) -> None
     open_week(db)
     for number in range(20):
         walk(db, walker(number), 5000)
-    yesterday = db.rows("select s.*, s.xmin::text from luckywalk.step_days as s order by s.user_id")
+    yesterday = db.rows("select s.*, s.xmin::text from luckywalk.daily_progress as s order by s.user_id")
     db.clock(MIDNIGHT)
-    for name in ("close_round", "draw_round", "settle_round"):
+    for name in ("close_round", "draw_apply_results", "settle_round"):
         assert job(db, name)["processed"] == 0
-    assert db.rows("select s.*, s.xmin::text from luckywalk.step_days as s order by s.user_id") == yesterday
+    assert (
+        db.rows("select s.*, s.xmin::text from luckywalk.daily_progress as s order by s.user_id") == yesterday
+    )
     walk(db, walker(1), 100)
-    assert db.value("select count(*) from luckywalk.step_days") == len(yesterday) + 1
+    assert db.value("select count(*) from luckywalk.daily_progress") == len(yesterday) + 1
 
 
 def test_a_walkers_days_cross_a_month_and_a_year_without_any_job(db: Database) -> None:

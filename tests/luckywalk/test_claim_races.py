@@ -72,7 +72,7 @@ def test_claims_and_the_job_make_the_round_once(db: Database) -> None:
             claim(session, walker(number))
         else:
             with db.as_cron() as connection:
-                connection.execute("call jobs.run('open_round')")
+                connection.execute("call jobs.run('create_new_round')")
 
     db.race(30, act)
     assert db.value("select array_agg(round_no || status) from luckywalk.rounds") == ["1153open"]

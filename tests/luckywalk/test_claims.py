@@ -121,10 +121,10 @@ def test_the_bounds_of_a_days_steps_are_accepted(week_db: Database, person: Pers
 
 
 @pytest.mark.parametrize(
-    ("door", "arguments"),
+    ("rpc", "arguments"),
     [("report_steps", {"steps": 1000}), ("claim_steps", {"threshold": 1000}), ("my_today", {})],
 )
 def test_who_is_not_signed_in_neither_walks_nor_claims(
-    week_db: Database, door: str, arguments: dict[str, int]
+    week_db: Database, rpc: str, arguments: dict[str, int]
 ) -> None:
-    assert week_db.call(anon, door, **arguments).status == 401
+    assert week_db.call(anon, rpc, **arguments).status == 401

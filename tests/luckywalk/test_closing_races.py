@@ -92,7 +92,7 @@ def test_an_opening_against_fifty_claiming_sessions_loses_and_doubles_none(db: D
         def act(number: int) -> dict[str, Any]:
             if number == SESSIONS // 2:
                 db.clock(WEEK.opens_at)
-                job(db, "open_round")
+                job(db, "create_new_round")
             return claim(sessions[number], walker(number), 2000)
 
         with ThreadPoolExecutor(SESSIONS) as pool:

@@ -43,13 +43,13 @@ ALLOWED = [
     *[(ROUND, f"{prize} = 0") for prize in PRIZES],
     (ROUND, "round_no = 1"),
     (ROUND, "winning_mask = 126"),
-    ("luckywalk.profiles", "nickname = 'x'"),
-    ("luckywalk.profiles", "nickname = repeat('x', 30)"),
+    ("luckywalk.user_profiles", "nickname = 'x'"),
+    ("luckywalk.user_profiles", "nickname = repeat('x', 30)"),
     ("luckywalk.round_tiers", "winners = 0, prize_each = 0, remainder = 0"),
     ("luckywalk.draw_results", "result_no = 2, reason = 'x'"),
     ("luckywalk.draw_results", "result_no = 2, reason = repeat('x', 500)"),
-    ("luckywalk.step_days", "steps = 0"),
-    ("luckywalk.step_days", "steps = 200000"),
+    ("luckywalk.daily_progress", "steps = 0"),
+    ("luckywalk.daily_progress", "steps = 200000"),
     ("luckywalk.claims", "banked_mask = 126"),
     ("jobs.jobs", "attempts = 20"),
     ("jobs.jobs", "attempts = 1"),
@@ -104,8 +104,8 @@ REFUSED = [
     (ROUND, ", ".join((*STATES["closed"][:3], DRAWN, NOT_SETTLED)), "rounds_drawn_with_numbers"),
     (ROUND, ", ".join((*STATES["drawn"][:4], SETTLED)), "rounds_settled_with_what_was_paid"),
     (ROUND, "drawn_result_no = 2", "rounds_settled_on_the_numbers_in_force"),
-    ("luckywalk.profiles", "nickname = ''", None),
-    ("luckywalk.profiles", "nickname = repeat('x', 31)", "profiles_nickname_length"),
+    ("luckywalk.user_profiles", "nickname = ''", None),
+    ("luckywalk.user_profiles", "nickname = repeat('x', 31)", "user_profiles_nickname_length"),
     *[("luckywalk.round_tiers", f"tier = {tier}", "round_tiers_tier_known") for tier in (0, 6)],
     *[
         ("luckywalk.round_tiers", f"{column} = -1", "round_tiers_not_negative")
@@ -120,7 +120,7 @@ REFUSED = [
             "result_no = 2, reason = repeat('x', 501)",
         )
     ],
-    *[("luckywalk.step_days", f"steps = {n}", "step_days_steps_in_bounds") for n in (-1, 200001)],
+    *[("luckywalk.daily_progress", f"steps = {n}", "daily_progress_steps_in_bounds") for n in (-1, 200001)],
     ("luckywalk.claims", "source = 'luck'", "claims_source_known"),
     *[("luckywalk.claims", f"step = {n}", "claims_step_is_a_threshold") for n in (0, 999, 1500, 11000)],
     *[
@@ -131,7 +131,7 @@ REFUSED = [
         ("luckywalk.tickets", f"mask = {mask}", "tickets_mask_has_six_of_45")
         for mask in (62, 254, 63, BIT_46)
     ],
-    *[("luckywalk.results", f"tier = {tier}", "results_tier_known") for tier in (0, 6)],
+    *[("luckywalk.results_user", f"tier = {tier}", "results_user_tier_known") for tier in (0, 6)],
     ("jobs.jobs", "job_name = 'Not snake'", "jobs_job_name_is_snake_case"),
     ("jobs.jobs", "time_limit = '0'", "jobs_time_limit_is_positive"),
     *[("jobs.jobs", f"attempts = {n}", "jobs_attempts_in_bounds") for n in (0, 21)],

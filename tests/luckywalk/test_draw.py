@@ -138,7 +138,12 @@ def test_while_numbers_are_missing_the_job_has_nothing_to_do(db: Database) -> No
     close_week(db)
     for clock in (WEEK.draws_at, WEEK.at(0, "23:55"), WEEK.settles_at):
         db.clock(clock)
-        assert job(db, "draw_round") == {"processed": 0, "total_tickets": 0, "winners_count": 0, "rounds": []}
+        assert job(db, "draw_apply_results") == {
+            "processed": 0,
+            "total_tickets": 0,
+            "winners_count": 0,
+            "rounds": [],
+        }
     assert db.call(admin, "draw_round", round_no=WEEK.round_no).code == "numbers_not_set"
     assert db.call(admin, "settle_round", round_no=WEEK.round_no).code == "round_not_drawn"
 
@@ -148,7 +153,7 @@ def test_the_job_says_how_many_tickets_it_scored_and_how_many_won(db: Database) 
     buy(db, walker(1), WINNING, LOSING, WINNING)
     close_week(db)
     enter(db)
-    assert job(db, "draw_round") == {
+    assert job(db, "draw_apply_results") == {
         "processed": 1,
         "total_tickets": 3,
         "winners_count": 2,
@@ -177,14 +182,14 @@ def test_an_administrator_draws_without_waiting_for_the_job(db: Database) -> Non
     assert db.call(admin, "draw_round", round_no=WEEK.round_no).code == "round_not_due"
     enter(db)
     assert db.call(admin, "draw_round", round_no=WEEK.round_no).row["status"] == "drawn"
-    assert job(db, "draw_round")["processed"] == 0
+    assert job(db, "draw_apply_results")["processed"] == 0
 
 
-@pytest.mark.parametrize("door", ["close_round", "draw_round", "settle_round"])
-def test_only_an_administrator_moves_a_round(week_db: Database, door: str) -> None:
-    assert week_db.call(anon, door, round_no=WEEK.round_no).status == 401
+@pytest.mark.parametrize("rpc", ["close_round", "draw_round", "settle_round"])
+def test_only_an_administrator_moves_a_round(week_db: Database, rpc: str) -> None:
+    assert week_db.call(anon, rpc, round_no=WEEK.round_no).status == 401
     for person in (walker(1), walker(1).claiming(user_metadata={"role": "admin"}, is_admin=True)):
-        refused = week_db.call(person, door, round_no=WEEK.round_no)
+        refused = week_db.call(person, rpc, round_no=WEEK.round_no)
         assert (refused.status, refused.code) == (403, "not_administrator")
 
 

@@ -1,4 +1,4 @@
-"""Every catalogued error of LuckyWalk is reached through the door or routine that raises it."""
+"""Every declared error of LuckyWalk is reached through the RPC or routine that raises it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.harness.server import ROOT
 from tests.luckywalk.by_hand import ROUNDS, STATES, make_rounds
 from tests.luckywalk.weeks import LOSING, WINNING, buy, walk
 
-CATALOGUE: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions/luckywalk/errors.yaml").read_text())
+DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions/luckywalk/errors.yaml").read_text())
 NUMBER = {state: week.round_no for state, week in ROUNDS.items()}
 NOWHERE = 999_999
 
@@ -40,9 +40,9 @@ def corrected(db: Database, state: str, reason: str | None = "typing error") -> 
     return db.call(admin, "correct_result", round_no=NUMBER[state], numbers=LOSING, reason=reason)
 
 
-AT_DOORS: dict[str, Callable[[Database], Response]] = {
-    "profile_not_found": lambda db: db.call(walker(2), "my_profile"),
-    "nickname_invalid": lambda db: db.call(walker(2), "save_profile", nickname=" "),
+AT_RPCS: dict[str, Callable[[Database], Response]] = {
+    "walker_profile_not_found": lambda db: db.call(walker(2), "my_walker_profile"),
+    "nickname_invalid": lambda db: db.call(walker(2), "save_walker_profile", nickname=" "),
     "steps_invalid": lambda db: db.call(walker(2), "report_steps", steps=-1),
     "threshold_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1),
     "not_enough_steps": not_enough_steps,
@@ -57,10 +57,10 @@ AT_DOORS: dict[str, Callable[[Database], Response]] = {
     "round_not_drawn": lambda db: db.call(admin, "settle_round", round_no=NUMBER["closed"]),
     "round_already_settled": lambda db: corrected(db, "settled"),
     "ticket_not_found": lambda db: db.call(walker(2), "my_ticket_proof", ticket_id=uuid4()),
-    "reason_missing": lambda db: corrected(db, "drawn", reason=None),
+    "correction_reason_missing": lambda db: corrected(db, "drawn", reason=None),
 }
 
-# No door leads there: only the owner's own hand.
+# No RPC leads there: only the owner's own hand.
 BY_HAND: dict[str, str] = {
     "round_transition_forbidden": "update luckywalk.rounds set status = 'open' "
     f"where round_no = {NUMBER['closed']}",
@@ -70,14 +70,14 @@ BY_HAND: dict[str, str] = {
 
 
 def test_every_error_of_the_catalogue_has_a_case_here() -> None:
-    assert set(CATALOGUE) == set(AT_DOORS) | set(BY_HAND)
-    assert not set(AT_DOORS) & set(BY_HAND)
+    assert set(DECLARED) == set(AT_RPCS) | set(BY_HAND)
+    assert not set(AT_RPCS) & set(BY_HAND)
 
 
-@pytest.mark.parametrize("name", AT_DOORS)
+@pytest.mark.parametrize("name", AT_RPCS)
 def test_an_error_reaches_the_client_as_it_stands_in_the_catalogue(every_state: Database, name: str) -> None:
-    refused = AT_DOORS[name](every_state)
-    entry = CATALOGUE[name]
+    refused = AT_RPCS[name](every_state)
+    entry = DECLARED[name]
     assert (refused.status, refused.code) == (entry["status"], name)
     assert refused.body["message"] == entry["en"]
     assert refused.body["hint"] == entry["hint"]
@@ -91,13 +91,13 @@ def test_an_error_reaches_the_owner_as_it_stands_in_the_catalogue(
 ) -> None:
     with pytest.raises(psycopg.Error) as raised, owner.transaction():
         owner.execute(BY_HAND[name].encode())
-    entry = CATALOGUE[name]
+    entry = DECLARED[name]
     assert raised.value.sqlstate == entry["sqlstate"]
     assert raised.value.diag.message_primary == entry["en"]
     assert raised.value.diag.message_hint == entry["hint"]
 
 
-ROUND_DOORS: dict[str, dict[str, object]] = {
+ROUND_RPCS: dict[str, dict[str, object]] = {
     "enter_result": {"numbers": WINNING},
     "correct_result": {"numbers": WINNING, "reason": "typing error"},
     "close_round": {},
@@ -106,16 +106,16 @@ ROUND_DOORS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize("door", ROUND_DOORS)
+@pytest.mark.parametrize("rpc", ROUND_RPCS)
 @pytest.mark.parametrize("round_no", [NOWHERE, -1, 0, None])
-def test_every_administrators_door_knows_which_rounds_there_are(
-    every_state: Database, door: str, round_no: int | None
+def test_every_administrators_rpc_knows_which_rounds_there_are(
+    every_state: Database, rpc: str, round_no: int | None
 ) -> None:
-    refused = every_state.call(admin, door, round_no=round_no, **ROUND_DOORS[door])
+    refused = every_state.call(admin, rpc, round_no=round_no, **ROUND_RPCS[rpc])
     assert (refused.status, refused.code) == (404, "round_not_found")
 
 
-# What each administrator's door says to a round in each state, long after its times; None: it obeys.
+# What each administrator's RPC says to a round in each state, long after its times; None: it obeys.
 ANSWERS = {
     "enter_result": ["round_not_closed", "round_not_closed", None, None, None],
     "correct_result": ["round_not_closed", "round_not_closed", "numbers_not_set", None, None],
@@ -125,8 +125,8 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("door", ANSWERS)
-def test_a_door_answers_by_the_state_of_the_round(db: Database, door: str) -> None:
+@pytest.mark.parametrize("rpc", ANSWERS)
+def test_an_rpc_answers_by_the_state_of_the_round(db: Database, rpc: str) -> None:
     make_rounds(db)
-    answers = [db.call(admin, door, round_no=NUMBER[state], **ROUND_DOORS[door]).code for state in STATES]
-    assert answers == ANSWERS[door]
+    answers = [db.call(admin, rpc, round_no=NUMBER[state], **ROUND_RPCS[rpc]).code for state in STATES]
+    assert answers == ANSWERS[rpc]

@@ -27,8 +27,11 @@ from tests.luckywalk.weeks import (
     walk,
 )
 
-ORDERS = [("close_round", "draw_round", "settle_round"), ("settle_round", "draw_round", "close_round")]
-JOBS = ["close_round", "draw_round", "make_partitions", "open_round", "settle_round"]
+ORDERS = [
+    ("close_round", "draw_apply_results", "settle_round"),
+    ("settle_round", "draw_apply_results", "close_round"),
+]
+JOBS = ["close_round", "create_new_round", "draw_apply_results", "make_partitions", "settle_round"]
 MINUTE = timedelta(minutes=1)
 
 
@@ -69,14 +72,14 @@ def test_a_week_runs_by_its_jobs_alone_each_at_its_local_time(db: Database) -> N
         if f"{at:%a %H:%M}" == "Sat 21:00":
             assert db.call(admin, "enter_result", round_no=1153, numbers=WINNING).ok
     # Sunday's walk at eight was banked, and cashed at opening; six more days, two tickets each.
-    assert effects(db, "open_round") == [
+    assert effects(db, "create_new_round") == [
         ("Sun 12:30", {"processed": 1, "round_no": 1153}),
         ("Sun 12:30", {"processed": 1, "round_no": 1154}),
     ]
     assert effects(db, "close_round") == [
         ("Sat 20:00", {"processed": 1, "total_tickets": 14, "rounds": [1153]})
     ]
-    ((drawn_at, drawn),) = effects(db, "draw_round")
+    ((drawn_at, drawn),) = effects(db, "draw_apply_results")
     count = recount(db, WINNING)
     assert drawn_at == "Sat 21:05"
     assert drawn == {"processed": 1, "total_tickets": 14, "winners_count": len(count.tiers), "rounds": [1153]}
@@ -101,7 +104,7 @@ def test_after_an_outage_the_jobs_catch_up_in_whatever_order_they_come(
     open_week(db)
     buy(db, walker(1), WINNING, LOSING)
     # Everything is down from Saturday noon to Sunday afternoon.
-    tick(db, WEEK.at(-1, "13:00"), [*order, "open_round"])
+    tick(db, WEEK.at(-1, "13:00"), [*order, "create_new_round"])
     assert states(db) == {1153: "closed", 1154: "open"}
     assert db.call(admin, "enter_result", round_no=1153, numbers=WINNING).ok
     for minutes in (10, 20, 30):
@@ -150,7 +153,7 @@ def test_a_slot_takes_effect_once_however_often_pg_cron_comes(db: Database) -> N
     for _ in range(3):
         tick(db, WEEK.closes_at)
     tick(db, WEEK.closes_at + MINUTE)
-    for name in ("close_round", "draw_round", "settle_round"):
+    for name in ("close_round", "draw_apply_results", "settle_round"):
         runs = db.rows("select slot_at from jobs.runs where job_name = %s", name)
         assert [run["slot_at"] for run in runs if run["slot_at"] >= WEEK.closes_at] == [WEEK.closes_at]
 
@@ -169,14 +172,14 @@ def test_numbers_that_come_late_are_drawn_at_the_next_slot(db: Database) -> None
     assert states(db)[1153] == "settled"
 
 
-@pytest.mark.parametrize(("step", "at"), [("close_round", "20:05"), ("draw_round", "20:55")])
+@pytest.mark.parametrize(("step", "at"), [("close_round", "20:05"), ("draw_apply_results", "20:55")])
 def test_a_step_that_fails_halfway_leaves_nothing_and_the_next_slot_does_it(
     db: Database, step: str, at: str
 ) -> None:
     open_week(db)
     buy(db, walker(1), WINNING, LOSING)
     db.clock(WEEK.closes_at)
-    if step == "draw_round":
+    if step == "draw_apply_results":
         close_week(db)
         enter(db)
     before = states(db)
@@ -225,10 +228,10 @@ def test_partitions_are_made_two_months_ahead_by_the_job(db: Database) -> None:
     assert job(db, "make_partitions") == {"processed": 6}
     made = db.rows(
         "select c.relname as name from pg_class as c "
-        "where c.relname ~ '^(claims|step_days)_20\\d\\d_\\d\\d$' order by 1"
+        "where c.relname ~ '^(claims|daily_progress)_20\\d\\d_\\d\\d$' order by 1"
     )
     assert [row["name"] for row in made] == [
-        f"{table}_2025_{month}" for table in ("claims", "step_days") for month in ("01", "02", "03")
+        f"{table}_2025_{month}" for table in ("claims", "daily_progress") for month in ("01", "02", "03")
     ]
     db.clock("2025-01-16 03:10")
     assert job(db, "make_partitions") == {"processed": 0}
@@ -239,7 +242,7 @@ def test_partitions_are_made_two_months_ahead_by_the_job(db: Database) -> None:
 def test_jobs_are_called_in_korean_time_whatever_the_servers_zone(db: Database) -> None:
     slots = db.rows(
         "select s at time zone 'Asia/Seoul' as local from jobs.slots_between("
-        "'open_round', '2024-12-31 00:00+09', '2025-01-31 00:00+09') as s"
+        "'create_new_round', '2024-12-31 00:00+09', '2025-01-31 00:00+09') as s"
     )
     assert [f"{row['local']:%a %d %H:%M}" for row in slots] == [
         "Sun 05 12:30",
@@ -253,7 +256,7 @@ def test_nobody_but_pg_cron_runs_jobs(week_db: Database) -> None:
     for role in ("anon", "authenticated", "service_role"):
         allowed = week_db.value(
             "select has_function_privilege(%s, 'jobs.run(text)', 'execute') "
-            "or has_function_privilege(%s, 'luckywalk.draw_due_rounds()', 'execute')",
+            "or has_function_privilege(%s, 'luckywalk.draw_apply_results()', 'execute')",
             role,
             role,
         )

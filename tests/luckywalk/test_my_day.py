@@ -62,7 +62,9 @@ def test_everything_shown_claimable_can_be_claimed_and_then_shows_as_claimed(
 
 def test_a_day_is_looked_at_by_get_without_a_trace(week_db: Database, person: Person) -> None:
     assert week_db.get(person, "my_today").row["steps"] == 0
-    assert week_db.value("select count(*) from luckywalk.step_days where user_id = %s", person.user_id) == 0
+    assert (
+        week_db.value("select count(*) from luckywalk.daily_progress where user_id = %s", person.user_id) == 0
+    )
 
 
 def test_the_day_names_the_round_that_a_claim_would_go_to(db: Database) -> None:

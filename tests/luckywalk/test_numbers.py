@@ -91,8 +91,8 @@ def test_what_is_no_list_of_integers_is_refused_by_postgres_itself(
 
 @pytest.mark.parametrize("numbers", [[], [0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 46], [1, 2, 3, 4, 5, 5]])
 def test_an_administrators_numbers_are_held_to_the_same_rule(week_db: Database, numbers: list[int]) -> None:
-    for door, more in (("enter_result", {}), ("correct_result", {"reason": "typing error"})):
-        refused = week_db.call(admin, door, round_no=1153, numbers=numbers, **more)
+    for rpc, more in (("enter_result", {}), ("correct_result", {"reason": "typing error"})):
+        refused = week_db.call(admin, rpc, round_no=1153, numbers=numbers, **more)
         assert (refused.status, refused.code) == (400, "numbers_invalid")
 
 

@@ -18,10 +18,10 @@ def rounds(db: Database) -> list[tuple[int, str]]:
 
 def test_the_job_opens_the_round_on_sunday_at_half_past_twelve_and_not_a_second_before(db: Database) -> None:
     db.clock(WEEK.opens_at - SECOND)
-    assert job(db, "open_round") == {"processed": 0}
+    assert job(db, "create_new_round") == {"processed": 0}
     assert rounds(db) == []
     db.clock(WEEK.opens_at)
-    assert job(db, "open_round") == {"processed": 1, "round_no": WEEK.round_no}
+    assert job(db, "create_new_round") == {"processed": 1, "round_no": WEEK.round_no}
     assert rounds(db) == [(WEEK.round_no, "open")]
 
 
@@ -31,15 +31,15 @@ MOMENTS = [(6, "12:31"), (3, "04:00"), (0, "19:59:59")]  # days before the draw,
 def test_a_late_job_still_opens_the_round_until_closing(db: Database) -> None:
     for number, (days_before_draw, clock) in enumerate(MOMENTS, start=WEEK.round_no):
         db.clock(Week(number).at(days_before_draw, clock))
-        assert job(db, "open_round") == {"processed": 1, "round_no": number}
+        assert job(db, "create_new_round") == {"processed": 1, "round_no": number}
         assert rounds(db)[-1] == (number, "open")
 
 
 def test_a_week_that_is_over_is_not_opened_any_more(db: Database) -> None:
     for days_before_draw, clock in ((0, "20:00"), (0, "20:50"), (-1, "12:29:59")):
         db.clock(WEEK.at(days_before_draw, clock))
-        assert db.value("select luckywalk.open_round()") == {"processed": 0}
-        assert job(db, "open_round") == {"processed": 0}
+        assert db.value("select luckywalk.create_new_round()") == {"processed": 0}
+        assert job(db, "create_new_round") == {"processed": 0}
         assert rounds(db) == []
 
 
@@ -47,9 +47,9 @@ def test_a_round_is_opened_once_however_often_it_is_tried(db: Database) -> None:
     open_week(db)
     with db.as_cron() as connection:
         for _ in range(3):
-            connection.execute("call jobs.run('open_round')")
+            connection.execute("call jobs.run('create_new_round')")
     assert db.value("select count(*) from jobs.runs") == 1
-    assert db.value("select luckywalk.open_round()") == {"processed": 0}
+    assert db.value("select luckywalk.create_new_round()") == {"processed": 0}
     assert rounds(db) == [(WEEK.round_no, "open")]
 
 
@@ -60,7 +60,7 @@ def test_a_claim_opens_the_round_when_its_job_is_late(db: Database) -> None:
         first = claim(db, walker(1))
         assert (first["round_no"], first["is_banked"]) == (number, False)
         assert rounds(db)[-1] == (number, "open")
-        assert job(db, "open_round") == {"processed": 0}
+        assert job(db, "create_new_round") == {"processed": 0}
         assert len(rounds(db)) == number - WEEK.round_no + 1
 
 

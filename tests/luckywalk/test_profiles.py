@@ -53,10 +53,10 @@ EDGED = [" a", "a ", "\u00a0a", "a\u3000", "a\u2009", "\u1680a"]
 def test_a_nickname_in_any_script_is_kept_as_written(
     week_db: Database, person: Person, nickname: str
 ) -> None:
-    saved = week_db.call(person, "save_profile", nickname=nickname).row
+    saved = week_db.call(person, "save_walker_profile", nickname=nickname).row
     assert saved["nickname"] == nickname
     assert saved["user_id"] == str(person.user_id)
-    assert week_db.call(person, "my_profile").row == saved
+    assert week_db.call(person, "my_walker_profile").row == saved
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_a_nickname_in_any_script_is_kept_as_written(
 def test_a_nickname_that_is_blank_too_long_or_hides_something_is_refused(
     week_db: Database, person: Person, nickname: str | None
 ) -> None:
-    refused = week_db.call(person, "save_profile", nickname=nickname)
+    refused = week_db.call(person, "save_walker_profile", nickname=nickname)
     assert (refused.status, refused.code) == (400, "nickname_invalid")
-    assert week_db.call(person, "my_profile").code == "profile_not_found"
+    assert week_db.call(person, "my_walker_profile").code == "walker_profile_not_found"
 
 
 def test_no_character_that_unicode_calls_invisible_or_turning_passes(week_db: Database) -> None:
@@ -82,7 +82,7 @@ def test_no_character_that_unicode_calls_invisible_or_turning_passes(week_db: Da
     ]
     condition = week_db.value(
         "select pg_get_expr(conbin, conrelid) from pg_constraint where conname = %s",
-        "profiles_nickname_is_printable",
+        "user_profiles_nickname_is_printable",
     )
     passed = week_db.rows(
         "select nickname from unnest(%s::text[]) as c (hidden), "
@@ -95,21 +95,21 @@ def test_no_character_that_unicode_calls_invisible_or_turning_passes(week_db: Da
 
 def test_a_profile_is_changed_and_keeps_its_beginning(db: Database) -> None:
     db.clock("2025-01-01 09:00")
-    first = db.call(walker(1), "save_profile", nickname="before").row
+    first = db.call(walker(1), "save_walker_profile", nickname="before").row
     db.clock("2025-01-02 09:00")
-    second = db.call(walker(1), "save_profile", nickname="after").row
+    second = db.call(walker(1), "save_walker_profile", nickname="after").row
     assert second == {**first, "nickname": "after"}
-    stored = db.rows("select created_at < updated_at as changed from luckywalk.profiles")
+    stored = db.rows("select created_at < updated_at as changed from luckywalk.user_profiles")
     assert stored == [{"changed": True}]
 
 
 def test_two_walkers_may_have_the_same_nickname(week_db: Database) -> None:
     for number in (1, 2):
-        assert week_db.call(walker(number), "save_profile", nickname="same").row["nickname"] == "same"
+        assert week_db.call(walker(number), "save_walker_profile", nickname="same").row["nickname"] == "same"
 
 
 def test_nobody_sees_anothers_profile(week_db: Database, person: Person) -> None:
-    assert week_db.call(walker(1), "save_profile", nickname="mine").ok
-    assert (refused := week_db.call(person, "my_profile")).status == 404
-    assert refused.code == "profile_not_found"
-    assert week_db.call(anon, "my_profile").status == 401
+    assert week_db.call(walker(1), "save_walker_profile", nickname="mine").ok
+    assert (refused := week_db.call(person, "my_walker_profile")).status == 404
+    assert refused.code == "walker_profile_not_found"
+    assert week_db.call(anon, "my_walker_profile").status == 401

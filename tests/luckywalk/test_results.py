@@ -112,7 +112,7 @@ def test_a_correction_says_why(db: Database) -> None:
     enter(db)
     for reason in (None, "", "   ", "x" * 501):
         refused = correct(db, reason=reason)
-        assert (refused.status, refused.code) == (400, "reason_missing")
+        assert (refused.status, refused.code) == (400, "correction_reason_missing")
     assert len(entries(db)) == 1
     assert correct(db, reason="x" * 500).ok
 
@@ -128,7 +128,7 @@ def test_a_correction_before_the_draw_is_drawn_with(db: Database) -> None:
     closed(db)
     enter(db)
     correct(db)
-    assert job(db, "draw_round")["winners_count"] == 1
+    assert job(db, "draw_apply_results")["winners_count"] == 1
     assert tiers_shown(db) == {tuple(WINNING): None, tuple(OTHERS): 1}
 
 
@@ -150,11 +150,11 @@ def test_a_correction_after_the_draw_hides_its_results_until_the_job_draws_again
     assert (shown["winning_numbers"], shown["winners_count"], shown["drawn_at"]) == (OTHERS, None, None)
 
     db.clock(WEEK.at(0, "20:55"))
-    assert job(db, "draw_round")["rounds"] == [WEEK.round_no]
+    assert job(db, "draw_apply_results")["rounds"] == [WEEK.round_no]
     assert tiers_shown(db) == {tuple(WINNING): None, tuple(OTHERS): 1}
     assert db.select(anon, "round_tiers", filters={"tier": 1}).row["winners"] == 1
     assert db.select(anon, "rounds").row["winners_count"] == 1
-    assert db.value("select count(*) from luckywalk.results") == 1
+    assert db.value("select count(*) from luckywalk.results_user") == 1
 
 
 def test_a_corrected_round_is_settled_only_when_it_was_drawn_again(db: Database) -> None:
@@ -169,7 +169,7 @@ def test_a_corrected_round_is_settled_only_when_it_was_drawn_again(db: Database)
     assert (refused.status, refused.code) == (409, "round_not_drawn")
     assert db.value("select count(*) from ledger.transfers") == 0
 
-    assert job(db, "draw_round")["processed"] == 1
+    assert job(db, "draw_apply_results")["processed"] == 1
     assert db.call(admin, "settle_round", round_no=WEEK.round_no).row["status"] == "settled"
     paid = db.rows("select user_id, balance from ledger.balances")
     assert paid == [{"user_id": walker(2).user_id, "balance": 1_000_000}]
@@ -183,7 +183,7 @@ def test_a_correction_and_its_taking_back_before_a_new_draw_are_still_drawn_agai
     correct(db, WINNING, "was right after all")
     assert db.select(anon, "round_tiers").rows == []
     db.clock(WEEK.at(0, "20:55"))
-    assert job(db, "draw_round")["processed"] == 1
+    assert job(db, "draw_apply_results")["processed"] == 1
     assert tiers_shown(db) == {tuple(WINNING): 1}
 
 
@@ -204,13 +204,13 @@ def test_after_settlement_nothing_is_corrected(db: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("door", "more"), [("enter_result", {}), ("correct_result", {"reason": "typing error"})]
+    ("rpc", "more"), [("enter_result", {}), ("correct_result", {"reason": "typing error"})]
 )
-def test_only_an_administrator_enters_numbers(week_db: Database, door: str, more: dict[str, str]) -> None:
+def test_only_an_administrator_enters_numbers(week_db: Database, rpc: str, more: dict[str, str]) -> None:
     arguments = {"round_no": WEEK.round_no, "numbers": WINNING, **more}
-    assert week_db.call(anon, door, **arguments).status == 401
+    assert week_db.call(anon, rpc, **arguments).status == 401
     for person in (walker(1), walker(1).claiming(user_metadata={"role": "admin"}, role="authenticated")):
-        refused = week_db.call(person, door, **arguments)
+        refused = week_db.call(person, rpc, **arguments)
         assert (refused.status, refused.code) == (403, "not_administrator")
 
 

@@ -151,7 +151,7 @@ def test_two_late_rounds_are_settled_by_one_run(db: Database) -> None:
         buy(db, walker(1), THREE)
         close_week(db, week)
         enter(db, week)
-    assert job(db, "draw_round")["rounds"] == [WEEK.round_no, WEEK.next.round_no]
+    assert job(db, "draw_apply_results")["rounds"] == [WEEK.round_no, WEEK.next.round_no]
     db.clock(WEEK.next.settles_at)
     result = job(db, "settle_round")
     assert (result["rounds"], result["winners_count"], result["paid"]) == ([1153, 1154], 2, 20)
@@ -182,11 +182,11 @@ def test_what_is_won_stays_a_record_of_the_walkers_tickets(db: Database) -> None
     (ticket,) = db.call(walker(1), "my_tickets", round_no=WEEK.round_no).rows
     assert (ticket["tier"], ticket["prize"]) == (3, 50)
     db.clock(WEEK.next.at(3, "09:00"))
-    assert claim_next(db)["round_no"] == WEEK.next.round_no
+    assert lease_next(db)["round_no"] == WEEK.next.round_no
     assert db.call(walker(1), "my_tickets", round_no=WEEK.round_no).rows == [ticket]
 
 
-def claim_next(db: Database) -> dict[str, Any]:
+def lease_next(db: Database) -> dict[str, Any]:
     (made,) = buy(db, walker(1), LOSING)
     assert claim(db, walker(1), 1000) == made
     return made
@@ -223,7 +223,7 @@ def test_a_correction_under_way_stops_no_other_rounds_payment(db: Database) -> N
             paying = pool.submit(job, db, "settle_round")
             assert waits_for(db, correcting, unless=paying.done)
         assert paying.result(timeout=30)["rounds"] == [WEEK.next.round_no]
-    assert job(db, "draw_round")["rounds"] == [WEEK.round_no]
+    assert job(db, "draw_apply_results")["rounds"] == [WEEK.round_no]
     db.clock(WEEK.next.settles_at + 10 * 60 * SECOND)
     assert job(db, "settle_round")["rounds"] == [WEEK.round_no]
     assert transfers(db) == [to("held", 1, 1_000_000)]

@@ -38,14 +38,14 @@ def assert_sealed(connection: psycopg.Connection[Any], statement: str) -> None:
     assert raised.value.sqlstate == "ZW017", raised.value
 
 
-def doors_to(week: Week) -> list[str]:
+def rpcs_to(week: Week) -> list[str]:
     """The parent and the round's own partition."""
     return ["luckywalk.tickets", f"luckywalk.tickets_{week.round_no}"]
 
 
 @pytest.mark.parametrize("week", [CLOSED, DRAWN, SETTLED])
 def test_no_ticket_is_added_to_a_round_that_is_not_open(owner: psycopg.Connection[Any], week: Week) -> None:
-    for table in doors_to(week):
+    for table in rpcs_to(week):
         assert_sealed(owner, ADD.format(table, week.round_no))
 
 
@@ -54,7 +54,7 @@ def test_no_ticket_is_copied_into_a_round_that_is_not_open(
     owner: psycopg.Connection[Any], week: Week
 ) -> None:
     line = f"{walker(1).user_id}\t{walker(1).user_id}\t{week.round_no}\t126\t2025-01-01\n"
-    for table in doors_to(week):
+    for table in rpcs_to(week):
         copying = f"copy {table} from stdin".encode()
         with (
             pytest.raises(psycopg.Error) as raised,
@@ -82,7 +82,7 @@ def test_no_ticket_is_added_to_a_round_that_never_opened(owner: psycopg.Connecti
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("week", [OPEN, CLOSED, DRAWN, SETTLED])
 def test_no_ticket_is_changed_or_removed(owner: psycopg.Connection[Any], week: Week, change: str) -> None:
-    for table in doors_to(week):
+    for table in rpcs_to(week):
         assert_sealed(owner, change.format(table))
 
 
@@ -104,7 +104,7 @@ def test_nobody_else_reaches_the_tickets_at_all(
     owner: psycopg.Connection[Any], role: str, statement: str
 ) -> None:
     owner.execute(f"set local role {role}".encode())
-    for table in doors_to(OPEN):
+    for table in rpcs_to(OPEN):
         with pytest.raises(psycopg.errors.InsufficientPrivilege), owner.transaction():
             owner.execute(statement.format(table, OPEN.round_no).encode())
     owner.execute(f"set local role {OWNER}".encode())

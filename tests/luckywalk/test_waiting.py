@@ -104,7 +104,7 @@ def test_an_opening_waits_for_a_claim_being_banked_and_cashes_it(db: Database) -
     with ThreadPoolExecutor(1) as pool:
         with under_way(db, walker(1)) as claiming:
             db.clock(WEEK.opens_at)
-            opening = waits(db, claiming, lambda: job(db, "open_round"), pool)
+            opening = waits(db, claiming, lambda: job(db, "create_new_round"), pool)
         assert opening.result(timeout=30)["processed"] == 1
     assert len(tickets_of(db, WEEK)) == 1
     assert not claim(db, walker(1))["is_banked"]

@@ -1,4 +1,4 @@
-"""Lottery weeks for tests: the official times in plain Python, and a round's life through doors and jobs."""
+"""Lottery weeks for tests: the official times in plain Python, and a round's life through RPCs and jobs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ WEEK = Week(1153)  # drawn on 2025-01-04
 def open_week(db: Database, week: Week = WEEK) -> Week:
     """Its job opens the round on time."""
     db.clock(week.opens_at)
-    assert job(db, "open_round") == {"processed": 1, "round_no": week.round_no}
+    assert job(db, "create_new_round") == {"processed": 1, "round_no": week.round_no}
     return week
 
 
@@ -86,7 +86,7 @@ def draw_week(db: Database, week: Week = WEEK, numbers: Sequence[int] = WINNING)
     """Close, enter and draw, each on time."""
     close_week(db, week)
     enter(db, week, numbers)
-    assert job(db, "draw_round")["rounds"] == [week.round_no]
+    assert job(db, "draw_apply_results")["rounds"] == [week.round_no]
 
 
 def settle_week(db: Database, week: Week = WEEK) -> None:

@@ -80,16 +80,16 @@ def test_two_people_by_turns_over_one_server_connection_are_each_themselves(
 
 
 def test_nobody_finds_claims_role_or_anything_else_of_who_came_before(clients: list[Postgrest]) -> None:
-    """Every door, by everybody, whether it answers or refuses: the session is as before."""
+    """Every RPC, by everybody, whether it answers or refuses: the session is as before."""
     *people, onlooker = clients
     untouched = left(onlooker)
     assert untouched["role"] == untouched["session_role"] == "authenticator"
     assert (untouched["claims"], untouched["prepared"], untouched["locks"]) == (None, 0, 0)
-    for door, routines in sorted(onlooker.schema_cache.routines.items()):
+    for rpc, routines in sorted(onlooker.schema_cache.routines.items()):
         for person, client in zip(PEOPLE, people, strict=True):
             arguments: dict[str, object] = dict.fromkeys((p.name for p in routines[0].parameters), None)
-            client.call(person, door, **arguments)
-            assert left(onlooker) == untouched, f"after {door}"
+            client.call(person, rpc, **arguments)
+            assert left(onlooker) == untouched, f"after {rpc}"
             count("sessions looked at behind PgBouncer after somebody's call")
 
 

@@ -15,7 +15,7 @@ from tests.harness.supabase import ADMIN
 from tests.supabase import platform
 from tests.supabase.platform import SupabaseDatabase
 
-BOOKS = """
+HISTORY = """
 select jsonb_build_array('release', release_id, direction, tool_version, target, clock, master_key_file)
 from dotbase.releases
 union all
@@ -40,12 +40,12 @@ def apply(database: SupabaseDatabase, path: Path) -> None:
 
 
 def looks(database: SupabaseDatabase) -> set[str]:
-    """Everything that is defined, whose it is and who may use it, and the books."""
+    """Everything that is defined, whose it is and who may use it, and the history."""
     with database.server.connect(database.name, user=ADMIN) as admin:
         admin.execute("set search_path = ''")
         defined = catalog_text(admin).splitlines()
-        booked = [json.dumps(row[0], sort_keys=True) for row in admin.execute(BOOKS.encode())]
-    return {*defined, *booked, *database.snapshot(ours=True)}
+        recorded = [json.dumps(row[0], sort_keys=True) for row in admin.execute(HISTORY.encode())]
+    return {*defined, *recorded, *database.snapshot(ours=True)}
 
 
 @dataclass

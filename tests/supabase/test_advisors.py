@@ -43,7 +43,7 @@ def us(supabase: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     platform.dotbase(database, "migrate", "--target", "supabase")
     # Their slots come later than this test.
     assert database.value("select luckywalk.make_partitions()")
-    assert database.value("select luckywalk.open_round()")
+    assert database.value("select luckywalk.create_new_round()")
     if coverage.THERE:
         with supabase.connect(database.name, user=ADMIN) as admin:
             admin.execute("create extension plpgsql_check with schema extensions")

@@ -46,7 +46,7 @@ def small(supabase: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     made = pair(supabase, root, "small")
     write(made.project, ROUTINES, MORE)
     edit(made, POLICIES, "views:\n", "views:\n  moved: [anon]\n")
-    edit(made, POLICIES, "doors:\n", "doors:\n  priced: [anon]\n  counted: [anon]\n")
+    edit(made, POLICIES, "rpcs:\n", "rpcs:\n  priced: [anon]\n  counted: [anon]\n")
     [first] = made.change("--moment", "20250101120000")
     assert first.name == "20250101120000_core_shop.sql"
     yield made
@@ -67,7 +67,7 @@ def version(small: Pair, name: str, text: str, down: str) -> str:
     return f"{number:04}_{name}"
 
 
-def test_another_return_type_drops_the_function_and_its_door_first(small: Pair) -> None:
+def test_another_return_type_drops_the_function_and_its_rpc_first(small: Pair) -> None:
     edit(
         small,
         ROUTINES,
@@ -116,7 +116,7 @@ def test_a_view_that_stands_in_the_way_of_a_version_is_dropped_and_made_again(sm
     assert text.index("create or replace view api.moved") > text.index("type numeric;")
 
 
-def test_a_door_that_is_no_longer_listed_goes(small: Pair) -> None:
+def test_an_rpc_that_is_no_longer_listed_goes(small: Pair) -> None:
     edit(small, POLICIES, "  buy: [authenticated]\n", "")
     small.change()
     assert small.pushed.value("select to_regproc('api.buy') is null") is True
@@ -156,11 +156,11 @@ def test_declarations_come_and_go(small: Pair) -> None:
     assert small.pushed.value("select count(*) from core.settings") == 0
 
 
-def test_a_file_with_another_name_only_changes_the_books(small: Pair) -> None:
+def test_a_file_with_another_name_only_changes_the_history(small: Pair) -> None:
     carts, baskets = (small.project / f"functions/shop/{name}.sql.j2" for name in ("carts", "baskets"))
     carts.rename(baskets)
     [path] = small.change()
-    assert "create or replace function" not in path.read_text().partition("-- The books")[0]
+    assert "create or replace function" not in path.read_text().partition("-- The history")[0]
 
 
 def test_a_new_version_is_greater_than_all_that_are_there_whatever_the_clock_says(small: Pair) -> None:
@@ -287,7 +287,7 @@ def test_the_whole_project_is_pushed_by_supabases_program(supabase: Server, tmp_
         write(
             whole.project,
             index.format(""),
-            INDEX.format("profiles_created_at_idx", "luckywalk.profiles (created_at)"),
+            INDEX.format("profiles_created_at_idx", "luckywalk.user_profiles (created_at)"),
         )
         write(whole.project, index.format(".rollback"), "drop index luckywalk.profiles_created_at_idx;\n")
         whole.render()

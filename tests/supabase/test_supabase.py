@@ -88,7 +88,7 @@ def test_all_that_is_ours_belongs_to_postgres(migrated: SupabaseDatabase) -> Non
 def test_a_lottery_week_goes_from_steps_to_paid_prizes(migrated: SupabaseDatabase) -> None:
     migrated.clock("2024-12-29 12:30")
     assert migrated.run_job("make_partitions")
-    opened = migrated.run_job("open_round")
+    opened = migrated.run_job("create_new_round")
     assert opened is not None
     assert opened["status"] == "succeeded", opened
     round_no = migrated.value("select max(round_no) from luckywalk.rounds")
@@ -102,7 +102,7 @@ def test_a_lottery_week_goes_from_steps_to_paid_prizes(migrated: SupabaseDatabas
     assert migrated.run_job("close_round")
     migrated.clock("2025-01-04 20:50")
     assert migrated.call(admin, "enter_result", round_no=round_no, numbers=NUMBERS).ok
-    drawn = migrated.run_job("draw_round")
+    drawn = migrated.run_job("draw_apply_results")
     assert drawn is not None
     assert drawn["status"] == "succeeded", drawn
     migrated.clock("2025-01-05 11:00")
@@ -165,7 +165,7 @@ def test_public_may_execute_nothing_of_ours(migrated: SupabaseDatabase) -> None:
 @pytest.mark.parametrize("role", ["anon", "authenticated", "service_role", "authenticator"])
 def test_no_client_role_gained_a_right_outside_of_the_policies(role: str, migrated: SupabaseDatabase) -> None:
     allowed = {
-        row["name"] for row in migrated.rows("select name from core.doors where %s = any (roles)", role)
+        row["name"] for row in migrated.rows("select name from core.rpcs where %s = any (roles)", role)
     }
     able = migrated.rows(
         "select proname from pg_proc where pronamespace = 'api'::regnamespace "

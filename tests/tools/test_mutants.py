@@ -77,9 +77,9 @@ def test_comments_strings_and_documentation_are_no_code() -> None:
         ("policy", "create policy p on t\nusing (a = b);", "create policy p on t\nusing (true);"),
         ("grant", "\ngrant select (a) on t to anon;", "\ngrant select on t to anon;"),
         (
-            "door",
-            'core.build_doors(\n"d": [\n "authenticated"',
-            'core.build_doors(\n"d": [\n "anon", "authenticated"',
+            "rpc",
+            'core.build_wrappers(\n"d": [\n "authenticated"',
+            'core.build_wrappers(\n"d": [\n "anon", "authenticated"',
         ),
         ("definer check", "perform core.require_administrator();", "null;"),
         ("refusal", "perform core.raise('x', y);", "null;"),

@@ -17,7 +17,7 @@ HEADER = """\
 Written by `make torture`: kill -9 of a migration or rollback (the client), of a draw and of a settlement (the
 server process, hence crash recovery of the whole cluster) at random instants spread over the time that each
 takes undisturbed, and a bit beyond. Afterwards everything is old or new, never between: for a migration the
-catalog and the books of versions, for a draw and a settlement the round, its tiers, results and partition,
+catalog and the history of versions, for a draw and a settlement the round, its tiers, results and partition,
 transfers, balances and the run's own record; `ledger.check()` holds; run again, it ends where an undisturbed
 twin ended. A seed alone says the instant: `pytest … --kills 1 --kill-seed SEED` repeats it.
 

@@ -14,7 +14,7 @@ from tests.luckywalk.weeks import WEEK
 PARTS = {
     "round": "select * from luckywalk.rounds where round_no = {round_no}",
     "tiers": "select * from luckywalk.round_tiers where round_no = {round_no}",
-    "results": "select * from luckywalk.results where round_no = {round_no}",
+    "results": "select * from luckywalk.results_user where round_no = {round_no}",
     # A partition that was made and not attached, or attached without its key, would be something between.
     "partition": """
         select c.relname, c.relispartition, c.relrowsecurity, c.relforcerowsecurity, i.conname
@@ -30,7 +30,7 @@ DIGEST = """
 select count(*) || ' ' || coalesce(md5(string_agg(p.line, E'\n' order by p.line collate "C")), '')
 from (select row_to_json(q)::text as line from ({part}) as q) as p
 """
-BOOKS = "select coalesce(string_agg(c.rule, ', '), '') from ledger.\"check\"() as c where not c.ok"
+HISTORY = "select coalesce(string_agg(c.rule, ', '), '') from ledger.\"check\"() as c where not c.ok"
 RUN = "select status from jobs.runs where job_name = %s order by slot_at desc limit 1"
 
 State = dict[str, str]
@@ -77,8 +77,8 @@ def undisturbed(db: Database, effect: str) -> Expected:
 
 
 def broken_rules(db: Database) -> str:
-    """The rules of the books that do not hold."""
-    return str(db.value(BOOKS))
+    """The rules of the history that do not hold."""
+    return str(db.value(HISTORY))
 
 
 def run_status(db: Database, job: str) -> str | None:

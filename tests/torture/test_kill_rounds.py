@@ -20,14 +20,14 @@ BEYOND = 1.4  # of the undisturbed time: some kills come after the commit, which
 
 def test_a_killed_draw_is_old_or_new(torture: Torture, kill_seed: int) -> None:
     _fill(torture.database)
-    _kill(torture, kill_seed, "draw_round", "select luckywalk.draw_due_rounds()", "settle_round")
+    _kill(torture, kill_seed, "draw_apply_results", "select luckywalk.draw_apply_results()", "settle_round")
 
 
 def test_a_killed_settlement_is_old_or_new(torture: Torture, kill_seed: int) -> None:
     _fill(torture.database)
-    assert job(torture.database, "draw_round")["processed"] == 1
+    assert job(torture.database, "draw_apply_results")["processed"] == 1
     torture.database.clock(WEEK.settles_at)
-    _kill(torture, kill_seed, "settle_round", "select luckywalk.settle_due_rounds()", "draw_round")
+    _kill(torture, kill_seed, "settle_round", "select luckywalk.settle_due_rounds()", "draw_apply_results")
 
 
 def _fill(db: Database) -> None:

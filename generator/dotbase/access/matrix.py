@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import psycopg
 
-from dotbase.access.objects import EXPOSED, Kind, Thing, things
+from dotbase.access.objects import EXPOSED, AccessObject, Kind, things
 from dotbase.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
 from dotbase.rights import Live
 from dotbase.templating import Variables
@@ -22,7 +22,7 @@ COMMANDS: dict[Kind, tuple[str, ...]] = {
     "schema": ("usage", "create"),
     "table": ("select", "insert", "update", "delete"),
     "view": ("select", "insert", "update", "delete"),
-    "door": ("execute",),
+    "rpc": ("execute",),
     "function": ("execute",),
     "sequence": ("select", "usage", "update"),
 }
@@ -37,7 +37,7 @@ class Cell:
     """What one role may do with one object, or with one column of it.
 
     rows:    `all`, `own` or an SQL condition; None where there are no rows or no right.
-    refused: what stands in the way: the right is missing, or the door asks for a claim.
+    refused: what stands in the way: the right is missing, or the RPC asks for a claim.
     line:    the declaration that allows it.
     undeclared: the right is live, though no declaration gives it.
     """
@@ -65,10 +65,10 @@ class Matrix:
 
     apps: tuple[str, ...]
     roles: tuple[str, ...]
-    things: dict[str, list[Thing]]
+    things: dict[str, list[AccessObject]]
     cells: tuple[Cell, ...]
 
-    def of(self, thing: Thing) -> list[Cell]:
+    def of(self, thing: AccessObject) -> list[Cell]:
         """The cells of an object."""
         return [cell for cell in self.cells if (cell.kind, cell.object) == (thing.kind, thing.title)]
 
@@ -88,7 +88,7 @@ def build(connection: psycopg.Connection[Any], apps: Sequence[AppPolicies], vari
     """The matrix of a database that these declarations were applied to."""
     found = things(connection, [*(one.app for one in apps), EXPOSED])
     lines = Lines(apps, variables)
-    by_app: dict[str, list[Thing]] = {}
+    by_app: dict[str, list[AccessObject]] = {}
     for thing in found:
         by_app.setdefault(lines.app_of(thing), []).append(thing)
     order = [*(one.app for one in apps), EXPOSED]
@@ -128,11 +128,11 @@ class Lines:
             self._read(one)
         self.roles = self._all_roles()
 
-    def of(self, thing: Thing) -> list[Line]:
+    def of(self, thing: AccessObject) -> list[Line]:
         """What is declared for an object."""
         return self._lines.get((thing.kind, thing.schema, thing.name), [])
 
-    def app_of(self, thing: Thing) -> str:
+    def app_of(self, thing: AccessObject) -> str:
         """The app that an object belongs to; what is exposed belongs to the app that says so."""
         return self._homes.get((thing.kind, thing.name), thing.schema)
 
@@ -151,11 +151,11 @@ class Lines:
         for name, roles in one.policies.functions.items():
             for role in roles:
                 self._add(one, "function", one.app, name, role, "execute", None, None, "functions", name)
-        for name, roles in one.policies.doors.items():
-            self._homes[("door", name)] = one.app
+        for name, roles in one.policies.rpcs.items():
+            self._homes[("rpc", name)] = one.app
             for role in roles:
-                for kind, schema in (("door", EXPOSED), ("function", one.app)):
-                    self._add(one, kind, schema, name, role, "execute", None, None, "doors", name)
+                for kind, schema in (("rpc", EXPOSED), ("function", one.app)):
+                    self._add(one, kind, schema, name, role, "execute", None, None, "rpcs", name)
 
     def _add(
         self,
@@ -182,7 +182,7 @@ class Lines:
         return (*usual, *sorted(named - {*usual}), STRANGER)
 
 
-def _cells(app: str, thing: Thing, role: str, lines: Lines) -> Iterator[Cell]:
+def _cells(app: str, thing: AccessObject, role: str, lines: Lines) -> Iterator[Cell]:
     for command in COMMANDS[thing.kind]:
         columns: Sequence[str | None] = (None,)
         if thing.columns and command in OF_COLUMNS:

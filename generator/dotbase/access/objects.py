@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import psycopg
 
-Kind = Literal["schema", "table", "view", "door", "function", "sequence"]
+Kind = Literal["schema", "table", "view", "rpc", "function", "sequence"]
 EXPOSED = "api"
 
 SCHEMAS = """
@@ -42,7 +42,7 @@ where n.nspname = any (%(schemas)s)
 
 ROUTINES = """
 select
-    case when n.nspname = %(exposed)s then 'door' else 'function' end,
+    case when n.nspname = %(exposed)s then 'rpc' else 'function' end,
     n.nspname::text,
     p.proname::text,
     pg_catalog.format(
@@ -58,7 +58,7 @@ OBJECTS = f"{SCHEMAS} union all {RELATIONS} union all {ROUTINES} order by 4"
 
 
 @dataclass(frozen=True)
-class Thing:
+class AccessObject:
     """One object: its name in its schema, and the name that is printed, with a routine's arguments."""
 
     kind: Kind
@@ -68,7 +68,9 @@ class Thing:
     columns: tuple[str, ...]
 
 
-def things(connection: psycopg.Connection[Any], schemas: list[str]) -> list[Thing]:
+def things(connection: psycopg.Connection[Any], schemas: list[str]) -> list[AccessObject]:
     """Every object of these schemas, by name."""
     rows = connection.execute(OBJECTS, {"schemas": schemas, "exposed": EXPOSED}).fetchall()
-    return [Thing(kind, schema, name, title, tuple(columns)) for kind, schema, name, title, columns in rows]
+    return [
+        AccessObject(kind, schema, name, title, tuple(columns)) for kind, schema, name, title, columns in rows
+    ]

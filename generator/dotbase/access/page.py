@@ -10,7 +10,7 @@ import jinja2
 
 from dotbase.access import summary
 from dotbase.access.matrix import OF_COLUMNS, STRANGER, Matrix
-from dotbase.access.objects import Kind, Thing
+from dotbase.access.objects import AccessObject, Kind
 from dotbase.access.summary import Summary
 from dotbase.access.terminal import ORDER
 from dotbase.project import Project
@@ -18,7 +18,7 @@ from dotbase.project import Project
 TEMPLATES = Path(__file__).parent.parent / "templates"
 PLURAL: dict[Kind, str] = {
     "schema": "Schema",
-    "door": "Doors",
+    "rpc": "RPCs",
     "view": "Views",
     "table": "Tables",
     "function": "Functions",
@@ -94,7 +94,7 @@ def _groups(matrix: Matrix, app: str) -> Iterator[Group]:
             )
 
 
-def _row(matrix: Matrix, thing: Thing, by_role: dict[str, list[Summary]]) -> Row:
+def _row(matrix: Matrix, thing: AccessObject, by_role: dict[str, list[Summary]]) -> Row:
     name, paren, rest = thing.title.partition("(")
     return Row(
         name,
@@ -105,7 +105,7 @@ def _row(matrix: Matrix, thing: Thing, by_role: dict[str, list[Summary]]) -> Row
     )
 
 
-def _columns(matrix: Matrix, thing: Thing) -> Iterator[Row]:
+def _columns(matrix: Matrix, thing: AccessObject) -> Iterator[Row]:
     """The columns of an object, folded away until somebody asks."""
     cells = {(cell.role, cell.command, cell.column): cell for cell in matrix.of(thing)}
     for column in thing.columns:
@@ -126,7 +126,7 @@ def _chip(one: Summary) -> Chip:
     where = f" ({one.line})" if one.line else ""
     if not one.allowed:
         if one.claim:
-            return Chip("?", "claim", f"{one.command}: the door asks for an administrator{where}")
+            return Chip("?", "claim", f"{one.command}: the RPC asks for an administrator{where}")
         return Chip(letter or "–", "no", f"{one.command}: denied")
     part = f", {one.columns} of {one.of_columns} columns" if one.columns < one.of_columns else ""
     colour = {"own": "own", "all": "all", None: "all"}.get(one.rows, "some")

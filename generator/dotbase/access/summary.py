@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dotbase.access.matrix import COMMANDS, Cell, Matrix
-from dotbase.access.objects import Thing
+from dotbase.access.objects import AccessObject
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Summary:
         return self.rows not in (None, "own", "all")
 
 
-def table(matrix: Matrix, app: str) -> list[tuple[Thing, dict[str, list[Summary]]]]:
+def table(matrix: Matrix, app: str) -> list[tuple[AccessObject, dict[str, list[Summary]]]]:
     """The objects of an app, and what each role may do with them."""
     cells: dict[tuple[str, str, str, str], list[Cell]] = {}
     for cell in matrix.cells:

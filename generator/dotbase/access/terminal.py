@@ -13,7 +13,7 @@ from dotbase.access.objects import Kind
 from dotbase.access.summary import Summary
 from dotbase.printable import plain
 
-ORDER: tuple[Kind, ...] = ("schema", "door", "view", "table", "function", "sequence")
+ORDER: tuple[Kind, ...] = ("schema", "rpc", "view", "table", "function", "sequence")
 
 
 def show(matrix: Matrix, console: Console) -> None:

@@ -26,7 +26,7 @@ TIME_LIMIT = "60s"
 # Planning a body folds calls of immutable functions by running them, as whoever asks, superuser or not.
 NOT_LIVE = "it plans bodies, which runs functions of whoever made them; `dotbase advise --scratch` asks it"
 
-# On Supabase what belongs to the platform's own roles is not ours to mend.
+# On Supabase what belongs to the platform's own roles is not ours to fix.
 SCHEMAS = """
 select n.nspname::text
 from pg_catalog.pg_namespace as n
@@ -70,7 +70,7 @@ def advise(connection: Connection, house: House, variables: Variables, *, ours: 
     """
     with reading(connection):
         schemas = looked_at(connection, variables)
-        found, skipped = look(connection, house.declared, schemas, ours=ours)
+        found, skipped = check(connection, house.declared, schemas, ours=ours)
     advice = Advice(len(rules()), skipped=skipped)
     suppress = {k: s for k, s in house.declared.suppress.items() if s.holds(variables)}
     times = Counter((finding.key, finding.detail) for finding in found)
@@ -119,7 +119,7 @@ def looked_at(connection: Connection, variables: Variables) -> list[str]:
     return [name for (name,) in cursor.fetchall()]
 
 
-def look(
+def check(
     connection: Connection,
     declared: Exceptions,
     schemas: list[str],

@@ -62,19 +62,19 @@ class Sources:
         place = self._made.get(f"{finding.schema}.{thing}")
         if place is not None:
             return self._part(place, finding.part) if finding.part else place
-        return self._door(thing)
+        return self._rpc(thing)
 
     def _declared(self, schema: str, thing: str) -> Place | None:
         document = self._policies.get(schema)
-        for section in ("tables", "functions", "doors"):
+        for section in ("tables", "functions", "rpcs"):
             if document is not None and (section, thing) in document.lines:
                 return Place(document.name, document.line(section, thing))
         return None
 
-    def _door(self, name: str) -> Place | None:
-        """A door is made from its line."""
+    def _rpc(self, name: str) -> Place | None:
+        """An RPC is made from its line."""
         for document in self._policies.values():
-            for section in ("doors", "views"):
+            for section in ("rpcs", "views"):
                 if (section, name) in document.lines:
                     return Place(document.name, document.line(section, name))
         return None

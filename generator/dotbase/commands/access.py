@@ -20,7 +20,7 @@ from dotbase.render import render_steps
 from dotbase.rights import read, undeclared
 from dotbase.scratch import scratch_database
 from dotbase.templating import TARGETS, Target, Variables
-from dotbase.verify import verify_things
+from dotbase.verify import verify_objects
 
 WIDE = 200
 
@@ -47,7 +47,7 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None, target: Ta
     project, variables = Project.find(options.project), Variables(target)
     steps = render_steps(project, variables)
     with scratch_database(
-        options, steps, variables, lambda connection: verify_things(connection, project, variables)
+        options, steps, variables, lambda connection: verify_objects(connection, project, variables)
     ) as connection:
         declared = policies.of(project)
         live = undeclared(read(connection, project, variables), declared, variables)

@@ -8,7 +8,7 @@ from dotbase import drift
 from dotbase.commands.migrate import variable_options
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.drift import beyond, pending, reference, report, roles
-from dotbase.migrate.prepare import Wanted, decide
+from dotbase.migrate.prepare import RunOptions, decide
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 from dotbase.project import Project
@@ -23,7 +23,7 @@ DRIFT = 3
     "--ignore", "ignored", multiple=True, metavar="SCHEMA", help="A schema that is somebody else's."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--sql", "as_sql", is_flag=True, help="Print the statements that would mend it.")
+@click.option("--sql", "as_sql", is_flag=True, help="Print the statements that would fix it.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -42,7 +42,7 @@ def command(
     options: GlobalOptions = ctx.obj
     project = Project.find(options.project)
     with one_sentence(), connect(resolve_url(options), application_name="dotbase drift") as connection:
-        variables = decide(connection, options, Wanted(target, clock, master_key_file))
+        variables = decide(connection, options, RunOptions(target, clock, master_key_file))
         steps = render_steps(project, variables)
         waiting = pending.sentence(connection, steps)
         scope = drift.scope_of(project, variables, ignored)

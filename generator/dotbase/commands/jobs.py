@@ -124,7 +124,7 @@ def run(
                 session, run_id, wait or job["time_limit"].total_seconds() + running.A_WAKE_UP, say
             )
     if as_json:
-        show.as_json({key: value for key, value in done.items() if key not in ("beat_at", "awake")})
+        show.as_json({key: value for key, value in done.items() if key not in ("heartbeat_at", "awake")})
     elif wait == 0:
         click.echo(f"{done['status']}; `dotbase jobs history {name}` tells what comes of it.")
     elif done["status"] == "succeeded":
@@ -217,7 +217,7 @@ def _reschedule(session: Session) -> tuple[list[str], bool]:
 @json_option
 @click.pass_context
 def doctor(ctx: click.Context, as_json: bool) -> None:
-    """Say what is wrong with the schedules and what mends it; exit code 1 on any finding."""
+    """Say what is wrong with the schedules and what fixes it; exit code 1 on any finding."""
     with opened(ctx.obj) as session:
         seen = examination.examine(ctx.obj, session)
     if as_json:
@@ -228,7 +228,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
         click.echo(examination.age(seen.watcher) + well)
         for finding in seen.findings:
             click.echo(f"  {finding['finding']}: {finding['detail']}")
-            click.echo(f"    mend: {finding['remedy']}")
+            click.echo(f"    fix: {finding['remedy']}")
         for note in seen.notes:
             click.echo(f"Note: {note}", err=True)
     ctx.exit(1 if seen.findings else 0)

@@ -17,7 +17,7 @@ from dotbase.render import render_steps
 from dotbase.scratch import scratch_database
 from dotbase.steps import Step
 from dotbase.templating import TARGETS, Target, Variables
-from dotbase.verify import problems
+from dotbase.verify import violations
 
 Linter = Callable[[], list[Section]]
 
@@ -72,7 +72,7 @@ def _database(options: GlobalOptions, project: Project, steps: Sequence[Step]) -
     variables = Variables()
     with scratch_database(options, steps, variables) as connection:
         declarations = Section("declarations", f"{len(project.apps)} apps")
-        declarations.findings = [error.sentence for error in problems(connection, project, variables)]
+        declarations.findings = [error.sentence for error in violations(connection, project, variables)]
         return [declarations, routines.check(connection, project)]
 
 

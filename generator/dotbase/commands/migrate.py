@@ -14,8 +14,8 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
 from dotbase.migrate.apply import Outcome
 from dotbase.migrate.failures import HaltedError
-from dotbase.migrate.lock import Patience
-from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.lock import LockOptions
+from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
@@ -52,7 +52,7 @@ def _a_number(ctx: click.Context, parameter: click.Parameter, value: float) -> f
     return value
 
 
-def patience_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def lock_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Options of the commands that wait for locks."""
     for option in (
         click.option(
@@ -85,7 +85,7 @@ def patience_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("migrate")
 @variable_options
-@patience_options
+@lock_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(
@@ -99,9 +99,9 @@ def command(
     as_json: bool,
 ) -> None:
     """Apply what is pending: under a lock, in one transaction, all or nothing."""
-    wanted = Wanted(target, clock, master_key_file, Patience(lock_timeout, retries, wait=wait))
+    run_options = RunOptions(target, clock, master_key_file, LockOptions(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
-    with screen as report, opened(options, wanted, report) as (run, _, _):
+    with screen as report, opened(options, run_options, report) as (run, _, _):
         try:
             outcome = apply.migrate(run)
         except HaltedError:

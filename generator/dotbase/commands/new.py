@@ -118,8 +118,8 @@ def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
         f"policies/{name}.yaml": (
             f"# Who may do what with {name}. What has no line is denied.\n"
             "# tables: {things: [{role: authenticated, command: select, rows: own}]}\n"
-            "# doors: {make_thing: [authenticated]}\n"
-            "tables: {}\ndoors: {}\n"
+            "# rpcs: {make_thing: [authenticated]}\n"
+            "tables: {}\nrpcs: {}\n"
         ),
     }
     if scheduled:

@@ -7,9 +7,9 @@ import json
 import click
 
 from dotbase.commands.migrate import NOTHING, variable_options
-from dotbase.migrate import apply, foresee, squawk
+from dotbase.migrate import apply, dry_run, squawk
 from dotbase.migrate.plan import Plan
-from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
 from dotbase.steps import Step
@@ -32,11 +32,11 @@ def command(
 ) -> None:
     """Show what `migrate` would do, without doing it; exit code 0 nothing, 2 something."""
     options: GlobalOptions = ctx.obj
-    with opened(options, Wanted(target, clock, master_key_file)) as (run, project, variables):
-        found, _, standing = apply.look(run)
+    with opened(options, RunOptions(target, clock, master_key_file)) as (run, project, variables):
+        found, _, standing = apply.read_plan(run)
     notes = list(standing.notes)
     if not found.empty:
-        unchecked = foresee.declarations(options, project, variables, run.steps)
+        unchecked = dry_run.declarations(options, project, variables, run.steps)
         notes += [unchecked] if unchecked else []
     warnings = squawk.warnings(found.versioned)
     if as_json:
@@ -53,7 +53,7 @@ def command(
 
 def _entries(found: Plan) -> list[tuple[str, str, Step | None]]:
     """What would be done, in order: the deed, what it is done to, the step."""
-    unfinished = {booked.version for booked in found.unfinished}
+    unfinished = {recorded.version for recorded in found.unfinished}
     entries: list[tuple[str, str, Step | None]] = []
     if found.bootstrap:
         entries.append(("bootstrap", found.bootstrap.key, found.bootstrap))
@@ -97,7 +97,7 @@ def _json(found: Plan, warnings: list[squawk.Danger], notes: list[str]) -> dict[
             }
             for step in found.versioned
         ],
-        "unfinished": [booked.version for booked in found.unfinished],
+        "unfinished": [recorded.version for recorded in found.unfinished],
         "renamed": [{"from": gone.key, "to": step.key} for gone, step in found.moved],
         "removed": [gone.key for gone in found.removed],
         "repeatables": [{"step": due.step.key, "reason": due.reason} for due in found.repeatables],

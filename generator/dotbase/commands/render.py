@@ -14,7 +14,7 @@ from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.render import render_files, render_steps, render_text
 from dotbase.supabase.manifest import Folder
-from dotbase.supabase.render import Wanted, render, variables_of
+from dotbase.supabase.render import RenderOptions, render, variables_of
 from dotbase.templating import Target, Variables
 
 MARKER = "-- Source: "
@@ -53,7 +53,7 @@ def command(
     """
     project = Project.find(options.project)
     if target == "supabase" and out is not None:
-        _add(options, project, Wanted(out, name, moment), clock)
+        _add(options, project, RenderOptions(out, name, moment), clock)
         return
     variables = Variables(cast(Target, target), clock or "real", master_key_file)
     steps = render_steps(project, variables)
@@ -66,11 +66,11 @@ def command(
     click.echo(f"{len(files)} files in {out}")
 
 
-def _add(options: GlobalOptions, project: Project, wanted: Wanted, clock: str | None) -> None:
+def _add(options: GlobalOptions, project: Project, choices: RenderOptions, clock: str | None) -> None:
     """Add migrations for what has changed."""
-    variables = variables_of(Folder.at(wanted.out), clock)
+    variables = variables_of(Folder.at(choices.out), clock)
     with one_sentence():
-        new = render(options, project, variables, render_steps(project, variables), wanted)
+        new = render(options, project, variables, render_steps(project, variables), choices)
     for path in new:
         click.echo(path)
     click.echo(

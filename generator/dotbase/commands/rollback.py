@@ -7,11 +7,11 @@ from contextlib import nullcontext
 
 import click
 
-from dotbase.commands.migrate import patience_options
+from dotbase.commands.migrate import lock_options
 from dotbase.migrate import rollback
-from dotbase.migrate.lock import Patience
+from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.losses import Losses
-from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
 from dotbase.options import GlobalOptions
@@ -25,7 +25,7 @@ NOTHING = "Nothing to do: no version was applied after that one."
 @click.option("--to", metavar="VERSION", help="Undo what came after this version, which stays.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and the rows that would go.")
 @click.option("--yes", "sure", is_flag=True, help="Also when tables with rows or a whole app would go.")
-@patience_options
+@lock_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def command(
@@ -46,15 +46,15 @@ def command(
     """
     if steps is not None and to is not None:
         raise click.UsageError("--steps and --to exclude each other")
-    wanted = Wanted(patience=Patience(lock_timeout, retries, wait=wait))
+    run_options = RunOptions(lock_options=LockOptions(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
-    with screen as report, opened(options, wanted, report) as (run, _, _):
+    with screen as report, opened(options, run_options, report) as (run, _, _):
         if only_plan:
-            foreseen, losses = rollback.foresee(run, steps=steps, to=to)
+            undone, losses = rollback.dry_run(run, steps=steps, to=to)
         else:
             undone = rollback.rollback(run, steps=steps, to=to, sure=sure)
     if only_plan:
-        click.echo(_json(foreseen, losses) if as_json else _plan(foreseen, losses))
+        click.echo(_json(undone, losses) if as_json else _plan(undone, losses))
     else:
         click.echo(_json(undone) if as_json else _sentence(undone))
 
@@ -78,16 +78,16 @@ def _sentence(undone: Undone) -> str:
     return "\n".join(map(plain, lines))
 
 
-def _plan(foreseen: Undone, losses: Losses) -> str:
-    if not foreseen.versions:
+def _plan(undone: Undone, losses: Losses) -> str:
+    if not undone.versions:
         return NOTHING
     lines = ["Rollback would, in this order:"]
-    lines += [f"  drop      all of app {app}" for app in foreseen.apps]
-    lines += [f"  remove    {key} (without an earlier text)" for key in foreseen.left_out]
-    lines += [f"  undo      {version}" for version in foreseen.versions]
-    lines += [f"  remove    {key} (does not apply: {why})" for key, why in foreseen.refused.items()]
-    lines += [f"  keep      {key}" for key in foreseen.kept]
-    lines += [f"  put back  {foreseen.restored} repeatable steps"] if foreseen.restored else []
+    lines += [f"  drop      all of app {app}" for app in undone.apps]
+    lines += [f"  remove    {key} (without an earlier text)" for key in undone.left_out]
+    lines += [f"  undo      {version}" for version in undone.versions]
+    lines += [f"  remove    {key} (does not apply: {why})" for key, why in undone.refused.items()]
+    lines += [f"  keep      {key}" for key in undone.kept]
+    lines += [f"  put back  {undone.restored} repeatable steps"] if undone.restored else []
     lines += ["These tables would go:"] if losses.tables else ["No table would go."]
     lines += [f"  {table}" for table in losses.tables]
     return "\n".join(map(plain, lines))

@@ -11,9 +11,9 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
-from dotbase.migrate.books import Books
+from dotbase.migrate.history import History
 from dotbase.migrate.plan import Plan
-from dotbase.migrate.prepare import Wanted, opened
+from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
@@ -23,26 +23,26 @@ from dotbase.printable import plain
 @click.pass_obj
 def command(options: GlobalOptions, as_json: bool) -> None:
     """Show what is applied, when, by whom, from which commit, and what is pending."""
-    with opened(options, Wanted()) as (run, _, _):
+    with opened(options, RunOptions()) as (run, _, _):
         try:
-            found, booked, standing = apply.look(run)
+            found, recorded, standing = apply.read_plan(run)
         except DotbaseError:
             # What is applied is told also where no plan can be made, to who may read it.
             if not as_json:
                 with contextlib.suppress(psycopg.errors.InsufficientPrivilege), run.transaction():
-                    _print_applied(apply.read_books(run))
+                    _print_applied(apply.read_history(run))
             raise
     if as_json:
-        click.echo(json.dumps(_json(found, booked, standing.notes), indent=2))
+        click.echo(json.dumps(_json(found, recorded, standing.notes), indent=2))
         return
-    _print_applied(booked)
+    _print_applied(recorded)
     _print_pending(found)
     for note in standing.notes:
         _say(f"Note: {note}")
 
 
-def _print_applied(booked: Books) -> None:
-    release = booked.release
+def _print_applied(recorded: History) -> None:
+    release = recorded.release
     if release is None:
         _say("Never migrated.")
     else:
@@ -52,10 +52,10 @@ def _print_applied(booked: Books) -> None:
         )
         _say(
             f"Target {release.target}, clock {release.clock}, dotbase {release.tool_version}; "
-            f"{len(booked.repeatables)} repeatable steps in force."
+            f"{len(recorded.repeatables)} repeatable steps in force."
         )
-    width = max((len(version) for version in booked.versions), default=0)
-    for version in booked.applied:
+    width = max((len(version) for version in recorded.versions), default=0)
+    for version in recorded.applied:
         _say(
             f"  {version.version:<{width}}  {version.state}  {_moment(version.applied_at)}"
             f"  {version.applied_by}  {(version.project_commit or 'unknown')[:12]}"
@@ -75,7 +75,7 @@ def _print_pending(found: Plan) -> None:
 
 
 def _say(line: str) -> None:
-    """One line: what the books hold is text of whoever wrote them."""
+    """One line: what the history holds is text of whoever wrote them."""
     click.echo(plain(line))
 
 
@@ -83,8 +83,8 @@ def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _json(found: Plan, booked: Books, notes: list[str]) -> dict[str, object]:
-    release = booked.release
+def _json(found: Plan, recorded: History, notes: list[str]) -> dict[str, object]:
+    release = recorded.release
     return {
         "release": release
         and {
@@ -105,7 +105,7 @@ def _json(found: Plan, booked: Books, notes: list[str]) -> dict[str, object]:
                 "applied_by": version.applied_by,
                 "commit": version.project_commit,
             }
-            for version in booked.applied
+            for version in recorded.applied
         ],
         "pending": {
             "bootstrap": found.bootstrap is not None,

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from dotbase.declarations import call
-from dotbase.declarations.catalogue import Name, Sentence
+from dotbase.declarations.errors import Name, Sentence
 from dotbase.declarations.schedule import gmt_schedule, parse
 from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, validate

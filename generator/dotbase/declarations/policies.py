@@ -1,4 +1,4 @@
-"""policies/<app>.yaml: who may do what, the one place for grants, row-level security and doors."""
+"""policies/<app>.yaml: who may do what, the one place for grants, row-level security and RPCs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dotbase.yaml_lines import Document, Place, load, validate
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 ADMINISTRATOR = "administrator"
-NO_ROLE = "administrator is a claim and no role of Postgres: only a door, which checks it, can be for it"
+NO_ROLE = "administrator is a claim and no role of Postgres: only an RPC, which checks it, can be for it"
 
 
 class Right(BaseModel):
@@ -55,7 +55,7 @@ class Policies(BaseModel):
     tables: dict[Identifier, list[Right]] = {}
     views: dict[Identifier, list[Identifier]] = {}
     functions: dict[Identifier, list[Identifier]] = {}
-    doors: dict[Identifier, list[Identifier]] = {}
+    rpcs: dict[Identifier, list[Identifier]] = {}
 
     @field_validator("views", "functions")
     @classmethod
@@ -64,13 +64,13 @@ class Policies(BaseModel):
             raise ValueError(NO_ROLE)
         return lines
 
-    @field_validator("doors")
+    @field_validator("rpcs")
     @classmethod
-    def _one_kind_of_person(cls, doors: dict[str, list[str]]) -> dict[str, list[str]]:
-        for name, roles in doors.items():
+    def _one_kind_of_person(cls, rpcs: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, roles in rpcs.items():
             if {ADMINISTRATOR, "authenticated"} <= set(roles):
-                raise ValueError(f"door {name} is for administrators, or for everybody who is signed in")
-        return doors
+                raise ValueError(f"RPC {name} is for administrators, or for everybody who is signed in")
+        return rpcs
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def read(document: Document) -> Policies:
 def real_role(role: str, variables: Variables) -> str:
     """The role's name on the target: `cron` is whatever pg_cron's lines run as.
 
-    An administrator's role is `authenticated`; the claim that makes him one is checked by the door.
+    An administrator's role is `authenticated`; the claim that makes him one is checked by the RPC.
     """
     return {"cron": variables.cron_role, ADMINISTRATOR: "authenticated"}.get(role, role)
 
@@ -139,8 +139,8 @@ def view_grants(name: str, roles: list[str], variables: Variables) -> list[Grant
     ]
 
 
-def door_grants(app: str, name: str, roles: list[str], variables: Variables) -> list[Grant]:
-    """What a line under `doors:` gives: core.build_door does, for the door and for what is behind it."""
+def rpc_grants(app: str, name: str, roles: list[str], variables: Variables) -> list[Grant]:
+    """What a line under `rpcs:` gives: core.build_wrapper does, for the RPC and for what is behind it."""
     return [grant for schema in (app, "api") for grant in function_grants(schema, name, roles, variables)]
 
 
@@ -153,8 +153,8 @@ def all_grants(app: str, policies: Policies, variables: Variables) -> Iterator[t
         yield from ((("functions", name), g) for g in function_grants(app, name, roles, variables))
     for name, roles in policies.views.items():
         yield from ((("views", name), g) for g in view_grants(name, roles, variables))
-    for name, roles in policies.doors.items():
-        yield from ((("doors", name), g) for g in door_grants(app, name, roles, variables))
+    for name, roles in policies.rpcs.items():
+        yield from ((("rpcs", name), g) for g in rpc_grants(app, name, roles, variables))
 
 
 def table_sql(app: str, table: str, rights: list[Right], variables: Variables, own_rows: str) -> str:
@@ -165,7 +165,7 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
         f"alter table {name} force row level security;",
         f"select core.drop_policies('{name}');",
         # Whatever anybody had before goes first; the owner's own rights stay.
-        f"select core.take_back('{name}');",
+        f"select core.revoke_relation('{name}');",
     ]
     if not rights:
         # Restrictive, so that a policy and a grant made by hand open nothing.
@@ -189,19 +189,19 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
 
 
 def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
-    """Usage of the schema, execute on routines that are no doors, select on the app's views in api."""
-    lines = [f"select core.take_back_app('{app}');"]
+    """Usage of the schema, execute on routines that are no RPCs, select on the app's views in api."""
+    lines = [f"select core.revoke_app('{app}');"]
     every = [grant for _, grant in all_grants(app, policies, variables)]
     lines += [grant.sql for grant in every if grant.kind == "schema" and grant.target == app]
     for name, roles in policies.functions.items():
         lines += [grant.sql for grant in function_grants(app, name, roles, variables)]
     for name, roles in policies.views.items():
-        lines.append(f"select core.take_back('api.{name}');")
+        lines.append(f"select core.revoke_relation('api.{name}');")
         lines += [grant.sql for grant in view_grants(name, roles, variables)]
     return "\n\n".join(dict.fromkeys(lines)) + "\n"
 
 
-def doors_sql(app: str, policies: Policies, variables: Variables) -> str:
-    """The call that builds the app's doors."""
-    doors = {name: [real_role(role, variables) for role in roles] for name, roles in policies.doors.items()}
-    return call("core.build_doors", app, doors)
+def rpcs_sql(app: str, policies: Policies, variables: Variables) -> str:
+    """The call that builds the app's RPCs."""
+    rpcs = {name: [real_role(role, variables) for role in roles] for name, roles in policies.rpcs.items()}
+    return call("core.build_wrappers", app, rpcs)

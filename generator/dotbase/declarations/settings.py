@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, RootModel, StrictBool, StrictInt
 
 from dotbase.declarations import call
-from dotbase.declarations.catalogue import Name, Sentence
+from dotbase.declarations.errors import Name, Sentence
 from dotbase.errors import DotbaseError
 from dotbase.yaml_lines import Document, validate
 

@@ -57,7 +57,7 @@ def find(
         members.hold_pg_cron(connection, scope, variables.cron_role, declared, live)
     for item in beyond.granted(connection, [one for one in declared.items.values() if one.kind == "role"]):
         live.add(item)
-    members.settle(declared, live, built_in=scope.built_in)
+    members.reconcile(declared, live, built_in=scope.built_in)
     wanted, found, note = schedules.items(
         connection, reference.lines, variables.owner, variables.cron_role, whole=scope.ours is None
     )
@@ -85,7 +85,7 @@ def homes(project: Project) -> Callable[[Item], str]:
         path = project.root / "policies" / f"{app}.yaml"
         if path.is_file():
             lines = policies.read(load(path, project.root))
-            exposed |= dict.fromkeys((*lines.doors, *lines.views), app)
+            exposed |= dict.fromkeys((*lines.rpcs, *lines.views), app)
 
     def app_of(item: Item) -> str:
         if item.kind in CLUSTER:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from dotbase.drift.fix import Change
 from dotbase.drift.items import MEMBER, Catalog, Difference, Item, Key
 from dotbase.drift.members import goes_with
-from dotbase.drift.mend import Change
 from dotbase.drift.offer import offer
 from dotbase.drift.partitions import expect
 from dotbase.drift.versions import same_query, write_views_alike
@@ -107,7 +107,7 @@ class _Comparison:
             aspect=aspect,
             declared=_value(aspect, declared),
             live=_value(aspect, live),
-            mend=statements,
+            fix=statements,
             reason=reason,
         )
 

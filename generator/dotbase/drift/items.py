@@ -76,7 +76,7 @@ class Catalog:
 class Difference:
     """One difference: an aspect of an object, or its being there at all (without an aspect).
 
-    mend:   statements, one after the other, that make the live database as declared.
+    fix:   statements, one after the other, that make the live database as declared.
     reason: why none are offered.
     """
 
@@ -86,12 +86,12 @@ class Difference:
     aspect: str
     declared: str | None
     live: str | None
-    mend: tuple[str, ...] = ()
+    fix: tuple[str, ...] = ()
     reason: str | None = None
 
     @property
     def sentence(self) -> str:
-        """One line, without what would mend it."""
+        """One line, without what would fix it."""
         return plain(self._said())
 
     def _said(self) -> str:

@@ -48,7 +48,7 @@ where n.name = 'cron'
 )
 
 
-def settle(declared: Catalog, live: Catalog, *, built_in: bool) -> None:
+def reconcile(declared: Catalog, live: Catalog, *, built_in: bool) -> None:
     """Take out of both what different versions of a server or of an extension make different.
 
     What is no older than initdb, or lies outside of its extension's own schema, stays in.

@@ -1,4 +1,4 @@
-"""What would mend a difference, where that is safe: nothing that loses rows, and nothing that cascades.
+"""What would fix a difference, where that is safe: nothing that loses rows, and nothing that cascades.
 
 A statement that cannot be carried out (rows in its way, something that hangs on it) is refused by the server
 and changes nothing.
@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from dotbase.drift import mend_code, mend_tables, mend_whole
-from dotbase.drift.items import MEMBER, SUPERUSER
-from dotbase.drift.mend import (
+from dotbase.drift import fix_code, fix_tables, fix_whole
+from dotbase.drift.fix import (
     GRANT,
     Change,
     Unsafe,
@@ -23,16 +22,17 @@ from dotbase.drift.mend import (
     setting,
     target,
 )
+from dotbase.drift.items import MEMBER, SUPERUSER
 
 TOKEN = re.compile(rf"""\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'|{re.escape(SUPERUSER)}""")
 Offer = tuple[tuple[str, ...], str | None]
 
 
 def offer(change: Change) -> Offer:
-    """Statements that mend, or why there are none."""
+    """Statements that fix, or why there are none."""
     try:
         statements = list(_shared(change))
-        for family in (mend_tables, mend_code, mend_whole):
+        for family in (fix_tables, fix_code, fix_whole):
             if not statements:
                 statements = list(family.statements(change))
         if statements and change.declared is None and MEMBER in change.item.facts:

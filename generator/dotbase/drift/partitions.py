@@ -44,7 +44,9 @@ def make_models(connection: Connection, scope: Scope, owner: str) -> dict[str, s
     parents = connection.execute(PARENTS, {"ours": scope.parameters["ours"]}).fetchall()
     if not parents:
         return {}
-    seal = connection.execute("select to_regprocedure('core.seal_off(regclass)') is not null").fetchone()
+    seal = connection.execute(
+        "select to_regprocedure('core.deny_direct_access(regclass)') is not null"
+    ).fetchone()
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner)))
     models: dict[str, str] = {}
     for number, (schema, table, enabled, forced, name) in enumerate(parents, start=1):
@@ -52,7 +54,7 @@ def make_models(connection: Connection, scope: Scope, owner: str) -> dict[str, s
         like = "create table {} (like {} including defaults including constraints including generated)"
         connection.execute(sql.SQL(like).format(model, sql.Identifier(schema, table)))
         if seal == (True,):
-            connection.execute("select core.seal_off(%s::regclass)", [model.as_string(connection)])
+            connection.execute("select core.deny_direct_access(%s::regclass)", [model.as_string(connection)])
         else:
             security = {"enable": enabled, "force": forced}
             for word in [word for word, wanted in security.items() if wanted]:

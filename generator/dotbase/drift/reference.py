@@ -14,7 +14,7 @@ from dotbase.drift import partitions, schedules
 from dotbase.drift.items import Catalog
 from dotbase.drift.queries import Scope
 from dotbase.drift.reader import collect
-from dotbase.migrate import books, statements
+from dotbase.migrate import history, statements
 from dotbase.options import GlobalOptions
 from dotbase.scratch import empty_database
 from dotbase.steps import Step
@@ -40,11 +40,11 @@ def build(
     with empty_database(options, variables) as url, connect(url) as connection:
         make(connection, steps, variables)
         oldest = min(live_version, connection.info.server_version)
-        return look(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))
+        return read_reference(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))
 
 
 def make(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:
-    """Apply the rendered steps one after the other, and open the books.
+    """Apply the rendered steps one after the other, and open the history.
 
     That gives the catalog that `migrate` gives, without its looking at every step what the step made.
     """
@@ -56,11 +56,11 @@ def make(connection: Connection, steps: Sequence[Step], variables: Variables) ->
         connection.execute("reset role" if step.kind == "bootstrap" else owner)
         statements.run(connection, step)
     connection.execute(owner)
-    books.make(connection)
+    history.make(connection)
     connection.execute("reset role")
 
 
-def look(connection: Connection, variables: Variables, scope: Scope) -> Reference:
+def read_reference(connection: Connection, variables: Variables, scope: Scope) -> Reference:
     """Read a fresh build; what is made in it to look at is undone."""
     with connection.transaction(force_rollback=True):
         models = partitions.make_models(connection, scope, variables.owner)

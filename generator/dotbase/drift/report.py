@@ -1,4 +1,4 @@
-"""What a person or a program is told of drift: lines by app, statements that mend, JSON."""
+"""What a person or a program is told of drift: lines by app, statements that fix, JSON."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def as_json(found: Sequence[Difference], pending: str | None, notes: Sequence[st
                     "aspect": one.aspect or None,
                     "declared": one.declared,
                     "live": one.live,
-                    "mend": list(one.mend),
-                    "no_mend": one.reason,
+                    "fix": list(one.fix),
+                    "no_fix": one.reason,
                 }
                 for one in found
             ],
@@ -60,11 +60,11 @@ def in_order(found: Sequence[Difference]) -> list[Difference]:
 
 
 def as_sql(found: Sequence[Difference]) -> str:
-    """The statements that mend, as a script to read and run; what has none is a comment."""
+    """The statements that fix, as a script to read and run; what has none is a comment."""
     lines: list[str] = []
     for one in in_order(found):
         lines.append(comment(f"{one.app}: {one.sentence}"))
-        lines += [f"{statement};" for statement in one.mend] or [comment(f"not offered: {one.reason}")]
+        lines += [f"{statement};" for statement in one.fix] or [comment(f"not offered: {one.reason}")]
         lines.append("")
     return "\n".join(lines)
 
@@ -88,17 +88,17 @@ def show(found: Sequence[Difference], pending: str | None, notes: Sequence[str])
 
 def _table(app: str, found: Sequence[Difference]) -> Table:
     table = Table(title=Text(plain(app)), title_justify="left", show_lines=True, expand=True)
-    for column in ("kind", "object", "declared", "live", "mend"):
+    for column in ("kind", "object", "declared", "live", "fix"):
         table.add_column(column, overflow="fold")
     for one in found:
         what = f"{one.kind}: {one.aspect}" if one.aspect else one.kind
-        mend = brief("; ".join(one.mend), STATEMENTS) if one.mend else f"by hand only: {one.reason}"
-        cells = [what, one.object, brief(one.declared), brief(one.live), mend]
+        fix = brief("; ".join(one.fix), STATEMENTS) if one.fix else f"by hand only: {one.reason}"
+        cells = [what, one.object, brief(one.declared), brief(one.live), fix]
         table.add_row(*(Text(plain(cell)) for cell in cells))
     return table
 
 
 def _remedy(one: Difference) -> str:
-    if one.mend:
-        return "mend: " + brief("; ".join(one.mend), STATEMENTS)
+    if one.fix:
+        return "fix: " + brief("; ".join(one.fix), STATEMENTS)
     return f"by hand only: {one.reason}"

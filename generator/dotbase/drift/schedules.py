@@ -15,7 +15,7 @@ from dotbase.migrate import tables
 Connection = psycopg.Connection[Any]
 
 SYNC = "select jobs.sync_pg_cron()"
-WANTED = "select line_name, gmt_schedule, command from jobs.wanted_lines()"
+WANTED = "select line_name, gmt_schedule, command from jobs.declared_lines()"
 REGISTRY = {"job_name": "text", "gmt_schedule": "text", "switched_off": "bool"}
 SWITCH = {"live": "bool"}
 LINES = """
@@ -36,7 +36,7 @@ inner join pg_catalog.pg_extension as e on e.oid = d.refobjid and e.extname = 'p
 where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = pg_catalog.to_regclass('cron.job')
     and d.refclassid = 'pg_catalog.pg_extension'::regclass and d.deptype = 'e'
 """
-HAS_JOBS = "select pg_catalog.to_regprocedure('jobs.wanted_lines()') is not null"
+HAS_JOBS = "select pg_catalog.to_regprocedure('jobs.declared_lines()') is not null"
 
 
 def declared(reference: Connection) -> dict[str, tuple[str, str]]:

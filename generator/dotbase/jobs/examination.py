@@ -12,8 +12,8 @@ from dotbase.options import GlobalOptions
 
 WATCHER = """
 select
-    h.beat_at,
-    round(extract(epoch from clock_timestamp() - h.beat_at))::integer as age_seconds,
+    h.heartbeat_at,
+    round(extract(epoch from clock_timestamp() - h.heartbeat_at))::integer as age_seconds,
     jobs.is_live() as live,
     (select count(*) from jobs.jobs as j where j.removed_at is null) as jobs
 from (select) as one
@@ -55,8 +55,8 @@ def age(watcher: Row) -> str:
 
 
 def _pending(options: GlobalOptions) -> Row | None:
-    with prepare.opened(options, prepare.Wanted()) as (run, _, _):
-        found, _, _ = apply.look(run)
+    with prepare.opened(options, prepare.RunOptions()) as (run, _, _):
+        found, _, _ = apply.read_plan(run)
     if found.empty:
         return None
     return {

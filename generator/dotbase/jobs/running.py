@@ -15,8 +15,8 @@ POLL = 0.25
 STATE = """
 select
     r.*,
-    h.beat_at,
-    coalesce(h.beat_at, '-infinity') > clock_timestamp() - interval '2 minutes' as awake
+    h.heartbeat_at,
+    coalesce(h.heartbeat_at, '-infinity') > clock_timestamp() - interval '2 minutes' as awake
 from jobs.runs as r
 left join jobs.heartbeats as h on h.name = 'catch_up'
 where r.run_id = %s
@@ -57,7 +57,7 @@ def wait(session: Session, run_id: int, seconds: float, say: Callable[[str], Non
             return run
         waited = time.monotonic() - began
         if said != "running" and not run["awake"] and waited >= min(A_WAKE_UP, seconds):
-            since = f"since {run['beat_at']:%Y-%m-%d %H:%M:%S %Z}" if run["beat_at"] else "ever"
+            since = f"since {run['heartbeat_at']:%Y-%m-%d %H:%M:%S %Z}" if run["heartbeat_at"] else "ever"
             raise DotbaseError(
                 f"run {run_id} is {said}, and nobody has taken runs off the queue {since}",
                 "`dotbase jobs doctor` says why; meanwhile"

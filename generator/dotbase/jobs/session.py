@@ -54,7 +54,7 @@ def opened(options: GlobalOptions) -> Iterator[Session]:
     """A session that may see and change jobs."""
     with (
         one_sentence(),
-        _catalogued(),
+        _declared(),
         connect(resolve_url(options), application_name="dotbase jobs") as connection,
     ):
         session = Session(connection)
@@ -72,8 +72,8 @@ def opened(options: GlobalOptions) -> Iterator[Session]:
 
 
 @contextmanager
-def _catalogued() -> Iterator[None]:
-    """An error of the catalogue says by itself what to do."""
+def _declared() -> Iterator[None]:
+    """A declared error says by itself what to do."""
     try:
         yield
     except psycopg.Error as error:

@@ -1,4 +1,4 @@
-"""Errors that templates raise by name, compared with the catalogues: a misspelt one is an internal error."""
+"""Errors that templates raise by name, compared with errors.yaml: a misspelt one is an internal error."""
 
 from __future__ import annotations
 

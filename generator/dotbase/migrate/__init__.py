@@ -1,1 +1,1 @@
-"""Applying rendered steps to a database: under a lock, all or nothing, with books that tell the way back."""
+"""Applying rendered steps to a database: under a lock, all or nothing, with a history that leads back."""

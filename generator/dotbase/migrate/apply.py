@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import bodies, books, catalog, lock, plan, privileges, statements, versioned
-from dotbase.migrate.books import Books
+from dotbase.migrate import bodies, catalog, history, lock, plan, privileges, statements, versioned
 from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, HaltedError, RacedError, StepError
+from dotbase.migrate.history import History
 from dotbase.migrate.objects import CatalogObject, present
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
@@ -31,35 +31,35 @@ class Outcome:
     changed: bool = False
 
 
-def look(run: Run) -> tuple[plan.Plan, Books, privileges.Standing]:
+def read_plan(run: Run) -> tuple[plan.Plan, History, privileges.Privileges]:
     """What is to be done now, without writing anything."""
     bootstrap = next((step for step in run.steps if step.kind == "bootstrap"), None)
     with run.transaction():
         run.connection.execute("set transaction read only")
-        release = books.newest(run.connection)
+        release = history.newest(run.connection)
         standing = privileges.examine(run.connection, bootstrap, run.target, run.owner, release)
         if release is not None and release.target != run.target:
             raise DotbaseError(
                 f"the database was migrated for target {release.target}, not {run.target}",
                 f"run with --target {release.target}",
             )
-        booked = read_books(run)
+        recorded = read_history(run)
         made = plan.make(
             run.steps,
-            booked,
+            recorded,
             present(run.connection).objects,
             catalog.access(run.connection),
             bootstrap=standing.bootstrap,
         )
-    return made, booked, standing
+    return made, recorded, standing
 
 
-def read_books(run: Run) -> Books:
-    """The books, read as their owner."""
-    if not books.exist(run.connection):
-        return Books()
-    books.as_keeper(run.connection)
-    return books.read(run.connection)
+def read_history(run: Run) -> History:
+    """The history, read as their owner."""
+    if not history.exist(run.connection):
+        return History()
+    history.as_keeper(run.connection)
+    return history.read(run.connection)
 
 
 def migrate(run: Run) -> Outcome:
@@ -79,8 +79,8 @@ class _Migration:
 
     def run(self) -> Outcome:
         started = time.monotonic()
-        with lock.exclusive(self._connection, self._run.patience, self._report):
-            todo, _, standing = look(self._run)
+        with lock.exclusive(self._connection, self._run.lock_options, self._report):
+            todo, _, standing = read_plan(self._run)
             self.outcome.notes = standing.notes
             if not todo.empty:
                 self._report.expect(
@@ -104,7 +104,7 @@ class _Migration:
                 partial(self._inside, segment, last=last)
                 if segment.transactional
                 else partial(self._outside, segment.steps[0]),
-                self._run.patience,
+                self._run.lock_options,
                 self._report,
             )
         except DotbaseError as error:
@@ -131,8 +131,8 @@ class _Migration:
                     raise
             privileges.require(self._connection, self._run.target, self._run.owner)
             self._run.as_owner()
-            writer = self._open_books(bootstrap)
-            before = books.read(self._connection)
+            writer = self._open_history(bootstrap)
+            before = history.read(self._connection)
             removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
             dropped: frozenset[CatalogObject] = frozenset()
             for step in segment.steps:
@@ -155,27 +155,27 @@ class _Migration:
         self.outcome.repeatables += outcome.repeatables
         self.outcome.removed += outcome.removed
 
-    def _open_books(self, bootstrap: Step | None) -> Writer:
-        if not books.exist(self._connection):
-            books.make(self._connection)
-        newest = books.last_release(self._connection)
-        booked_sha = newest.bootstrap_sha if newest else None
+    def _open_history(self, bootstrap: Step | None) -> Writer:
+        if not history.exist(self._connection):
+            history.make(self._connection)
+        newest = history.last_release(self._connection)
+        recorded_sha = newest.bootstrap_sha if newest else None
         header = Header(
             "migrate",
             self._run.target,
             self._run.clock,
             self._run.master_key_file,
-            bootstrap.sha if bootstrap is not None else booked_sha,
+            bootstrap.sha if bootstrap is not None else recorded_sha,
             self._run.project_commit,
         )
         writer = Writer(self._connection, header, self._release_id)
         writer.open_release()
         return writer
 
-    def _undo_unfinished(self, step: Step, before: Books) -> None:
+    def _undo_unfinished(self, step: Step, before: History) -> None:
         """A version that began outside of a transaction and became a transactional one since."""
-        booked = before.versions.get(str(step.version))
-        if booked is not None and booked.state == "started" and step.rollback_sql:
+        recorded = before.versions.get(str(step.version))
+        if recorded is not None and recorded.state == "started" and step.rollback_sql:
             self._undo(step)
 
     def _undo(self, step: Step) -> None:
@@ -195,12 +195,12 @@ class _Migration:
     def _outside(self, step: Step) -> None:
         with self._run.transaction():
             self._run.as_owner()
-            booked = books.read(self._connection).versions.get(str(step.version))
-            writer = self._open_books(None)
+            recorded = history.read(self._connection).versions.get(str(step.version))
+            writer = self._open_history(None)
             writer.version(step, "started")
         self._release_id = writer.release_id
         with self._run.outside():
-            if booked is not None:
+            if recorded is not None:
                 self._report.say(f"{step.key} was started before and did not end: undone first.")
                 self._undo(step)
             self._report.step(step.key)
@@ -210,7 +210,7 @@ class _Migration:
             writer.version(step, "applied")
         self.outcome.versions.append(str(step.version))
 
-    def _repeat(self, writer: Writer, before: Books, outcome: Outcome) -> None:
+    def _repeat(self, writer: Writer, before: History, outcome: Outcome) -> None:
         repeatables = Repeatables(
             self._connection, self._run.steps, before.repeatables, writer, self._report, self._run.verify
         )
@@ -221,9 +221,9 @@ class _Migration:
         outcome.removed = len(gone)
         outcome.repeatables = repeatables.applied
 
-    def _restore(self, writer: Writer, before: Books) -> None:
+    def _restore(self, writer: Writer, before: History) -> None:
         """What a boundary commits is whole where it can be: the older texts, put back."""
-        steps = as_steps(sorted(before.repeatables.values(), key=lambda booked: booked.position))
+        steps = as_steps(sorted(before.repeatables.values(), key=lambda recorded: recorded.position))
         try:
             with self._connection.transaction():
                 Repeatables(self._connection, steps, before.repeatables, writer, self._report).converge()

@@ -26,7 +26,7 @@ POLL = 0.2  # seconds
 
 
 @dataclass(frozen=True)
-class Patience:
+class LockOptions:
     """How long to wait for a lock (seconds), how often to try again, how long to pause at first.
 
     wait: seconds to wait for another migration: anybody who may connect can hold its lock.
@@ -39,7 +39,7 @@ class Patience:
 
 
 @contextmanager
-def exclusive(connection: Connection, patience: Patience, report: Report) -> Iterator[None]:
+def exclusive(connection: Connection, lock_options: LockOptions, report: Report) -> Iterator[None]:
     """Hold the migration lock of the database; waits so long for another migration, survives no crash.
 
     Polls: a session that waits inside of a statement holds a snapshot, which the other migration's
@@ -50,13 +50,13 @@ def exclusive(connection: Connection, patience: Patience, report: Report) -> Ite
     with suppress(psycopg.errors.InvalidParameterValue):
         connection.execute("set client_connection_check_interval = '1s'")
     told = False
-    deadline = time.monotonic() + patience.wait
+    deadline = time.monotonic() + lock_options.wait
     while not _try(connection):
         left = deadline - time.monotonic()
         if left <= 0:
             raise DotbaseError(
                 f"another session holds the lock of migrations{_holder(connection)},"
-                f" also after {patience.wait:g} s",
+                f" also after {lock_options.wait:g} s",
                 "wait until it ends, longer with --wait, or end it with pg_terminate_backend",
             )
         if not told:
@@ -100,7 +100,7 @@ def _asked(connection: Connection, query: str, *values: int) -> tuple[Any, ...] 
 
 
 def persistent(
-    connection: Connection, run: Callable[[], Result], patience: Patience, report: Report
+    connection: Connection, run: Callable[[], Result], lock_options: LockOptions, report: Report
 ) -> Result:
     """Run a transaction again, after a growing pause, while it loses against other sessions' locks."""
     attempt = 0
@@ -111,17 +111,17 @@ def persistent(
             lost = isinstance(error, RacedError) or error.sqlstate in BUSY
             if not lost or connection.closed:
                 raise
-            if attempt >= patience.retries:
+            if attempt >= lock_options.retries:
                 raise DotbaseError(
                     f"{_reason(error)}, {attempt + 1} times in a row{_oldest(connection)}",
                     "try again at a quieter time, or raise --lock-timeout or --retries",
                     error.where if isinstance(error, StepError) else None,
                 ) from None
             attempt += 1
-            pause = min(patience.pause * 2 ** (attempt - 1), 30.0) * random.uniform(0.5, 1.5)
+            pause = min(lock_options.pause * 2 ** (attempt - 1), 30.0) * random.uniform(0.5, 1.5)
             report.say(
                 f"{_reason(error)}{_oldest(connection)}; "
-                f"attempt {attempt} of {patience.retries} again in {pause:.1f} s."
+                f"attempt {attempt} of {lock_options.retries} again in {pause:.1f} s."
             )
             time.sleep(pause)
 

@@ -14,7 +14,7 @@ from dotbase.errors import DotbaseError
 
 Connection = psycopg.Connection[Any]
 
-# Without partitions, whose rows are their parent's, and without the books.
+# Without partitions, whose rows are their parent's, and without the history.
 TABLES = """
 select c.oid, n.nspname, c.relname
 from pg_catalog.pg_class as c

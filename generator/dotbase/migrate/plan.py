@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
+from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
 from dotbase.migrate.objects import CatalogObject
 from dotbase.steps import Step
 
@@ -31,14 +31,14 @@ class Plan:
 
     bootstrap:  the cluster-wide part, when it has to run.
     unfinished: versions that were started outside of a transaction and never ended.
-    moved:      booked steps that only have another key now, and that key.
+    moved:      recorded steps that only have another key now, and that key.
     """
 
     bootstrap: Step | None
-    unfinished: list[BookedVersion]
+    unfinished: list[RecordedVersion]
     versioned: list[Step]
-    moved: list[tuple[BookedRepeatable, Step]]
-    removed: list[BookedRepeatable]
+    moved: list[tuple[RecordedRepeatable, Step]]
+    removed: list[RecordedRepeatable]
     repeatables: list[Due]
 
     @property
@@ -49,27 +49,27 @@ class Plan:
 
 def make(
     steps: Sequence[Step],
-    books: Books,
+    history: History,
     existing: Collection[CatalogObject],
     access: Mapping[str, str],
     *,
     bootstrap: bool,
 ) -> Plan:
-    """Compare the rendered steps with the books and with what exists."""
+    """Compare the rendered steps with the history and with what exists."""
     check_keys(steps)
-    check_versions(steps, books)
+    check_versions(steps, history)
     return Plan(
         bootstrap=next((step for step in steps if step.kind == "bootstrap" and bootstrap), None),
-        unfinished=[booked for booked in books.applied if booked.state == "started"],
-        versioned=pending(steps, books),
-        moved=moved(steps, books.repeatables),
-        removed=removed(steps, books.repeatables),
-        repeatables=due(steps, renamed(steps, books.repeatables), existing, access),
+        unfinished=[recorded for recorded in history.applied if recorded.state == "started"],
+        versioned=pending(steps, history),
+        moved=moved(steps, history.repeatables),
+        removed=removed(steps, history.repeatables),
+        repeatables=due(steps, renamed(steps, history.repeatables), existing, access),
     )
 
 
 def check_keys(steps: Sequence[Step]) -> None:
-    """Refuse two steps under one name: the books could not tell them apart."""
+    """Refuse two steps under one name: the history could not tell them apart."""
     seen: set[str] = set()
     for step in steps:
         if step.key in seen:
@@ -77,33 +77,33 @@ def check_keys(steps: Sequence[Step]) -> None:
         seen.add(step.key)
 
 
-def check_versions(steps: Sequence[Step], books: Books) -> None:
+def check_versions(steps: Sequence[Step], history: History) -> None:
     """Refuse an applied file that was edited or is gone, and a new one that comes too late."""
     versioned = {step.version: step for step in steps if step.kind == "versioned"}
-    for booked in books.applied:
-        step = versioned.get(booked.version)
+    for recorded in history.applied:
+        step = versioned.get(recorded.version)
         if step is None:
             raise DotbaseError(
-                f"version {booked.version} is applied, but its file is gone",
-                f"bring the file back, or roll back to before it: {way_back(books.applied, booked)}",
-                f"schema/{booked.app}/{booked.version.partition('.')[2]}.sql.j2",
+                f"version {recorded.version} is applied, but its file is gone",
+                f"bring the file back, or roll back to before it: {way_back(history.applied, recorded)}",
+                f"schema/{recorded.app}/{recorded.version.partition('.')[2]}.sql.j2",
             )
-        if booked.state == "applied" and step.source_sha != booked.source_sha:
+        if recorded.state == "applied" and step.source_sha != recorded.source_sha:
             raise DotbaseError(
-                f"version {booked.version} was edited after it was applied",
+                f"version {recorded.version} was edited after it was applied",
                 "bring its text back and make the change in a new version"
-                f" (`dotbase new migration {booked.app} NAME`)",
+                f" (`dotbase new migration {recorded.app} NAME`)",
                 f"{step.key}:1",
             )
-    for step in pending(steps, books):
+    for step in pending(steps, history):
         if takes_nothing_back(step.rollback_sql or ""):
             raise nothing_back(str(step.version))
         later = [
-            booked.version
-            for booked in books.applied
-            if booked.app == step.app and number(booked.version) >= number(str(step.version))
+            recorded.version
+            for recorded in history.applied
+            if recorded.app == step.app and number(recorded.version) >= number(str(step.version))
         ]
-        if later and str(step.version) not in books.versions:
+        if later and str(step.version) not in history.versions:
             raise DotbaseError(
                 f"version {step.version} is new, but {later[-1]} is already applied",
                 f"renumber it to come after {later[-1].partition('.')[2]}",
@@ -126,10 +126,10 @@ def nothing_back(version: str) -> DotbaseError:
     )
 
 
-def way_back(applied: Sequence[BookedVersion], gone: BookedVersion) -> str:
+def way_back(applied: Sequence[RecordedVersion], gone: RecordedVersion) -> str:
     """The command that undoes a version, and what else it undoes."""
     at = applied.index(gone)
-    names = ", ".join(booked.version for booked in applied[at + 1 :])
+    names = ", ".join(recorded.version for recorded in applied[at + 1 :])
     which = f"--to {applied[at - 1].version}" if at else f"--steps {len(applied)}"
     return f"`dotbase rollback {which}` undoes {gone.version} " + (f"and also {names}" if names else "alone")
 
@@ -140,58 +140,60 @@ def number(version: str) -> int:
     return int(found[1]) if found else 0
 
 
-def pending(steps: Sequence[Step], books: Books) -> list[Step]:
+def pending(steps: Sequence[Step], history: History) -> list[Step]:
     """Versioned steps that are not applied, in order; an unfinished one is pending."""
     return [
         step
         for step in steps
         if step.kind == "versioned"
-        and (step.version not in books.versions or books.versions[str(step.version)].state == "started")
+        and (step.version not in history.versions or history.versions[str(step.version)].state == "started")
     ]
 
 
-def removed(steps: Sequence[Step], booked: Mapping[str, BookedRepeatable]) -> list[BookedRepeatable]:
-    """Booked steps that no longer exist and did not only move, last first."""
-    keys = {step.key for step in steps} | {gone.key for gone, _ in moved(steps, booked)}
-    gone = [found for found in booked.values() if found.key not in keys]
+def removed(steps: Sequence[Step], recorded: Mapping[str, RecordedRepeatable]) -> list[RecordedRepeatable]:
+    """Recorded steps that no longer exist and did not only move, last first."""
+    keys = {step.key for step in steps} | {gone.key for gone, _ in moved(steps, recorded)}
+    gone = [found for found in recorded.values() if found.key not in keys]
     return sorted(gone, key=lambda found: found.position, reverse=True)
 
 
 def moved(
-    steps: Sequence[Step], booked: Mapping[str, BookedRepeatable]
-) -> list[tuple[BookedRepeatable, Step]]:
-    """Booked steps whose file only has another name now."""
+    steps: Sequence[Step], recorded: Mapping[str, RecordedRepeatable]
+) -> list[tuple[RecordedRepeatable, Step]]:
+    """Recorded steps whose file only has another name now."""
     keys = {step.key for step in steps}
-    gone = {(found.app, found.sha): found for found in booked.values() if found.key not in keys}
+    gone = {(found.app, found.sha): found for found in recorded.values() if found.key not in keys}
     return [
         (gone.pop((step.app, step.sha)), step)
         for step in steps
-        if step.kind == "repeatable" and step.key not in booked and (step.app, step.sha) in gone
+        if step.kind == "repeatable" and step.key not in recorded and (step.app, step.sha) in gone
     ]
 
 
-def renamed(steps: Sequence[Step], booked: Mapping[str, BookedRepeatable]) -> dict[str, BookedRepeatable]:
-    """The booked steps under the keys that they have now."""
-    names = {gone.key: step.key for gone, step in moved(steps, booked)}
-    return {names.get(key, key): found for key, found in booked.items()}
+def renamed(
+    steps: Sequence[Step], recorded: Mapping[str, RecordedRepeatable]
+) -> dict[str, RecordedRepeatable]:
+    """The recorded steps under the keys that they have now."""
+    names = {gone.key: step.key for gone, step in moved(steps, recorded)}
+    return {names.get(key, key): found for key, found in recorded.items()}
 
 
 def due(
     steps: Sequence[Step],
-    booked: Mapping[str, BookedRepeatable],
+    recorded: Mapping[str, RecordedRepeatable],
     existing: Collection[CatalogObject],
     access: Mapping[str, str],
     owed: Collection[str] = (),
 ) -> list[Due]:
-    """Repeatable steps to apply, in order; grants and doors go with the routines of their app.
+    """Repeatable steps to apply, in order; grants and RPCs go with the routines of their app.
 
-    owed: keys of grants and doors whose routines were applied after them.
+    owed: keys of grants and RPCs whose routines were applied after them.
     """
     found: list[Due] = []
     repeatable = [step for step in steps if step.kind == "repeatable"]
-    reasons = {step.key: _reason(step, booked.get(step.key), existing, access) for step in repeatable}
-    # Grants begin by taking all back: so does what a door that is no longer listed gave on its function.
-    touched = {step.app for step in repeatable if step.key.endswith("#doors") and reasons[step.key]}
+    reasons = {step.key: _reason(step, recorded.get(step.key), existing, access) for step in repeatable}
+    # Grants begin by taking all back: so does what an RPC that is no longer listed gave on its function.
+    touched = {step.app for step in repeatable if step.key.endswith("#rpcs") and reasons[step.key]}
     for step in repeatable:
         reason = reasons[step.key]
         if reason is None and step.always_with_app and (step.app in touched or step.key in owed):
@@ -205,7 +207,7 @@ def due(
 
 
 def makes_routines(step: Step) -> bool:
-    """Whether grants and doors have to follow this step."""
+    """Whether grants and RPCs have to follow this step."""
     return step.key.startswith("functions/") and step.key.endswith(".sql.j2")
 
 
@@ -217,17 +219,17 @@ def table_of(key: str) -> str | None:
 
 def _reason(
     step: Step,
-    booked: BookedRepeatable | None,
+    recorded: RecordedRepeatable | None,
     existing: Collection[CatalogObject],
     access: Mapping[str, str],
 ) -> Reason | None:
-    if booked is None:
+    if recorded is None:
         return "new"
-    if booked.sha != step.sha:
+    if recorded.sha != step.sha:
         return "changed"
-    if not booked.objects <= frozenset(existing):
+    if not recorded.objects <= frozenset(existing):
         return "absent"
     table = table_of(step.key)
-    if table is not None and booked.access is not None and booked.access != access.get(table):
+    if table is not None and recorded.access is not None and recorded.access != access.get(table):
         return "grants changed"
     return None

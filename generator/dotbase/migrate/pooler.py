@@ -14,7 +14,7 @@ from dotbase.errors import DotbaseError
 Connection = psycopg.Connection[Any]
 PID = b"select pg_catalog.pg_backend_pid()"
 ROUNDS = 3
-PATIENCE = 5.0  # seconds that a pool may take to give a second session
+POOL_TIMEOUT = 5.0  # seconds that a pool may take to give a second session
 
 
 def refuse(connection: Connection) -> None:
@@ -58,7 +58,7 @@ def _neighbour(connection: Connection) -> Iterator[Connection]:
 
 def _in_transaction(other: Connection) -> int | None:
     """Begins a transaction; its session's number, or None where the pool has no second one for us."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + POOL_TIMEOUT
     other.pgconn.send_query(b"begin; " + PID)
     while True:
         other.pgconn.consume_input()

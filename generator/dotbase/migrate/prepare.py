@@ -12,9 +12,9 @@ import psycopg
 
 from dotbase import cluster
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
-from dotbase.migrate import books, checkout
-from dotbase.migrate.books import Release
-from dotbase.migrate.lock import Patience
+from dotbase.migrate import checkout, history
+from dotbase.migrate.history import Release
+from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.report import Report, Silent
 from dotbase.migrate.session import Connection, Run
 from dotbase.options import GlobalOptions
@@ -25,24 +25,24 @@ from dotbase.verify import verify
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RunOptions:
     """What the command line says of a run; None is what the database already has."""
 
     target: str | None = None
     clock: str | None = None
     master_key_file: str | None = None
-    patience: Patience = field(default_factory=Patience)
+    lock_options: LockOptions = field(default_factory=LockOptions)
 
 
 @contextmanager
 def opened(
-    options: GlobalOptions, wanted: Wanted, report: Report | None = None
+    options: GlobalOptions, run_options: RunOptions, report: Report | None = None
 ) -> Iterator[tuple[Run, Project, Variables]]:
     """A run of this project on the database that the options name."""
     project = Project.find(options.project)
     with one_sentence(), connect(resolve_url(options), application_name="dotbase migrate") as connection:
         connection.add_notice_handler(_warnings(report or Silent()))
-        variables = decide(connection, options, wanted)
+        variables = decide(connection, options, run_options)
         yield (
             Run(
                 connection,
@@ -54,31 +54,31 @@ def opened(
                 project_commit=checkout.commit(project.root),
                 verify=lambda inside: verify(inside, project, variables),
                 report=report or Silent(),
-                patience=wanted.patience,
+                lock_options=run_options.lock_options,
             ),
             project,
             variables,
         )
 
 
-def decide(connection: Connection, options: GlobalOptions, wanted: Wanted) -> Variables:
+def decide(connection: Connection, options: GlobalOptions, run_options: RunOptions) -> Variables:
     """Variables: as the command line says, else as the database was migrated, else for a new one."""
     with connection.transaction():
         close_path(connection)
-        booked = books.newest(connection)
-        target = wanted.target or (booked.target if booked else _guess(connection))
+        recorded = history.newest(connection)
+        target = run_options.target or (recorded.target if recorded else _guess(connection))
     return Variables(
         target=cast(Target, target),
-        clock=wanted.clock or (booked.clock if booked else "real"),
-        master_key_file=_master_key_file(options, wanted, booked) if target == "postgres" else None,
+        clock=run_options.clock or (recorded.clock if recorded else "real"),
+        master_key_file=_master_key_file(options, run_options, recorded) if target == "postgres" else None,
     )
 
 
-def _master_key_file(options: GlobalOptions, wanted: Wanted, booked: Release | None) -> str | None:
-    if wanted.master_key_file:
-        return wanted.master_key_file
-    if booked is not None and booked.master_key_file:
-        return booked.master_key_file
+def _master_key_file(options: GlobalOptions, run_options: RunOptions, recorded: Release | None) -> str | None:
+    if run_options.master_key_file:
+        return run_options.master_key_file
+    if recorded is not None and recorded.master_key_file:
+        return recorded.master_key_file
     if options.database_url or os.environ.get("DATABASE_URL"):
         return None
     return str(cluster.master_key_file(options.cluster, options.project))

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate.books import Release
+from dotbase.migrate.history import Release
 from dotbase.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -21,7 +21,7 @@ SUPERUSER_ONCE = (
 
 
 @dataclass
-class Standing:
+class Privileges:
     """What the connecting role finds: whether the bootstrap has to run, and notes for the person."""
 
     superuser: bool
@@ -31,11 +31,11 @@ class Standing:
 
 def examine(
     connection: Connection, bootstrap: Step | None, target: str, owner: str, release: Release | None
-) -> Standing:
+) -> Privileges:
     """Decide whether the bootstrap has to run; refuse what nobody could migrate."""
     _server(connection)
     superuser = _is(connection, "select rolsuper from pg_catalog.pg_roles where rolname = session_user")
-    standing = Standing(superuser, notes=_notes(connection))
+    standing = Privileges(superuser, notes=_notes(connection))
     if target == "supabase":
         require(connection, target, owner)
         return standing

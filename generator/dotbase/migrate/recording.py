@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from psycopg import pq
 
-# What a migration does to objects by itself, beside the texts of the steps and the books.
+# What a migration does to objects by itself, beside the texts of the steps and the history.
 DOES = re.compile(r"\s*(alter|create|drop|grant|revoke|notify)\b")
-BOOKS = re.compile(r"\bdotbase\.")
+HISTORY = re.compile(r"\bdotbase\.")
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Statement:
 
 
 class Recording(psycopg.Connection[Any]):
-    """Remembers the statements that were not rolled back, but for those about the books.
+    """Remembers the statements that were not rolled back, but for those about the history.
 
     after_commit: called with the number of each transaction that was committed.
     """
@@ -49,12 +49,12 @@ class Recording(psycopg.Connection[Any]):
         self.statements.append(Statement(text, source, self.transactions, inside))
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> psycopg.Cursor[Any]:
-        """Run a statement, and remember it when it changes more than the books."""
+        """Run a statement, and remember it when it changes more than the history."""
         cursor = super().execute(query, params, **options)
         text = query.decode() if isinstance(query, bytes) else query
         if not isinstance(text, str):
             text = text.as_string(self)
-        if DOES.match(text) and not BOOKS.search(text):
+        if DOES.match(text) and not HISTORY.search(text):
             note(self, text, params)
         return cursor
 

@@ -10,9 +10,9 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import catalog, plan, statements
-from dotbase.migrate.books import BookedRepeatable, with_objects
 from dotbase.migrate.catalog import Watch
 from dotbase.migrate.failures import NOT_IN_PLACE, StepError
+from dotbase.migrate.history import RecordedRepeatable, with_objects
 from dotbase.migrate.objects import CatalogObject, Present, present
 from dotbase.migrate.report import Report
 from dotbase.migrate.undeclare import start_over, undeclare
@@ -33,14 +33,14 @@ class Repeatables:
         self,
         connection: Connection,
         steps: Sequence[Step],
-        booked: Mapping[str, BookedRepeatable],
+        recorded: Mapping[str, RecordedRepeatable],
         writer: Writer,
         report: Report,
         explain: Callable[[Connection], None] | None = None,
     ) -> None:
         self._connection = connection
         self._steps = [step for step in steps if step.kind == "repeatable"]
-        self._booked = dict(booked)
+        self._recorded = dict(recorded)
         self._writer = writer
         self._report = report
         self._explain = explain
@@ -52,33 +52,33 @@ class Repeatables:
 
     def take_away(
         self,
-        gone: Sequence[BookedRepeatable],
+        gone: Sequence[RecordedRepeatable],
         *,
         keep_settings_of: frozenset[str] = frozenset(),
         undoing: bool = False,
     ) -> None:
         """Take removed steps away, in the given order: what they declared and what they made."""
-        for booked in gone:
-            self._report.step(f"remove {booked.key}")
-            keep = booked.app in keep_settings_of
-            undeclare(self._connection, booked.key, booked.app, keep_settings=keep, undoing=undoing)
-        for booked in gone:
-            catalog.drop(self._connection, booked.objects, booked.key)
-            self._writer.repeatable_gone(booked)
-            self._booked.pop(booked.key, None)
+        for recorded in gone:
+            self._report.step(f"remove {recorded.key}")
+            keep = recorded.app in keep_settings_of
+            undeclare(self._connection, recorded.key, recorded.app, keep_settings=keep, undoing=undoing)
+        for recorded in gone:
+            catalog.drop(self._connection, recorded.objects, recorded.key)
+            self._writer.repeatable_gone(recorded)
+            self._recorded.pop(recorded.key, None)
 
     def rename(self) -> None:
         """Follow files that only have another name now."""
         position = {step.key: place for place, step in enumerate(self._steps)}
-        for gone, step in plan.moved(self._steps, self._booked):
-            del self._booked[gone.key]
+        for gone, step in plan.moved(self._steps, self._recorded):
+            del self._recorded[gone.key]
             self._writer.repeatable_gone(gone)
-            self._book(step, gone.objects, position[step.key], gone.access, new_text=True)
+            self._record(step, gone.objects, position[step.key], gone.access, new_text=True)
 
     def converge(self) -> None:
         """Apply what is due, in order. What goes absent by that is due again, before what comes after it."""
         position = {step.key: place for place, step in enumerate(self._steps)}
-        # Grants are compared once: what this run does to them is booked at its end.
+        # Grants are compared once: what this run does to them is recorded at its end.
         grants = catalog.access(self._connection)
         allowed = ROUNDS * len(self._steps)
         self._watch = Watch(self._connection)
@@ -92,7 +92,7 @@ class Repeatables:
                 self._follow(step)
                 table = plan.table_of(step.key)
                 if table is not None:
-                    grants[table] = self._booked[step.key].access or ""
+                    grants[table] = self._recorded[step.key].access or ""
                 if self.applied > allowed:
                     raise DotbaseError(
                         f"{step.key} and others take away each other's objects without end",
@@ -101,14 +101,14 @@ class Repeatables:
                 if dropped:
                     break
         self.current = None
-        self._book_what_changed_unapplied(position)
+        self._record_what_changed_unapplied(position)
 
     def _due(self, grants: Mapping[str, str]) -> list[plan.Due]:
         existing = present(self._connection).objects
-        return plan.due(self._steps, self._booked, existing, grants, self._owed)
+        return plan.due(self._steps, self._recorded, existing, grants, self._owed)
 
     def _follow(self, step: Step) -> None:
-        """Grants and doors are owed to an app from each file of routines until they are applied."""
+        """Grants and RPCs are owed to an app from each file of routines until they are applied."""
         self._waiting.discard(step.key)
         self._owed.discard(step.key)
         if plan.makes_routines(step) or step.key.endswith("#grants"):
@@ -119,14 +119,14 @@ class Repeatables:
             }
 
     def _apply(self, step: Step, position: int) -> bool:
-        """Apply one step and book what it made; whether anything was dropped for it."""
-        old = self._booked.get(step.key)
+        """Apply one step and record what it made; whether anything was dropped for it."""
+        old = self._recorded.get(step.key)
         mine = old.objects if old else frozenset()
         others = frozenset(
             found
             for key in self._waiting - {step.key}
-            if key in self._booked
-            for found in self._booked[key].objects
+            if key in self._recorded
+            for found in self._recorded[key].objects
         )
         dropped = self._run(step, mine, others)
         # Who made nothing before can have left nothing: what others made need not be looked at.
@@ -142,7 +142,7 @@ class Repeatables:
         objects = (made | left) & now.objects
         self._take_over(step.key, made)
         new_text = old is None or old.sha != step.sha
-        self._book(step, objects, position, old.access if old else None, new_text=new_text)
+        self._record(step, objects, position, old.access if old else None, new_text=new_text)
         self.applied += 1
         return dropped
 
@@ -175,7 +175,7 @@ class Repeatables:
         raise AssertionError(step.key)
 
     def _say_why(self, step: Step, error: StepError) -> NoReturn:
-        """The catalogue of policies may know better than the server what is wrong with a declaration."""
+        """The check of the policies may know better than the server what is wrong with a declaration."""
         path = step.key.partition("#")[0]
         if self._explain is not None and path.startswith("policies/") and not self._connection.broken:
             try:
@@ -190,12 +190,12 @@ class Repeatables:
 
     def _take_over(self, key: str, made: frozenset[CatalogObject]) -> None:
         """What one file made before and another makes now belongs to the latter."""
-        for other, booked in list(self._booked.items()):
-            if other != key and booked.objects & made:
-                self._booked[other] = with_objects(booked, booked.objects - made)
-                self._writer.objects(self._booked[other])
+        for other, recorded in list(self._recorded.items()):
+            if other != key and recorded.objects & made:
+                self._recorded[other] = with_objects(recorded, recorded.objects - made)
+                self._writer.objects(self._recorded[other])
 
-    def _book(
+    def _record(
         self,
         step: Step,
         objects: frozenset[CatalogObject],
@@ -204,18 +204,18 @@ class Repeatables:
         *,
         new_text: bool,
     ) -> None:
-        booked = BookedRepeatable(step.key, step.app, position, step.sha, step.sql, objects, access)
-        self._writer.repeatable(booked, new_text=new_text)
-        self._booked[step.key] = booked
+        recorded = RecordedRepeatable(step.key, step.app, position, step.sha, step.sql, objects, access)
+        self._writer.repeatable(recorded, new_text=new_text)
+        self._recorded[step.key] = recorded
 
-    def _book_what_changed_unapplied(self, position: Mapping[str, int]) -> None:
+    def _record_what_changed_unapplied(self, position: Mapping[str, int]) -> None:
         """Grants as they are at the end of all steps, and the places of steps that were not applied."""
         now = catalog.access(self._connection)
-        for key, booked in self._booked.items():
+        for key, recorded in self._recorded.items():
             table = plan.table_of(key)
             if table is not None:
                 self._writer.access(key, now.get(table))
-            if booked.position != position[key]:
+            if recorded.position != position[key]:
                 self._writer.position(key, position[key])
 
 
@@ -224,8 +224,8 @@ def _replaceable(objects: frozenset[CatalogObject]) -> frozenset[CatalogObject]:
     return frozenset(found for found in objects if found.type != "schema")
 
 
-def as_steps(booked: Iterable[BookedRepeatable]) -> list[Step]:
-    """Steps that put booked texts back."""
+def as_steps(recorded: Iterable[RecordedRepeatable]) -> list[Step]:
+    """Steps that put recorded texts back."""
     return [
         Step(
             key=found.key,
@@ -235,7 +235,7 @@ def as_steps(booked: Iterable[BookedRepeatable]) -> list[Step]:
             line=1,
             sql=found.sql,
             source_sha="",
-            always_with_app=found.key.endswith(("#grants", "#doors")),
+            always_with_app=found.key.endswith(("#grants", "#rpcs")),
         )
-        for found in booked
+        for found in recorded
     ]

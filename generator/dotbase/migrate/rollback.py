@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import books, earlier, lock, losses, plan, privileges, statements, versioned
-from dotbase.migrate.books import BookedVersion, Books
-from dotbase.migrate.earlier import Texts
+from dotbase.migrate import history, lock, losses, plan, privileges, restore, statements, versioned
 from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
+from dotbase.migrate.history import History, RecordedVersion
 from dotbase.migrate.losses import Losses
 from dotbase.migrate.repeatables import Repeatables
 from dotbase.migrate.report import Silent
+from dotbase.migrate.restore import Texts
 from dotbase.migrate.session import Run
 from dotbase.migrate.writer import Header, Writer
 from dotbase.steps import Step
@@ -46,14 +46,14 @@ def rollback(run: Run, *, steps: int | None = None, to: str | None = None, sure:
     return _Rollback(run, sure=sure).run(steps, to)
 
 
-def foresee(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
+def dry_run(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
     """What `rollback` would do: done in a transaction that is undone, what it changes locked meanwhile."""
-    return _Rollback(replace(run, report=Silent()), sure=True).foresee(steps, to)
+    return _Rollback(replace(run, report=Silent()), sure=True).dry_run(steps, to)
 
 
-def chosen(booked: Books, steps: int | None, to: str | None) -> list[BookedVersion]:
+def chosen(recorded: History, steps: int | None, to: str | None) -> list[RecordedVersion]:
     """The versions to undo, newest first."""
-    newest_first = booked.applied[::-1]
+    newest_first = recorded.applied[::-1]
     if to is not None:
         names = [found.version for found in newest_first]
         if to not in names:
@@ -79,12 +79,12 @@ class _Rollback:
         self._connection = run.connection
         self._release_id: int | None = None
         self._boundary: str | None = None
-        self._doomed: list[BookedVersion] = []
+        self._doomed: list[RecordedVersion] = []
         self._texts: Texts
         self.undone = Undone()
 
     def run(self, steps: int | None, to: str | None) -> Undone:
-        with lock.exclusive(self._connection, self._run.patience, self._run.report):
+        with lock.exclusive(self._connection, self._run.lock_options, self._run.report):
             before = self._choose(steps, to)
             cut = self._cut()
             keys = {found.key for found in self._texts.wanted}
@@ -99,7 +99,7 @@ class _Rollback:
                         partial(self._inside, segment, first=segment is cut[0], last=segment is cut[-1])
                         if segment.transactional
                         else partial(self._outside, segment.steps[0]),
-                        self._run.patience,
+                        self._run.lock_options,
                         self._run.report,
                     )
                 except DotbaseError as error:
@@ -112,48 +112,48 @@ class _Rollback:
                     ) from None
         return self.undone
 
-    def foresee(self, steps: int | None, to: str | None) -> tuple[Undone, Losses]:
+    def dry_run(self, steps: int | None, to: str | None) -> tuple[Undone, Losses]:
         """The same in a transaction that is undone."""
-        with lock.exclusive(self._connection, self._run.patience, self._run.report):
+        with lock.exclusive(self._connection, self._run.lock_options, self._run.report):
             self._choose(steps, to)
-            return lock.persistent(self._connection, self._tried, self._run.patience, self._run.report)
+            return lock.persistent(self._connection, self._tried, self._run.lock_options, self._run.report)
 
     def _tried(self) -> tuple[Undone, Losses]:
         with self._run.transaction():
             self._run.as_owner()
             return self._try(whole=True)
 
-    def _choose(self, steps: int | None, to: str | None) -> Books:
+    def _choose(self, steps: int | None, to: str | None) -> History:
         with self._run.transaction():
             privileges.require(self._connection, self._run.target, self._run.owner)
             self._run.as_owner()
-            before = books.read(self._connection)
+            before = history.read(self._connection)
             self._doomed = chosen(before, steps, to)
             self._texts = Texts([], frozenset(), [])
             if self._doomed:
-                self._texts = earlier.choose(self._connection, before, self._doomed)
+                self._texts = restore.choose(self._connection, before, self._doomed)
             return before
 
     def _cut(self) -> list[versioned.Segment]:
         return versioned.segments([self._down(found) for found in self._doomed])
 
-    def _down(self, booked: BookedVersion) -> Step:
-        """The rollback of a version as a step: the text in the file, or the booked one if that is gone."""
-        current = next((step for step in self._run.steps if step.version == booked.version), None)
-        text = current.rollback_sql if current is not None and current.rollback_sql else booked.down_sql
-        name = booked.version.partition(".")[2]
+    def _down(self, recorded: RecordedVersion) -> Step:
+        """The rollback of a version as a step: the text in the file, or the recorded one if that is gone."""
+        current = next((step for step in self._run.steps if step.version == recorded.version), None)
+        text = current.rollback_sql if current is not None and current.rollback_sql else recorded.down_sql
+        name = recorded.version.partition(".")[2]
         if plan.takes_nothing_back(text):
-            raise plan.nothing_back(booked.version)
+            raise plan.nothing_back(recorded.version)
         return Step(
-            key=f"schema/{booked.app}/{name}.rollback.sql.j2",
-            app=booked.app,
+            key=f"schema/{recorded.app}/{name}.rollback.sql.j2",
+            app=recorded.app,
             kind="versioned",
             source=_beside(current, name),
             line=1,
             sql=text,
             source_sha="",
-            version=booked.version,
-            transactional=booked.transactional,
+            version=recorded.version,
+            transactional=recorded.transactional,
         )
 
     def _inside(self, segment: versioned.Segment, *, first: bool, last: bool) -> None:
@@ -181,7 +181,7 @@ class _Rollback:
     def _do(self, segment: versioned.Segment, writer: Writer, *, first: bool, last: bool) -> Undone:
         """Undo the versions of a segment: first goes what has no place, at the end texts return."""
         undone = Undone()
-        before = books.read(self._connection)
+        before = history.read(self._connection)
         names = {found.version for found in self._doomed}
         staying = frozenset(found.app for found in before.applied if found.version not in names)
         if first:
@@ -193,9 +193,9 @@ class _Rollback:
             writer.version_gone(str(step.version))
             undone.versions.append(str(step.version))
         if last:
-            booked = books.read(self._connection).repeatables
-            done = earlier.put_back(
-                self._connection, self._texts, booked, writer, self._run.report, keep_settings_of=staying
+            recorded = history.read(self._connection).repeatables
+            done = restore.put_back(
+                self._connection, self._texts, recorded, writer, self._run.report, keep_settings_of=staying
             )
             undone.restored, undone.refused = done.restored, done.refused
             undone.kept = sorted(self._texts.kept - done.refused.keys())
@@ -212,7 +212,7 @@ class _Rollback:
         whole.refused |= part.refused
         whole.apps += part.apps
 
-    def _take_away(self, before: Books, writer: Writer, staying: frozenset[str]) -> list[str]:
+    def _take_away(self, before: History, writer: Writer, staying: frozenset[str]) -> list[str]:
         """Take away the steps that have no place after the rollback; returns those of apps that stay."""
         keys = {found.key for found in self._texts.wanted}
         removed = sorted(
@@ -243,7 +243,7 @@ class _Rollback:
         self.undone.versions.append(str(step.version))
 
     def _open(self, release_id: int | None) -> Writer:
-        newest = books.last_release(self._connection)
+        newest = history.last_release(self._connection)
         header = Header(
             "rollback",
             self._run.target,

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from dotbase.connection import close_path
-from dotbase.migrate.lock import Patience
+from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.report import Report, Silent
 from dotbase.steps import Step
 
@@ -35,14 +35,14 @@ class Run:
     project_commit: str | None = None
     verify: Callable[[Connection], None] = lambda connection: None
     report: Report = field(default_factory=Silent)
-    patience: Patience = field(default_factory=Patience)
+    lock_options: LockOptions = field(default_factory=LockOptions)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction with a short lock_timeout and no other limits; roles set in it end with it."""
         with self.connection.transaction():
             close_path(self.connection)
-            self._set("set local lock_timeout = {}", f"{int(self.patience.lock_timeout * 1000)}ms")
+            self._set("set local lock_timeout = {}", f"{int(self.lock_options.lock_timeout * 1000)}ms")
             self._set("set local statement_timeout = {}", "0")
             self._set("set local idle_in_transaction_session_timeout = {}", "0")
             self._set("set local check_function_bodies = {}", "off")
@@ -57,7 +57,7 @@ class Run:
         """Statements as the owner that are transactions of their own."""
         self.connection.execute("set search_path = pg_catalog, pg_temp")
         self.connection.execute(sql.SQL("set role {}").format(sql.Identifier(self.owner)))
-        self._set("set lock_timeout = {}", f"{int(self.patience.lock_timeout * 1000)}ms")
+        self._set("set lock_timeout = {}", f"{int(self.lock_options.lock_timeout * 1000)}ms")
         self._set("set statement_timeout = {}", "0")
         try:
             yield

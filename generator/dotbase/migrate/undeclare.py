@@ -1,4 +1,4 @@
-"""What a removed declaration leaves behind in tables: errors, settings, jobs, doors and grants of an app."""
+"""What a removed declaration leaves behind in tables: errors, settings, jobs, RPCs and grants of an app."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EMPTY = (
     (r"functions/[^/]+/errors\.yaml", "core.declare_errors(text,jsonb)", "[]"),
     (r"functions/[^/]+/settings\.yaml", "core.declare_settings(text,jsonb)", "[]"),
     (r"cron/[^/]+\.yaml", "jobs.declare(text,jsonb)", "[]"),
-    (r"policies/[^/]+\.yaml#doors", "core.build_doors(text,jsonb)", "{}"),
+    (r"policies/[^/]+\.yaml#rpcs", "core.build_wrappers(text,jsonb)", "{}"),
 )
 
 REVOKE = """

@@ -1,4 +1,4 @@
-"""Writing the books: what one release does, entry by entry."""
+"""Writing the history: what one release does, entry by entry."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from dotbase.migrate.books import BookedRepeatable
+from dotbase.migrate.history import RecordedRepeatable
 from dotbase.migrate.objects import CatalogObject
 from dotbase.steps import Step
 
@@ -30,7 +30,7 @@ class Header:
 
 
 class Writer:
-    """Books what one release does; its row is made with the first thing there is to book."""
+    """Records what one release does; its row is made with the first thing there is to record."""
 
     def __init__(self, connection: Connection, header: Header, release_id: int | None = None) -> None:
         self._connection = connection
@@ -65,7 +65,7 @@ class Writer:
         return self._release_id
 
     def version(self, step: Step, state: str) -> None:
-        """Book a versioned file as applied, or as started outside of a transaction."""
+        """Record a versioned file as applied, or as started outside of a transaction."""
         self._connection.execute(
             "insert into dotbase.versions as v (version, app, position, release_id, source_sha, up_sql,"
             " down_sql, transactional, state, project_commit)"
@@ -87,18 +87,18 @@ class Writer:
         )
 
     def version_started(self, version: str) -> None:
-        """Book that a version is being undone outside of a transaction."""
+        """Record that a version is being undone outside of a transaction."""
         self._connection.execute(
             "update dotbase.versions set state = 'started' where version = %s", [version]
         )
 
     def version_gone(self, version: str) -> None:
-        """Take a version that was rolled back out of the books."""
+        """Take a version that was rolled back out of the history."""
         self.open_release()
         self._connection.execute("delete from dotbase.versions where version = %s", [version])
 
-    def repeatable(self, booked: BookedRepeatable, *, new_text: bool) -> None:
-        """Book a repeatable step as applied; its text goes into the history when it is a new one."""
+    def repeatable(self, recorded: RecordedRepeatable, *, new_text: bool) -> None:
+        """Record a repeatable step as applied; its text goes into the history when it is a new one."""
         release_id = self.open_release()
         self._connection.execute(
             "insert into dotbase.repeatables (key, app, position, sha, sql, objects, access, release_id)"
@@ -106,50 +106,50 @@ class Writer:
             " do update set app = excluded.app, position = excluded.position, sha = excluded.sha,"
             " sql = excluded.sql, objects = excluded.objects, release_id = excluded.release_id",
             [
-                booked.key,
-                booked.app,
-                booked.position,
-                booked.sha,
-                booked.sql,
-                _json(booked.objects),
-                booked.access,
+                recorded.key,
+                recorded.app,
+                recorded.position,
+                recorded.sha,
+                recorded.sql,
+                _json(recorded.objects),
+                recorded.access,
                 release_id,
             ],
         )
         if new_text:
-            self._history(booked, booked.sql)
+            self._history(recorded, recorded.sql)
 
-    def repeatable_gone(self, booked: BookedRepeatable) -> None:
-        """Take a removed step out of the books; its history remains."""
-        self._history(booked, None)
-        self._connection.execute("delete from dotbase.repeatables where key = %s", [booked.key])
+    def repeatable_gone(self, recorded: RecordedRepeatable) -> None:
+        """Take a removed step out of the history; its history remains."""
+        self._history(recorded, None)
+        self._connection.execute("delete from dotbase.repeatables where key = %s", [recorded.key])
 
-    def objects(self, booked: BookedRepeatable) -> None:
-        """Book only what a step's objects are now."""
+    def objects(self, recorded: RecordedRepeatable) -> None:
+        """Record only what a step's objects are now."""
         self._connection.execute(
             "update dotbase.repeatables set objects = %s where key = %s",
-            [_json(booked.objects), booked.key],
+            [_json(recorded.objects), recorded.key],
         )
 
     def position(self, key: str, position: int) -> None:
-        """Book only a step's place in the order."""
+        """Record only a step's place in the order."""
         self._connection.execute(
             "update dotbase.repeatables set position = %s where key = %s", [position, key]
         )
 
     def access(self, key: str, fingerprint: str | None) -> None:
-        """Book what the table of a step looks like to the roles."""
+        """Record what the table of a step looks like to the roles."""
         self._connection.execute(
             "update dotbase.repeatables set access = %s where key = %s and access is distinct from %s",
             [fingerprint, key, fingerprint],
         )
 
-    def _history(self, booked: BookedRepeatable, text: str | None) -> None:
+    def _history(self, recorded: RecordedRepeatable, text: str | None) -> None:
         self._connection.execute(
             "insert into dotbase.repeatable_history (key, release_id, app, position, sql)"
             " values (%s, %s, %s, %s, %s) on conflict on constraint repeatable_history_pkey"
             " do update set app = excluded.app, position = excluded.position, sql = excluded.sql",
-            [booked.key, self.open_release(), booked.app, booked.position, text],
+            [recorded.key, self.open_release(), recorded.app, recorded.position, text],
         )
 
 

@@ -32,7 +32,7 @@ class Piece:
 def cut(statements: Sequence[Statement], committed: Iterable[int]) -> list[Piece]:
     """One piece a transaction, one a statement outside of transactions.
 
-    committed: numbers of all transactions, also of those that did nothing but write or read the books;
+    committed: numbers of all transactions, also of those that did nothing but write or read the history;
     these are joined with their neighbours.
     """
     pieces: list[Piece] = []
@@ -51,16 +51,16 @@ def cut(statements: Sequence[Statement], committed: Iterable[int]) -> list[Piece
     return pieces
 
 
-def text_of(piece: Piece, first: str, books: Sequence[str]) -> str:
-    """The text of a transactional file: the refusal in front, the statements, the books."""
+def text_of(piece: Piece, first: str, history: Sequence[str]) -> str:
+    """The text of a transactional file: the refusal in front, the statements, the history."""
     parts = [HEAD, "set check_function_bodies = off;", first]
     for statement in piece.statements:
         if statement.source is not None:
             parts.append(f"-- Source: {statement.source}\n{statement.text.strip()}")
         else:
             parts.append(f"{statement.text.strip().rstrip(';')};")
-    if books:
-        parts += ["-- The books of dotbase migrate, as it would have written them.", *books]
+    if history:
+        parts += ["-- The history of dotbase migrate, as it would have written them.", *history]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

@@ -21,16 +21,16 @@ from dotbase.options import GlobalOptions
 from dotbase.project import Project
 from dotbase.scratch import empty_database
 from dotbase.steps import Step
-from dotbase.supabase import books, files
-from dotbase.supabase.books import Reading
+from dotbase.supabase import files, history
 from dotbase.supabase.files import Piece
+from dotbase.supabase.history import Reading
 from dotbase.supabase.manifest import Folder, Manifest, Migration, sha256
 from dotbase.templating import Variables
 from dotbase.verify import verify
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RenderOptions:
     """What is asked for: the folder, a name for the files, the moment of the first version."""
 
     out: Path
@@ -40,7 +40,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Done:
-    """What a migration of the scratch database did, in pieces, and the books after each transaction."""
+    """What a migration of the scratch database did, in pieces, and the history after each transaction."""
 
     pieces: list[Piece]
     readings: dict[int, Reading]
@@ -53,10 +53,14 @@ def variables_of(folder: Folder, clock: str | None) -> Variables:
 
 
 def render(
-    options: GlobalOptions, project: Project, variables: Variables, steps: Sequence[Step], wanted: Wanted
+    options: GlobalOptions,
+    project: Project,
+    variables: Variables,
+    steps: Sequence[Step],
+    choices: RenderOptions,
 ) -> list[Path]:
     """Add what is missing to the folder; the new files."""
-    folder = Folder.at(wanted.out)
+    folder = Folder.at(choices.out)
     manifest = folder.read()
     state = {step.key: _sha(step) for step in steps if step.kind != "bootstrap"}
     if state == manifest.state:
@@ -69,11 +73,11 @@ def render(
         done = _migrate(connection, project, variables, steps)
         texts = _texts(connection, done)
     name = (
-        files.slug(wanted.name)
-        if wanted.name
+        files.slug(choices.name)
+        if choices.name
         else files.name_of(done.pieces, manifest.state.keys() - state.keys())
     )
-    moment = wanted.moment or datetime.now(UTC)
+    moment = choices.moment or datetime.now(UTC)
     versions = files.versions(len(texts), folder.versions(), moment)
     names = [f"{version}_{_numbered(name, n, len(texts))}.sql" for n, version in enumerate(versions, start=1)]
     new = dict(zip(names, texts, strict=True))
@@ -109,11 +113,11 @@ def _replay(connection: Recording, folder: Folder, manifest: Manifest) -> None:
 
 def _migrate(connection: Recording, project: Project, variables: Variables, steps: Sequence[Step]) -> Done:
     connection.statements.clear()
-    before = books.read(connection)
+    before = history.read(connection)
     readings: dict[int, Reading] = {}
 
     def read(number: int) -> None:
-        readings[number] = books.read(connection)
+        readings[number] = history.read(connection)
 
     connection.after_commit = read
     run = Run(
@@ -136,7 +140,7 @@ def _texts(connection: Recording, done: Done) -> list[str]:
             texts.append(files.text_outside(piece.statements[0]))
             continue
         after = done.readings[piece.last]
-        texts.append(files.text_of(piece, books.expect(before), books.write(connection, before, after)))
+        texts.append(files.text_of(piece, history.expect(before), history.write(connection, before, after)))
         before = after
     return texts
 
@@ -144,7 +148,7 @@ def _texts(connection: Recording, done: Done) -> list[str]:
 def _migrations(
     new: dict[str, str], pieces: Sequence[Piece], before: dict[str, str], after: dict[str, str]
 ) -> tuple[Migration, ...]:
-    """The manifest's entries; a step that was booked under another name alone stands with the last file."""
+    """The manifest's entries; a step that was recorded under another name alone stands with the last file."""
     found = []
     left = {key: sha for key, sha in after.items() if before.get(key) != sha}
     for (file, text), piece in zip(new.items(), pieces, strict=True):

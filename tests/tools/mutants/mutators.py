@@ -28,7 +28,13 @@ CLAUSES = re.compile(
     r"\b(set|where|and|or|on|if|elsif|when|check|having|select|values|return|exit|while|declare|begin|then)\b"
 )
 CONDITIONS = {"where", "and", "or", "on", "if", "elsif", "when", "check", "having", "exit", "while"}
-IN_A_POLICY = ("create policy", "alter table", "grant ", "select core.take_back", "select core.drop_policies")
+IN_A_POLICY = (
+    "create policy",
+    "alter table",
+    "grant ",
+    "select core.revoke_relation",
+    "select core.drop_policies",
+)
 
 
 def _clause(code: str, place: int) -> str:
@@ -153,15 +159,15 @@ def grants(text: str, code: str) -> Iterator[Change]:
         yield Change(found.start(), found[0], found[0].replace(f" to {found[2]};", " to public;"))
     for found in re.finditer(r"grant usage on schema", code):
         yield Change(found.start(), found[0], "grant usage, create on schema")
-    for found in re.finditer(r"select core\.close_routines\([^;]*;", code):
+    for found in re.finditer(r"select core\.revoke_public_execute\([^;]*;", code):
         yield Change(found.start(), text[found.start() : found.end()], "select;")
     for found in re.finditer(r"(?<=\n)revoke [^;]*;", code):
         yield Change(found.start(), text[found.start() : found.end()], "select;")
 
 
-def doors(text: str, code: str) -> Iterator[Change]:
-    """A door that anybody may open."""
-    if "core.build_doors(" in text:
+def rpcs(text: str, code: str) -> Iterator[Change]:
+    """An RPC that anybody may open."""
+    if "core.build_wrappers(" in text:
         for found in re.finditer(r'": \[\n +("authenticated")', text):
             yield Change(found.start(1), found[1], f'"anon", {found[1]}')
 
@@ -177,7 +183,7 @@ def settings(text: str, code: str) -> Iterator[Change]:
 MUTATORS: dict[str, Mutator] = {
     "policy": policies,
     "grant": grants,
-    "door": doors,
+    "rpc": rpcs,
     "definer check": checks,
     "refusal": refusals,
     "constraint": constraints,

@@ -25,9 +25,9 @@ CONCERNED = {
     "ledger": ("ledger", "luckywalk"),
     "luckywalk": ("luckywalk",),
 }
-OF_ACCESS = ("policy", "grant", "door", "definer check")
+OF_ACCESS = ("policy", "grant", "rpc", "definer check")
 ACCESS = ("tables_alone", "steps_alone", "matrix", "beyond", "taken_back")
-# Tests of all tables, of all settings, of all doors, which name none.
+# Tests of all tables, of all settings, of all RPCs, which name none.
 LIKELY = {
     "schema/": ("tests/luckywalk/test_constraints.py", "tests/luckywalk/test_nulls.py"),
     "functions/luckywalk/settings": ("tests/luckywalk/test_setting_bounds.py",),
@@ -73,7 +73,7 @@ def files_for(root: Path, mutant: Mutant) -> list[str]:
         files.sort(key=lambda file: not _names(root / file, mutant))
     if mutant.kind in OF_ACCESS:
         access = [f"tests/access/test_{name}.py" for name in ACCESS]
-        if mutant.kind == "door":
+        if mutant.kind == "rpc":
             access.sort(key=lambda file: "matrix" not in file)
         files = [*access, *files] if mutant.kind != "definer check" else [*files, *access]
     for start, likely in LIKELY.items():

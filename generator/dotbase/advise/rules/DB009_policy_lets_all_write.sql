@@ -2,7 +2,7 @@
 -- title: A policy lets a client write every row
 -- at: policies
 -- why: With a condition that is always true the table is as open to writes as one without row-level security.
--- remedy: State whose rows: `rows: own`, or a condition; or take the write away and make a door.
+-- remedy: State whose rows: `rows: own`, or a condition; or take the write away and make an RPC.
 select
     p.schema,
     p.relation_name as name,

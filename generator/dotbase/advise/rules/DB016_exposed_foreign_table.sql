@@ -1,7 +1,7 @@
 -- level: error
 -- title: Clients reach a foreign table
 -- why: Row-level security does not hold on foreign tables.
--- remedy: Take the grant away and move it out of the exposed schema; show it through a door.
+-- remedy: Take the grant away and move it out of the exposed schema; show it through an RPC.
 select r.schema, r.name, null as part, 'has no row-level security and cannot have it' as detail
 from relations as r
 where r.kind = 'f' and (r.exposed or exists (select from client_grants as g where g.oid = r.oid))

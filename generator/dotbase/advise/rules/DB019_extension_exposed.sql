@@ -1,6 +1,6 @@
 -- level: warning
 -- title: An extension lives in an exposed schema or in public
--- why: Its functions become doors that nobody made, and new versions bring more.
+-- why: Its functions become RPCs that nobody made, and new versions bring more.
 -- remedy: `alter extension … set schema extensions`.
 select distinct n.nspname::text as schema, e.extname::text as name, null as part, 'has its routines here' as detail
 from pg_catalog.pg_extension as e

@@ -3,7 +3,7 @@
 -- needs: plpgsql_check
 -- only: scratch
 -- why: PL/pgSQL is read when it runs: a column that is gone is found by the first caller.
--- remedy: Mend the line that is named.
+-- remedy: Fix the line that is named.
 select
     r.schema,
     r.name,

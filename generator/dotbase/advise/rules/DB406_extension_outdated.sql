@@ -1,6 +1,6 @@
 -- level: info
 -- title: An extension is older than what is installed
--- why: The server's files are newer than the objects in the database: mended faults are not yet mended here.
+-- why: The server's files are newer than the objects in the database: fixed faults are not yet fixed here.
 -- remedy: `alter extension … update`.
 select n.nspname::text as schema, e.extname::text as name, null as part, pg_catalog.format(
     'is %s, %s is installed', e.extversion, a.default_version

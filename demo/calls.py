@@ -1,7 +1,7 @@
-"""Calls of doors in the shape PostgREST gives them, many at once.
+"""Calls of RPCs in the shape PostgREST gives them, many at once.
 
 Each call is a transaction of its own: settings (role, verified claims, request) in one select, then the
-door in one statement that reads its arguments from a JSON body. The calls of a batch are pipelined, so
+rpc in one statement that reads its arguments from a JSON body. The calls of a batch are pipelined, so
 that a connection does not wait for each answer; a sync between two calls ends the one's transaction and
 begins the other's, and an error undoes its own call only.
 """
@@ -44,7 +44,7 @@ BODY = """(select $1::json as json_data) as pgrst_payload,
         lateral """
 
 CALL = """
-with pgrst_source as (select pgrst_call.* from {body}api.{door}({arguments}) as pgrst_call)
+with pgrst_source as (select pgrst_call.* from {body}api.{rpc}({arguments}) as pgrst_call)
 select
     null::bigint as total_result_set,
     pg_catalog.count(_postgrest_t) as page_total,
@@ -71,17 +71,17 @@ group by p.oid
 
 @dataclass(frozen=True)
 class Call:
-    """One request: who (verified claims), which door, its arguments, the error it must meet if any."""
+    """One request: who (verified claims), which RPC, its arguments, the error it must meet if any."""
 
     claims: bytes
-    door: str
+    rpc: str
     arguments: dict[str, object] = field(default_factory=dict)
     refused: str | None = None
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The rows that a door gave, none where it refused as it had to."""
+    """The rows that an RPC gave, none where it refused as it had to."""
 
     call: Call
     rows: list[dict[str, Any]]
@@ -89,18 +89,18 @@ class Answer:
 
 @dataclass
 class Tally:
-    """How often each door was called, and how often with the refusal that was due."""
+    """How often each RPC was called, and how often with the refusal that was due."""
 
     calls: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
     def add(self, answers: Sequence[Answer]) -> None:
         """Count these."""
-        self.calls.update(answer.call.door for answer in answers)
+        self.calls.update(answer.call.rpc for answer in answers)
         self.refused.update(answer.call.refused for answer in answers if answer.call.refused)
 
 
-class Doors:
+class RpcClient:
     """Connections of the authenticator, used side by side as PostgREST's pool is."""
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]], connections: int) -> None:
@@ -139,7 +139,7 @@ class Client:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
         self._pgconn: PGconn = connection.pgconn
-        # A door's commit is not waited for on disk: the demo is about the rules, not about its disk.
+        # An RPC's commit is not waited for on disk: the demo is about the rules, not about its disk.
         connection.execute("set synchronous_commit = off")
         self._signatures = {
             name: (stable, dict(zip(names, types, strict=True)))
@@ -161,7 +161,7 @@ class Client:
         pgconn.enter_pipeline_mode()
         for call, (name, parameters, stable) in zip(calls, statements, strict=True):
             read_only = b"on" if stable else b"off"
-            path = b"/rpc/" + call.door.encode()
+            path = b"/rpc/" + call.rpc.encode()
             pgconn.send_query_prepared(b"settings", [call.claims, path, HEADERS, read_only])
             pgconn.send_query_prepared(name, parameters)
             pgconn.pipeline_sync()
@@ -170,14 +170,14 @@ class Client:
         return answers
 
     def _statement(self, call: Call) -> tuple[bytes, list[bytes | None], bool]:
-        """The prepared statement for this door and these arguments, and its parameters."""
-        stable, types = self._signatures[call.door]
+        """The prepared statement for this RPC and these arguments, and its parameters."""
+        stable, types = self._signatures[call.rpc]
         names = list(call.arguments)
-        name = "/".join([call.door, *names]).encode()
+        name = "/".join([call.rpc, *names]).encode()
         if name not in self._prepared:
             body = BODY.format(names=", ".join(names), typed=", ".join(f"{n} {types[n]}" for n in names))
             arguments = ", ".join(f"{n} := pgrst_body.{n}" for n in names)
-            statement = CALL.format(body=body if names else "", door=call.door, arguments=arguments)
+            statement = CALL.format(body=body if names else "", rpc=call.rpc, arguments=arguments)
             self._prepare(name, statement.encode())
         return name, [json.dumps(call.arguments).encode()] if names else [], stable
 
@@ -209,14 +209,14 @@ def _answer(call: Call, results: list[PGresult]) -> Answer:
     if error is None:
         body = results[-1].get_value(0, BODY_COLUMN)
         if call.refused or body is None:
-            raise DotbaseError(f"the door {call.door} let through what it refuses", "report this as an error")
+            raise DotbaseError(f"the RPC {call.rpc} let through what it refuses", "report this as an error")
         return Answer(call, json.loads(body))
     message = _message(error)
     if error.error_field(pq.DiagnosticField.SQLSTATE) == b"PGRST":
         message = str(json.loads(message)["code"])
     if message != call.refused:
         raise DotbaseError(
-            f"the door {call.door} refused {call.arguments}: {message}", "look into the server's log"
+            f"the RPC {call.rpc} refused {call.arguments}: {message}", "look into the server's log"
         )
     return Answer(call, [])
 

@@ -1,5 +1,5 @@
 -- level: warning
--- title: Two doors have one name
+-- title: Two RPCs have one name
 -- why: PostgREST picks an overload by the argument names that a client sends, and calls it ambiguous where it
 --   cannot: such calls fail.
 -- remedy: Give each its own name, or one of them default arguments.

@@ -1,4 +1,4 @@
-"""The books: what is applied, in which text, by whom; schema `dotbase` of the database itself."""
+"""The history: what is applied, in which text, by whom; schema `dotbase` of the database itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HISTORY = {"release_id": "int8", "key": "text", "app": "text", "position": "int4
 
 
 @dataclass(frozen=True)
-class BookedVersion:
+class RecordedVersion:
     """A versioned file as it was applied."""
 
     version: str
@@ -51,7 +51,7 @@ class BookedVersion:
 
 
 @dataclass(frozen=True)
-class BookedRepeatable:
+class RecordedRepeatable:
     """A repeatable step as it is in force."""
 
     key: str
@@ -80,21 +80,21 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Books:
-    """All that is booked; empty for a database that was never migrated."""
+class History:
+    """All that is recorded; empty for a database that was never migrated."""
 
-    versions: dict[str, BookedVersion] = field(default_factory=dict)
-    repeatables: dict[str, BookedRepeatable] = field(default_factory=dict)
+    versions: dict[str, RecordedVersion] = field(default_factory=dict)
+    repeatables: dict[str, RecordedRepeatable] = field(default_factory=dict)
     release: Release | None = None
 
     @property
-    def applied(self) -> list[BookedVersion]:
+    def applied(self) -> list[RecordedVersion]:
         """Versions in the order of their application."""
-        return sorted(self.versions.values(), key=lambda booked: booked.position)
+        return sorted(self.versions.values(), key=lambda recorded: recorded.position)
 
 
 def exist(connection: Connection) -> bool:
-    """Whether the database has books."""
+    """Whether the database has history."""
     row = connection.execute(
         "select from pg_catalog.pg_class as c"
         " inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
@@ -104,7 +104,7 @@ def exist(connection: Connection) -> bool:
 
 
 def as_keeper(connection: Connection) -> None:
-    """Act as the role that owns the books, until the transaction ends."""
+    """Act as the role that owns the history, until the transaction ends."""
     connection.execute(
         "select pg_catalog.set_config('role', pg_catalog.pg_get_userbyid(n.nspowner), true)"
         " from pg_catalog.pg_namespace as n where n.nspname = 'dotbase'"
@@ -112,7 +112,7 @@ def as_keeper(connection: Connection) -> None:
 
 
 def newest(connection: Connection) -> Release | None:
-    """The newest release, for whoever may act as the owner of the books; needs a transaction."""
+    """The newest release, for whoever may act as the owner of the history; needs a transaction."""
     if not exist(connection):
         return None
     try:
@@ -126,21 +126,21 @@ def newest(connection: Connection) -> Release | None:
 
 
 def make(connection: Connection) -> None:
-    """Open the books of a new database."""
-    text = resources.files("dotbase").joinpath("templates", "books.sql").read_text()
+    """Open the history of a new database."""
+    text = resources.files("dotbase").joinpath("templates", "history.sql").read_text()
     connection.execute(text.encode())
 
 
-def read(connection: Connection) -> Books:
-    """Everything that is booked, as the owner sees it."""
+def read(connection: Connection) -> History:
+    """Everything that is recorded, as the owner sees it."""
     if not exist(connection):
-        return Books()
+        return History()
     versions = tables.read(connection, SCHEMA, "versions", VERSIONS)
     repeatables = tables.read(connection, SCHEMA, "repeatables", REPEATABLES)
-    return Books(
-        versions={row[0]: BookedVersion(*row) for row in versions},
+    return History(
+        versions={row[0]: RecordedVersion(*row) for row in versions},
         repeatables={
-            key: BookedRepeatable(key, app, position, sha, text, _objects(objects), access)
+            key: RecordedRepeatable(key, app, position, sha, text, _objects(objects), access)
             for key, app, position, sha, text, objects, access in repeatables
         },
         release=last_release(connection),
@@ -163,9 +163,9 @@ def texts_before(connection: Connection, release_id: int) -> list[tuple[str, str
     return sorted(found, key=lambda one: (one[2], one[0]))
 
 
-def with_objects(booked: BookedRepeatable, objects: Iterable[CatalogObject]) -> BookedRepeatable:
+def with_objects(recorded: RecordedRepeatable, objects: Iterable[CatalogObject]) -> RecordedRepeatable:
     """The same step with other objects."""
-    return replace(booked, objects=frozenset(objects))
+    return replace(recorded, objects=frozenset(objects))
 
 
 def _objects(rows: list[dict[str, str]]) -> frozenset[CatalogObject]:

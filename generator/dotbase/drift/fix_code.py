@@ -1,11 +1,11 @@
-"""What mends routines, policies, triggers, rules and types."""
+"""What fixes routines, policies, triggers, rules and types."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from dotbase.drift.fix import ROUTINES, Change, Unsafe, anew, literal
 from dotbase.drift.items import BUILT_IN, MEMBER, Item
-from dotbase.drift.mend import ROUTINES, Change, Unsafe, anew, literal
 
 # How an attribute of a routine is told to `alter`, with a value and without.
 ATTRIBUTES: dict[str, tuple[str, str]] = {
@@ -28,9 +28,9 @@ MODES = {
 
 def statements(change: Change) -> Iterator[str]:
     """The statements of this family, if the change is one of it."""
-    mender = MENDERS.get(change.item.kind)
-    if mender is not None:
-        yield from mender(change)
+    fixer = FIXERS.get(change.item.kind)
+    if fixer is not None:
+        yield from fixer(change)
 
 
 def _routine(change: Change) -> Iterator[str]:
@@ -48,7 +48,7 @@ def _routine(change: Change) -> Iterator[str]:
     elif any(item.facts.get(aspect) != declared.facts.get(aspect) for aspect in ("arguments", "returns")):
         raise Unsafe(
             "names, defaults or result differ: it has to be dropped, and made again by `dotbase migrate` with"
-            " its grants and door"
+            " its grants and RPC"
         )
     else:
         yield from _made(declared)
@@ -152,7 +152,7 @@ def _type(change: Change) -> Iterator[str]:
         yield from anew(declared, _made)
 
 
-MENDERS: dict[str, Callable[[Change], Iterator[str]]] = {
+FIXERS: dict[str, Callable[[Change], Iterator[str]]] = {
     **dict.fromkeys(ROUTINES, _routine),
     "policy": _policy,
     "trigger": _trigger,

@@ -1,4 +1,4 @@
-"""Doors: made from the catalog for what the policies list, closed to everybody else."""
+"""RPCs: made from the catalog for what the policies list, closed to everybody else."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def as_owner(db: Database, statement: str, *parameters: object) -> None:
         db.owner.execute(statement.encode(), parameters or None)
 
 
-def build(db: Database, doors: Mapping[str, Sequence[str]], app: str = "shop") -> None:
-    as_owner(db, "select core.close_routines(%s)", app)
-    as_owner(db, "select core.build_doors(%s, %s)", app, json.dumps(doors))
+def build(db: Database, rpcs: Mapping[str, Sequence[str]], app: str = "shop") -> None:
+    as_owner(db, "select core.revoke_public_execute(%s)", app)
+    as_owner(db, "select core.build_wrappers(%s, %s)", app, json.dumps(rpcs))
     db.reload()
 
 
@@ -50,7 +50,7 @@ def signature(db: Database, name: str) -> dict[str, Any]:
     return row
 
 
-def doors_of(db: Database, name: str) -> int:
+def rpcs_of(db: Database, name: str) -> int:
     return int(
         db.value(
             "select count(*) from pg_proc where pronamespace = 'api'::regnamespace and proname = %s", name
@@ -58,25 +58,25 @@ def doors_of(db: Database, name: str) -> int:
     )
 
 
-def test_every_door_has_the_arguments_result_volatility_and_comment_of_its_function(
+def test_every_rpc_has_the_arguments_result_volatility_and_comment_of_its_function(
     module_db: Database,
 ) -> None:
-    doors = module_db.rows("select name, app from core.doors")
-    assert len(doors) > 10
-    for door in doors:
-        inner = signature(module_db, f"{door['app']}.{door['name']}")
-        outer = signature(module_db, f"api.{door['name']}")
-        assert inner["comment"], door
-        assert outer["definer"] is False, door
-        assert outer["settings"] == ["search_path=pg_catalog, pg_temp"], door
+    rpcs = module_db.rows("select name, app from core.rpcs")
+    assert len(rpcs) > 10
+    for rpc in rpcs:
+        inner = signature(module_db, f"{rpc['app']}.{rpc['name']}")
+        outer = signature(module_db, f"api.{rpc['name']}")
+        assert inner["comment"], rpc
+        assert outer["definer"] is False, rpc
+        assert outer["settings"] == ["search_path=pg_catalog, pg_temp"], rpc
         for part in ("arguments", "result", "volatility", "returns_set", "comment"):
-            assert outer[part] == inner[part], (door, part)
+            assert outer[part] == inner[part], (rpc, part)
 
 
-def test_schema_api_holds_doors_and_nothing_else_that_can_be_called(module_db: Database) -> None:
+def test_schema_api_holds_rpcs_and_nothing_else_that_can_be_called(module_db: Database) -> None:
     routines = module_db.rows("select proname from pg_proc where pronamespace = 'api'::regnamespace")
-    doors = module_db.rows("select name as proname from core.doors")
-    assert sorted(r["proname"] for r in routines) == sorted(d["proname"] for d in doors)
+    rpcs = module_db.rows("select name as proname from core.rpcs")
+    assert sorted(r["proname"] for r in routines) == sorted(d["proname"] for d in rpcs)
 
 
 def test_public_may_execute_nothing_of_the_apps(module_db: Database) -> None:
@@ -95,19 +95,19 @@ def test_public_and_clients_may_create_nothing_in_the_schemas(module_db: Databas
             assert not module_db.value("select has_schema_privilege(%s, %s, 'create')", role, schema)
 
 
-def test_each_door_opens_for_the_listed_roles_alone(module_db: Database) -> None:
-    for door in module_db.rows("select name, app, roles from core.doors"):
-        for schema in ("api", door["app"]):
+def test_each_rpc_opens_for_the_listed_roles_alone(module_db: Database) -> None:
+    for rpc in module_db.rows("select name, app, roles from core.rpcs"):
+        for schema in ("api", rpc["app"]):
             able = module_db.rows(
                 "select r.rolname from pg_roles as r where r.rolname = any (%s) "
                 "and has_function_privilege(r.oid, %s::regproc, 'execute') order by 1",
                 ROLES,
-                f"{schema}.{door['name']}",
+                f"{schema}.{rpc['name']}",
             )
-            assert [row["rolname"] for row in able] == sorted(door["roles"]), (schema, door)
+            assert [row["rolname"] for row in able] == sorted(rpc["roles"]), (schema, rpc)
 
 
-def test_defaults_and_names_of_arguments_work_through_the_door(own_shop: Database) -> None:
+def test_defaults_and_names_of_arguments_work_through_the_rpc(own_shop: Database) -> None:
     as_owner(
         own_shop,
         "create function shop.add(a integer, b integer default 2, c integer[] default '{}') "
@@ -120,7 +120,7 @@ def test_defaults_and_names_of_arguments_work_through_the_door(own_shop: Databas
     assert own_shop.get(anon, "add", a=1).body == 3
 
 
-def test_a_door_may_return_rows_one_row_or_nothing(own_shop: Database) -> None:
+def test_an_rpc_may_return_rows_one_row_or_nothing(own_shop: Database) -> None:
     as_owner(own_shop, "create type api.goods as (good_id bigint, name text)")
     row = "row(1, 'pen')::api.goods"
     as_owner(own_shop, f"create function shop.one() returns api.goods language sql stable return {row}")
@@ -135,18 +135,18 @@ def test_a_door_may_return_rows_one_row_or_nothing(own_shop: Database) -> None:
     assert own_shop.call(ME, "sleep", seconds=0).status == 204
 
 
-def test_a_changed_signature_replaces_the_old_door(own_shop: Database) -> None:
+def test_a_changed_signature_replaces_the_old_rpc(own_shop: Database) -> None:
     as_owner(own_shop, "drop function shop.divide(integer)")
     as_owner(
         own_shop,
         "create function shop.divide(num numeric, by numeric) returns numeric language sql return num / by",
     )
     build(own_shop, {"divide": ["authenticated"]})
-    assert doors_of(own_shop, "divide") == 1
+    assert rpcs_of(own_shop, "divide") == 1
     assert float(own_shop.call(ME, "divide", num=1, by=4).body) == 0.25
 
 
-def test_a_changed_result_or_volatility_changes_the_door(own_shop: Database) -> None:
+def test_a_changed_result_or_volatility_changes_the_rpc(own_shop: Database) -> None:
     for result, volatility in (("bigint", "volatile"), ("text", "stable"), ("text", "volatile")):
         as_owner(own_shop, "drop function shop.divide(integer)")
         as_owner(
@@ -155,15 +155,15 @@ def test_a_changed_result_or_volatility_changes_the_door(own_shop: Database) -> 
             f"return (1 / by)::{result}",
         )
         build(own_shop, {"divide": ["authenticated"]})
-        door = signature(own_shop, "api.divide")
-        assert (door["result"], door["volatility"]) == (result, volatility[0])
+        rpc = signature(own_shop, "api.divide")
+        assert (rpc["result"], rpc["volatility"]) == (result, volatility[0])
 
 
-def test_a_door_that_is_no_longer_listed_is_gone_and_other_apps_keep_theirs(own_shop: Database) -> None:
+def test_an_rpc_that_is_no_longer_listed_is_gone_and_other_apps_keep_theirs(own_shop: Database) -> None:
     build(own_shop, {"who": ["authenticated"]})
-    left = [row["name"] for row in own_shop.rows("select name from core.doors where app = 'shop'")]
+    left = [row["name"] for row in own_shop.rows("select name from core.rpcs where app = 'shop'")]
     assert left == ["who"]
-    assert doors_of(own_shop, "divide") == 0
+    assert rpcs_of(own_shop, "divide") == 0
     assert own_shop.call(ME, "divide", by=1).code == "PGRST202"
     assert own_shop.call(ME, "my_balances").ok
 
@@ -177,7 +177,7 @@ def test_a_role_that_is_no_longer_listed_stays_outside(own_shop: Database) -> No
     assert not own_shop.value("select has_function_privilege('anon', 'shop.who()', 'execute')")
 
 
-def test_building_the_doors_again_changes_nothing(own_shop: Database) -> None:
+def test_building_the_rpcs_again_changes_nothing(own_shop: Database) -> None:
     catalog = (
         "select array_agg((p.oid, p.prosrc, p.proacl::text)::text order by p.oid) "
         "from pg_proc as p where pronamespace in ('api'::regnamespace, 'ledger'::regnamespace)"
@@ -188,18 +188,18 @@ def test_building_the_doors_again_changes_nothing(own_shop: Database) -> None:
 
 
 @pytest.mark.parametrize(
-    ("doors", "error"),
+    ("rpcs", "error"),
     [
         ({"nothing": ["anon"]}, psycopg.errors.UndefinedFunction),
         ({"divide": ["nobody_of_that_name"]}, psycopg.errors.UndefinedObject),
         ({"my_balances": ["anon"]}, psycopg.Error),
     ],
 )
-def test_a_door_to_nothing_or_for_nobody_is_refused(
-    doors: dict[str, list[str]], error: type[psycopg.Error], shop: Database
+def test_an_rpc_to_nothing_or_for_nobody_is_refused(
+    rpcs: dict[str, list[str]], error: type[psycopg.Error], shop: Database
 ) -> None:
     with pytest.raises(error):
-        build(shop, doors)
+        build(shop, rpcs)
     assert shop.call(ME, "who").ok
 
 
@@ -209,7 +209,7 @@ def test_two_functions_of_one_name_are_ambiguous_and_refused(own_shop: Database)
         build(own_shop, {"who": ["anon"]})
 
 
-def test_two_apps_cannot_have_a_door_of_the_same_name(own_shop: Database) -> None:
+def test_two_apps_cannot_have_an_rpc_of_the_same_name(own_shop: Database) -> None:
     as_owner(own_shop, "create function shop.my_balances() returns text language sql return 'mine'")
     with pytest.raises(psycopg.Error):
         build(own_shop, {"my_balances": ["authenticated"]})
@@ -222,7 +222,7 @@ def test_a_routine_that_public_may_execute_is_closed(own_shop: Database) -> None
     for routine in ("shop.fresh()", "shop.fresh_procedure()"):
         as_owner(own_shop, f"grant execute on routine {routine} to public")
         assert own_shop.value("select has_function_privilege('public', %s, 'execute')", routine)
-    as_owner(own_shop, "select core.close_routines('shop')")
+    as_owner(own_shop, "select core.revoke_public_execute('shop')")
     for routine in ("shop.fresh()", "shop.fresh_procedure()"):
         assert not own_shop.value("select has_function_privilege('public', %s, 'execute')", routine)
 

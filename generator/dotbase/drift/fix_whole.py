@@ -1,17 +1,17 @@
-"""What mends schemas, extensions, publications, and what belongs to the cluster."""
+"""What fixes schemas, extensions, publications, and what belongs to the cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dotbase.drift.mend import Change, Unsafe
+from dotbase.drift.fix import Change, Unsafe
 
 
 def statements(change: Change) -> Iterator[str]:
     """The statements of this family, if the change is one of it; what is left is dropped by its identity."""
-    mender = MENDERS.get(change.item.kind)
-    if mender is not None:
-        yield from mender(change)
+    fixer = FIXERS.get(change.item.kind)
+    if fixer is not None:
+        yield from fixer(change)
     elif change.aspect:
         return
     elif change.live and change.declared is None:
@@ -124,7 +124,7 @@ def _pg_cron(change: Change) -> Iterator[str]:
         yield f"select cron.unschedule({change.item.own})"
 
 
-MENDERS: dict[str, Callable[[Change], Iterator[str]]] = {
+FIXERS: dict[str, Callable[[Change], Iterator[str]]] = {
     "schema": _schema,
     "extension": _extension,
     "database": _database,

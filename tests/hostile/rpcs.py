@@ -1,4 +1,4 @@
-"""The doors as the catalog has them, with who may call each and values that are good."""
+"""The RPCs as the catalog has them, with who may call each and values that are good."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ GOOD_BY_TYPE = {
 
 
 @dataclass(frozen=True)
-class Door:
-    """A door: its name, its arguments with their types, the people who may call it."""
+class Rpc:
+    """An RPC: its name, its arguments with their types, the people who may call it."""
 
     name: str
     arguments: tuple[tuple[str, str], ...]
     people: tuple[Person, ...]
     known: Mapping[str, str] = field(default_factory=dict)
 
-    def knowing(self, values: Mapping[str, str]) -> Door:
-        """The same door with these good values, by argument."""
+    def knowing(self, values: Mapping[str, str]) -> Rpc:
+        """The same RPC with these good values, by argument."""
         return replace(self, known=values)
 
     def body(self, **hostile: str) -> str:
@@ -62,7 +62,7 @@ class Door:
         return "{" + ", ".join(f"{json.dumps(name)}: {value}" for name, value in values.items()) + "}"
 
     def good(self, argument: str, kind: str) -> str:
-        """A value with which the door works, or at least understands its caller."""
+        """A value with which the RPC works, or at least understands its caller."""
         if argument in self.known:
             return self.known[argument]
         by_name = GOOD_BY_NAME.get(argument, GOOD_BY_TYPE.get(kind, "null"))
@@ -70,14 +70,14 @@ class Door:
 
 
 def declared() -> dict[str, list[str]]:
-    """Roles by door, as policies/<app>.yaml list them."""
+    """Roles by RPC, as policies/<app>.yaml list them."""
     found: dict[str, list[str]] = {}
     for path in sorted((ROOT / "policies").glob("*.yaml")):
-        found |= yaml.safe_load(path.read_text()).get("doors") or {}
+        found |= yaml.safe_load(path.read_text()).get("rpcs") or {}
     return found
 
 
-def doors(db: Database) -> list[Door]:
+def rpcs(db: Database) -> list[Rpc]:
     """Every function of schema api."""
     arguments: dict[str, list[tuple[str, str]]] = {}
     for row in db.rows(SIGNATURES):
@@ -86,6 +86,6 @@ def doors(db: Database) -> list[Door]:
             arguments[row["name"]].append((row["argument"], row["type"]))
     roles = declared()
     return [
-        Door(name, tuple(found), tuple(CALLERS[role] for role in roles[name]))
+        Rpc(name, tuple(found), tuple(CALLERS[role] for role in roles[name]))
         for name, found in arguments.items()
     ]

@@ -1,11 +1,11 @@
-"""What mends tables, columns, constraints, indexes, sequences and views."""
+"""What fixes tables, columns, constraints, indexes, sequences and views."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from dotbase.drift.fix import Change, Unsafe, anew, default, literal
 from dotbase.drift.items import Item
-from dotbase.drift.mend import Change, Unsafe, anew, default, literal
 
 ROWS = "its rows would go with it: move them, then drop it by hand"
 LOST = "its rows are lost: restore them from a backup"
@@ -13,9 +13,9 @@ LOST = "its rows are lost: restore them from a backup"
 
 def statements(change: Change) -> Iterator[str]:
     """The statements of this family, if the change is one of it."""
-    mender = MENDERS.get(change.item.kind)
-    if mender is not None:
-        yield from mender(change)
+    fixer = FIXERS.get(change.item.kind)
+    if fixer is not None:
+        yield from fixer(change)
 
 
 def _table(change: Change) -> Iterator[str]:
@@ -162,7 +162,7 @@ def _made(item: Item) -> Iterator[str]:
     yield f"{word} {item.name}{within} as{item.facts['definition'].rstrip(';')}"
 
 
-MENDERS: dict[str, Callable[[Change], Iterator[str]]] = {
+FIXERS: dict[str, Callable[[Change], Iterator[str]]] = {
     "table": _table,
     "foreign table": _table,
     "column": _column,

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import bodies, books
-from dotbase.migrate.books import BookedRepeatable, BookedVersion, Books
+from dotbase.migrate import bodies, history
 from dotbase.migrate.failures import BUSY, StepError
+from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.report import Report
 from dotbase.migrate.writer import Writer
@@ -30,7 +30,7 @@ class Texts:
     apps:   of which nothing stays.
     """
 
-    wanted: list[BookedRepeatable]
+    wanted: list[RecordedRepeatable]
     kept: frozenset[str]
     apps: list[str]
 
@@ -43,25 +43,25 @@ class Restored:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def choose(connection: Connection, before: Books, doomed: Sequence[BookedVersion]) -> Texts:
+def choose(connection: Connection, before: History, doomed: Sequence[RecordedVersion]) -> Texts:
     """An app goes back to what it had before the release of the oldest undone version.
 
     One that had nothing then, as all came in one release, keeps what came with that release. One without
     versions is gone. One that loses no version and had nothing keeps what it has.
     """
     releases = sorted({found.release_id for found in doomed})
-    earlier = books.texts_before(connection, releases[0])
+    earlier = history.texts_before(connection, releases[0])
     names = {found.version for found in doomed}
     undone = {found.app for found in doomed}
     gone = undone - {found.app for found in before.applied if found.version not in names}
     had_texts = {app for _, app, _, _ in earlier}
-    wanted = [_as_booked(before, *text) for text in earlier if text[1] not in gone]
+    wanted = [_as_recorded(before, *text) for text in earlier if text[1] not in gone]
     wanted += [
         found
         for found in before.repeatables.values()
         if found.app not in had_texts and found.app not in undone
     ]
-    kept: list[BookedRepeatable] = []
+    kept: list[RecordedRepeatable] = []
     for app in sorted(undone - gone - had_texts):
         kept += _first_texts(connection, before, app, releases[1:])
     return Texts(
@@ -72,34 +72,34 @@ def choose(connection: Connection, before: Books, doomed: Sequence[BookedVersion
 
 
 def _first_texts(
-    connection: Connection, before: Books, app: str, later: Sequence[int]
-) -> list[BookedRepeatable]:
+    connection: Connection, before: History, app: str, later: Sequence[int]
+) -> list[RecordedRepeatable]:
     """What an app had until the next release that is undone: nearer to the older tables than what it has."""
     for release_id in later:
-        texts = [text for text in books.texts_before(connection, release_id) if text[1] == app]
+        texts = [text for text in history.texts_before(connection, release_id) if text[1] == app]
         if texts:
-            return [_as_booked(before, *text) for text in texts]
+            return [_as_recorded(before, *text) for text in texts]
     return [found for found in before.repeatables.values() if found.app == app]
 
 
-def _as_booked(before: Books, key: str, app: str, position: int, text: str) -> BookedRepeatable:
-    booked = before.repeatables.get(key)
-    place = booked.position if booked is not None else position
+def _as_recorded(before: History, key: str, app: str, position: int, text: str) -> RecordedRepeatable:
+    recorded = before.repeatables.get(key)
+    place = recorded.position if recorded is not None else position
     sha = hashlib.sha256(text.encode()).hexdigest()
-    return BookedRepeatable(key, app, place, sha, text, frozenset(), None)
+    return RecordedRepeatable(key, app, place, sha, text, frozenset(), None)
 
 
 def put_back(
     connection: Connection,
     texts: Texts,
-    booked: Mapping[str, BookedRepeatable],
+    recorded: Mapping[str, RecordedRepeatable],
     writer: Writer,
     report: Report,
     keep_settings_of: frozenset[str],
 ) -> Restored:
     """Bring the wanted texts into force. A kept one is applied anew; what no longer applies goes."""
     done = Restored()
-    due = {key: replace(found, sha="") if key in texts.kept else found for key, found in booked.items()}
+    due = {key: replace(found, sha="") if key in texts.kept else found for key, found in recorded.items()}
     while True:
         steps = as_steps(found for found in texts.wanted if found.key not in done.refused)
         repeatables = Repeatables(connection, steps, due, writer, report)
@@ -129,5 +129,5 @@ def put_back(
         done.refused |= broken
     changed = {found.key for found in texts.wanted if found.key not in texts.kept}
     sha = {found.key: found.sha for found in texts.wanted}
-    done.restored = sum(key not in booked or booked[key].sha != sha[key] for key in changed)
+    done.restored = sum(key not in recorded or recorded[key].sha != sha[key] for key in changed)
     return done

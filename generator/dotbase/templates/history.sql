@@ -1,7 +1,7 @@
--- The books of `dotbase migrate`: what is applied, in which text, by whom. Owned by the owner, granted to nobody.
+-- The history of `dotbase migrate`: what is applied, in which text, by whom. Owned by the owner, granted to nobody.
 create schema dotbase;
 
-comment on schema dotbase is 'The books of dotbase migrate. Nothing of the business; only the tool writes here.';
+comment on schema dotbase is 'The history of dotbase migrate. Nothing of the business; only the tool writes here.';
 
 create table dotbase.releases (
     release_id bigint generated always as identity,

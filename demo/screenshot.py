@@ -1,4 +1,4 @@
-"""Looks at report.html as a person would: headless Chromium, `python -m demo.look`.
+"""Looks at report.html as a person would: headless Chromium, `python -m demo.screenshot`.
 
 Fails when the page says anything on the console or asks the network for anything; else it leaves a
 picture of the whole page.
@@ -50,7 +50,7 @@ def command(report: Path, picture: Path, dark: bool) -> None:
     """Open the report in Chromium, check that it is quiet, take its picture."""
     if not report.is_file():
         raise DotbaseError(f"there is no {report}", "run `make demo` first")
-    with tempfile.TemporaryDirectory(prefix="dotbase-look-") as profile:
+    with tempfile.TemporaryDirectory(prefix="dotbase-screenshot-") as profile:
         browser = _browser(Path(profile))
         try:
             said, asked, image = _visit(browser, report.resolve().as_uri(), dark)
@@ -139,9 +139,9 @@ def _requested(event: dict[str, Any]) -> str | None:
 def main() -> None:
     """Run the look; a foreseeable failure is one sentence on stderr and exit code 1."""
     try:
-        command.main(prog_name="demo.look")
+        command.main(prog_name="demo.screenshot")
     except DotbaseError as error:
-        click.echo(f"demo.look: {error.sentence}", err=True)
+        click.echo(f"demo.screenshot: {error.sentence}", err=True)
         sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""errors.yaml: the catalogue of errors that clients see."""
+"""errors.yaml: the errors that clients may be told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Sentence = Annotated[str, StringConstraints(min_length=1)]
 
 
-class CatalogueError(BaseModel):
+class DeclaredError(BaseModel):
     """One error: SQLSTATE for SQL users, status and texts for clients, constraints that mean it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -26,11 +26,11 @@ class CatalogueError(BaseModel):
     constraints: list[str] = []
 
 
-class Catalogue(RootModel[dict[Name, CatalogueError]]):
+class Errors(RootModel[dict[Name, DeclaredError]]):
     """The errors of one app by name."""
 
 
-class Catalogues:
+class AllErrors:
     """The errors of all apps; names, SQLSTATEs and constraints stand once in all of them."""
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Catalogues:
 
     def sql(self, app: str, document: Document) -> str:
         """Check an app's errors.yaml and render it."""
-        errors = validate(Catalogue, document).root
+        errors = validate(Errors, document).root
         for name, error in errors.items():
             # Core alone says which of the server's own errors reach a client, and as what.
             if app != "core" and not error.sqlstate.startswith("Z"):

@@ -1,4 +1,4 @@
-"""The books of `dotbase migrate`, written by a file: what differs between two readings, as SQL."""
+"""The history of `dotbase migrate`, written by a file: what differs between two readings, as SQL."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 
 import psycopg
 
-from dotbase.migrate import books
+from dotbase.migrate import history
 from dotbase.migrate.catalog import ACCESS
 
 Connection = psycopg.Connection[Any]
 Row = tuple[Any, ...]
 NEWEST = "(select max(release_id) from dotbase.releases)"
 
-# What the books hold, but for ids and moments.
+# What the history holds, but for ids and moments.
 RELEASES = (
     "select release_id, direction, tool_version, target, clock, master_key_file, bootstrap_sha"
     " from dotbase.releases"
@@ -29,7 +29,7 @@ REPEATABLES = "select key, app, position, sha, sql, objects, release_id from dot
 HISTORY = "select key, release_id, app, position, sql from dotbase.repeatable_history"
 
 # Of every step of a table: what the table looks like to the roles on the server that the file runs on.
-ACCESS_BOOKED = f"""update dotbase.repeatables as r
+ACCESS_RECORDED = f"""update dotbase.repeatables as r
 set access = f.fingerprint
 from (
 {ACCESS.strip()}
@@ -47,7 +47,7 @@ STATE = """select md5(coalesce(string_agg(b.line, e'\\n' order by b.line collate
 
 @dataclass(frozen=True)
 class Reading:
-    """The books at one moment, rows by their key; `state` is a hash of what they say is applied."""
+    """The history at one moment, rows by their key; `state` is a hash of what they say is applied."""
 
     releases: Mapping[Any, Row] = field(default_factory=dict)
     versions: Mapping[Any, Row] = field(default_factory=dict)
@@ -57,8 +57,8 @@ class Reading:
 
 
 def read(connection: Connection) -> Reading:
-    """Everything that is booked."""
-    if not books.exist(connection):
+    """Everything that is recorded."""
+    if not history.exist(connection):
         return Reading()
     state = connection.execute(STATE.encode()).fetchone()
     assert state is not None
@@ -87,8 +87,8 @@ def expect(before: Reading) -> str:
 
 
 def write(connection: Connection, before: Reading, after: Reading) -> list[str]:
-    """The statements that bring the books from one reading to the other."""
-    said = [_text("books.sql")] if before.state is None else []
+    """The statements that bring the history from one reading to the other."""
+    said = [_text("history.sql")] if before.state is None else []
     for row in _new(before.releases, after.releases):
         columns = "direction, tool_version, target, clock, master_key_file, bootstrap_sha"
         said.append(f"insert into dotbase.releases ({columns})\nvalues ({_values(connection, row)});")
@@ -141,11 +141,11 @@ def _repeatables(connection: Connection, before: Reading, after: Reading) -> lis
             f" release_id = case when v.again then {NEWEST} else r.release_id end\n"
             f"from (values\n    {rows}\n) as v (key, position, objects, again)\nwhere v.key = r.key;"
         )
-    return [*said, ACCESS_BOOKED] if said else []
+    return [*said, ACCESS_RECORDED] if said else []
 
 
 def _new(before: Mapping[Any, Row], after: Mapping[Any, Row]) -> list[Row]:
-    """Rows that are new or changed, in the order of the books."""
+    """Rows that are new or changed, in the order of the history."""
     rows = [row for key, row in after.items() if before.get(key) != row]
     return sorted(rows, key=lambda row: row[2] if isinstance(row[2], int) else 0)
 

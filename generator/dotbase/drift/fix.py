@@ -1,4 +1,4 @@
-"""What the statements that mend are made of: the change, names, literals, grants, settings."""
+"""What the statements that fix are made of: the change, names, literals, grants, settings."""
 
 from __future__ import annotations
 
