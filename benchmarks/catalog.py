@@ -17,10 +17,10 @@ from dotbase.connection import connect
 from dotbase.drift.reference import build, make
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
-from dotbase.render import render_steps, render_text
+from dotbase.render.assembly import render_steps, render_text
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
-from dotbase.templating import Variables
 
 TABLES, FUNCTIONS, TOPICS = 500, 2_000, 40
 

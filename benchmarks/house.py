@@ -13,10 +13,10 @@ import psycopg
 from dotbase import cluster
 from dotbase.connection import connect
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
-from dotbase.render import render_steps
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from dotbase.scratch import scratch_database
-from dotbase.templating import Variables
 
 ROOT = Path(__file__).resolve().parent.parent
 CLUSTER = cluster.scratch("bench")

@@ -10,7 +10,7 @@ from typing import Any
 from benchmarks.house import House
 from benchmarks.rivals import rivals
 from benchmarks.samples import Comparison, Run
-from dotbase.declarations.schedule import parse
+from dotbase.render.declarations.schedule import parse
 
 JOBS = 1_000
 SELECTS = 20  # one is too short to be measured

@@ -18,10 +18,10 @@ from dotbase import cluster
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
-from dotbase.render import render_steps, render_text
+from dotbase.render.assembly import render_steps, render_text
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
-from dotbase.templating import Variables
 
 DOTBASE = Path(sys.executable).with_name("dotbase")
 BARE = "import psycopg, sys; psycopg.connect(sys.argv[1]).close()"

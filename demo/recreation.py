@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
+from dotbase.render.project import Project
 
 ROOT = Path(__file__).resolve().parent.parent
 

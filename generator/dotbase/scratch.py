@@ -16,8 +16,8 @@ from dotbase.connection import connect
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
 from dotbase.options import GlobalOptions
-from dotbase.steps import Step
-from dotbase.templating import Variables
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 
 Connection = psycopg.Connection[Any]
 PREFIX = "dotbase_scratch_"
@@ -58,7 +58,7 @@ def empty_database(options: GlobalOptions, variables: Variables) -> Iterator[str
             url = cluster.local_url(server, name, root=options.project)
             if variables.target == "supabase":
                 with connect(url) as connection:
-                    shape = resources.files("dotbase").joinpath("templates", "supabase.sql").read_text()
+                    shape = resources.files("dotbase.cluster").joinpath("supabase.sql").read_text()
                     connection.execute(shape.encode())
             yield url
         finally:

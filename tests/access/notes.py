@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dotbase.declarations import policies
-from dotbase.declarations.policies import AppPolicies
-from dotbase.templating import Renderer
-from dotbase.yaml_lines import load
+from dotbase.render.declarations import policies
+from dotbase.render.declarations.policies import AppPolicies
+from dotbase.render.documents import load
+from dotbase.render.templates import Renderer
 from tests.access.callers import ONE, TWO
 from tests.access.world import PROJECT
 from tests.harness import target

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dotbase.declarations import policies
+from dotbase.render.declarations import policies
 from tests.access import notes
 from tests.access.conftest import OPEN, SHUT
 from tests.access.everything import whole_matrix

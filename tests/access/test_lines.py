@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from dotbase.declarations import policies
+from dotbase.render.declarations import policies
 from tests.access import notes
 from tests.access.callers import CALLERS, Caller
 from tests.access.conftest import OPEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dotbase.declarations import policies
+from dotbase.render.declarations import policies
 from tests.access.callers import CALLERS, Caller
 from tests.access.routines import calls, try_routines, try_sequence
 from tests.access.tables import try_table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.access.world import PROJECT
 from tests.harness import templates
 from tests.harness.databases import Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from psycopg import sql
 
-from dotbase.declarations import policies
+from dotbase.render.declarations import policies
 from tests.access.world import PROJECT
 from tests.harness.databases import Database
 from tests.harness.people import walker

@@ -14,9 +14,9 @@ from psycopg.rows import dict_row
 
 from dotbase.access.matrix import Cell, Matrix, build
 from dotbase.access.objects import AccessObject
-from dotbase.declarations import policies
-from dotbase.declarations.policies import AppPolicies
-from dotbase.project import Project
+from dotbase.render.declarations import policies
+from dotbase.render.declarations.policies import AppPolicies
+from dotbase.render.project import Project
 from tests.access.callers import Caller, Session, become, sessions
 from tests.harness.databases import Database
 from tests.harness.figures import count, count_once

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from dotbase.advise.declared import Exceptions
-from dotbase.yaml_lines import load, validate
+from dotbase.render.documents import load, validate
 from tests.harness.server import Server
 
 FIXTURES = Path(__file__).parent / "fixtures"

@@ -14,8 +14,8 @@ from dotbase.advise.declared import House, read
 from dotbase.advise.rule import Finding, by_number
 from dotbase.advise.run import NOT_LIVE, advise, check, prepare, reading
 from dotbase.advise.sources import Sources
-from dotbase.project import Project
-from dotbase.templating import Variables
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.advise.house import DECLARED, small_database
 from tests.generator.small import Said, dotbase, make, refused, write
 from tests.harness.server import ROOT, Server

@@ -6,7 +6,7 @@ import pytest
 
 from dotbase.advise import declared
 from dotbase.advise.run import Advice, advise, check, looked_at, prepare
-from dotbase.project import Project
+from dotbase.render.project import Project
 from tests.harness import coverage
 from tests.harness.databases import Database
 from tests.harness.figures import count

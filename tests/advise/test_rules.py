@@ -12,7 +12,7 @@ import pytest
 from dotbase.advise.declared import House
 from dotbase.advise.rule import Rule, rules
 from dotbase.advise.run import advise, check, looked_at, prepare
-from dotbase.templating import Variables
+from dotbase.render.templates import Variables
 from tests.advise.house import DECLARED, FIXTURES, small_database
 from tests.harness import coverage
 from tests.harness.figures import count

@@ -13,7 +13,7 @@ from dotbase.advise import sarif
 from dotbase.advise.rule import Finding, by_number, rules
 from dotbase.advise.run import Advice
 from dotbase.advise.sources import Sources
-from dotbase.project import Project
+from dotbase.render.project import Project
 from tests.harness.server import ROOT
 
 NODE = ROOT / ".venv" / "bin" / "node"

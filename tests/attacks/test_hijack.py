@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from dotbase.declarations import policies
+from dotbase.render.declarations import policies
 from tests.access.world import PROJECT, SHIPPED
 from tests.attacks.conftest import OPEN, SETTLED, Town
 from tests.attacks.thief import ME, Thief, thief

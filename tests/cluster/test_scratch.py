@@ -9,8 +9,8 @@ import pytest
 from dotbase import cluster
 from dotbase.connection import connect
 from dotbase.options import GlobalOptions
+from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
-from dotbase.templating import Variables
 from tests.cluster.checkouts import new_checkout
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT
 from tests.harness.target import OWNER
@@ -39,9 +39,9 @@ def own_shop(db: Database) -> Database:
 
 def rendered(clock: str = "movable", master_key_file: Path | None = None) -> dict[str, Step]:
     """The checkout's steps for a plain Postgres, by key."""
-    from dotbase.project import Project
-    from dotbase.render import render_steps
-    from dotbase.templating import Variables
+    from dotbase.render.assembly import render_steps
+    from dotbase.render.project import Project
+    from dotbase.render.templates import Variables
 
     variables = Variables(target="postgres", clock=clock, master_key_file=master_key_file)
     return {step.key: step for step in render_steps(Project(ROOT), variables)}

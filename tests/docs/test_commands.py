@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dotbase import cluster
-from dotbase.project import Project
+from dotbase.render.project import Project
 from tests.docs import pages
 from tests.docs.pages import Command
 from tests.harness.figures import count

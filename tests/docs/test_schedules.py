@@ -9,9 +9,9 @@ import pytest
 import yaml
 from pydantic_core import PydanticUndefined
 
-from dotbase.declarations.cron import PASSING, RESERVED, CatchUp, Job, Requires, Schedules
-from dotbase.declarations.schedule import parse
-from dotbase.yaml_lines import load
+from dotbase.render.declarations.cron import PASSING, RESERVED, CatchUp, Job, Requires, Schedules
+from dotbase.render.declarations.schedule import parse
+from dotbase.render.documents import load
 from tests.docs.pages import blocks, pages
 
 PAGE = "docs/schedules.md"

@@ -14,8 +14,8 @@ from dotbase import drift
 from dotbase.drift import reference as references
 from dotbase.drift.items import Difference
 from dotbase.drift.reference import Reference
-from dotbase.project import Project
-from dotbase.templating import Variables
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.generator.conftest import new_database
 from tests.harness import templates
 from tests.harness.databases import Database

@@ -13,8 +13,8 @@ import pytest
 
 from dotbase.drift import reference
 from dotbase.drift.reference import Reference
-from dotbase.steps import Step
-from dotbase.templating import Variables
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 from tests.drift.changes import PATH
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig

@@ -11,7 +11,7 @@ import pytest
 
 from dotbase import drift
 from dotbase.drift.reference import Reference
-from dotbase.project import Project
+from dotbase.render.project import Project
 from tests.drift.changes import Change, change
 from tests.drift.checks import check
 from tests.drift.conftest import IGNORED, Find, variables_of

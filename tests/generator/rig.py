@@ -19,7 +19,7 @@ from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.plan import Plan
 from dotbase.migrate.rollback import Undone
 from dotbase.migrate.session import Connection, Run
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.harness.server import ROOT, Server
 
 EAGER = LockOptions(lock_timeout=0.1, retries=3, pause=0.05)

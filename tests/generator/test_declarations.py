@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.templating import Variables
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.generator.small import dotbase, make, refused, write
 
 ERROR = "  sqlstate: ZS001\n  status: 409\n  en: Sold out.\n  ko: 품절입니다.\n  hint: Wait.\n"

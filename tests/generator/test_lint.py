@@ -10,7 +10,7 @@ import pytest
 
 from dotbase.lint import routines
 from dotbase.migrate import squawk
-from dotbase.project import Project
+from dotbase.render.project import Project
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
 from tests.generator.small import dotbase, make, write
 

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.generator.rig import Rig, bootstrap, versioned
 from tests.harness.target import LACKING
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dotbase.errors import DotbaseError
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.generator.rig import Rig, declaration, routines, versioned
 
 BASE = versioned(

@@ -12,9 +12,9 @@ from dotbase.commands import plan as plan_command
 from dotbase.errors import DotbaseError
 from dotbase.migrate import apply, lock
 from dotbase.migrate.lock import LockOptions
-from dotbase.project import Project
-from dotbase.render import render_steps, render_text
-from dotbase.templating import Variables
+from dotbase.render.assembly import render_steps, render_text
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.generator.rig import Rig, versioned
 from tests.harness.server import ROOT
 

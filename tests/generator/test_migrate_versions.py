@@ -7,7 +7,7 @@ import re
 import pytest
 
 from dotbase.errors import DotbaseError
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.generator.rig import Rig, declaration, routines, versioned
 
 ONE = versioned(

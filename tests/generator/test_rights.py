@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from dotbase.project import Project
-from dotbase.templating import Variables
-from dotbase.verify import violations
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
+from dotbase.verify.declarations import violations
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.shop import make_shop

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
-from dotbase.templating import Variables
-from dotbase.verify import verify, violations
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
+from dotbase.verify.declarations import verify, violations
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.shop import POLICIES, ROUTINES, make_shop

@@ -8,9 +8,9 @@ import jinja2
 import pytest
 from jinja2 import meta, nodes
 
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.templating import MACROS, Variables
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import MACROS, Variables
 from tests.generator.small import dotbase, make, refused, write
 from tests.harness.server import ROOT
 

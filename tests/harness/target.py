@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from dotbase.cluster import binaries
-from dotbase.templating import Target, Variables
+from dotbase.render.templates import Target, Variables
 
 TARGET = cast(Target, os.environ.get("DOTBASE_TEST_TARGET") or "postgres")
 # The server that DOTBASE_POSTGRES names, and its version; else Debian's, which has all that tests need.

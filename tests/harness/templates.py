@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.steps import Step
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
 from tests.harness import coverage, supabase
 from tests.harness.server import ROOT, Server
 from tests.harness.target import OWNER, SUPABASE, SUPERUSER, variables

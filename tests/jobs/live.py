@@ -17,9 +17,9 @@ from psycopg import sql
 
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.steps import Step
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
 from tests.harness import coverage, supabase, templates
 from tests.harness import server as servers
 from tests.harness.databases import Clones, Database

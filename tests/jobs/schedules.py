@@ -6,7 +6,7 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from dotbase.declarations.schedule import parse
+from dotbase.render.declarations.schedule import parse
 
 ZONES = [
     "Asia/Seoul",

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from dotbase.declarations.schedule import parse
+from dotbase.render.declarations.schedule import parse
 from tests.harness.databases import Database
 from tests.harness.target import OWNER
 

@@ -10,7 +10,7 @@ from cronsim import CronSim, CronSimError
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from dotbase.declarations.schedule import gmt_schedule
+from dotbase.render.declarations.schedule import gmt_schedule
 from tests.harness.databases import Database
 from tests.harness.refusals import rolled_back
 from tests.jobs.schedules import SCHEDULES, ZONES

@@ -11,7 +11,7 @@ from cronsim import CronSim, CronSimError
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from dotbase.declarations.schedule import parse
+from dotbase.render.declarations.schedule import parse
 from tests.harness.databases import ZONE, Database
 from tests.harness.figures import count
 from tests.harness.refusals import refused, rolled_back

@@ -16,9 +16,9 @@ import pytest
 from dotbase import cluster
 from dotbase.migrate.apply import migrate
 from dotbase.migrate.session import Run
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.templating import Variables
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server, one_process
 from tests.harness.target import only_on_postgres

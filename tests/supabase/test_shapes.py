@@ -33,7 +33,7 @@ def test_tables_and_functions_of_the_small_shape_are_among_those_of_the_other(
 ) -> None:
     name = f"small_shape_{os.getpid()}"
     identifier = sql.Identifier(name)
-    shape = resources.files("dotbase").joinpath("templates", "supabase.sql").read_text()
+    shape = resources.files("dotbase.cluster").joinpath("supabase.sql").read_text()
     with supabase.connect("postgres", user=ADMIN) as admin:
         admin.execute(sql.SQL("create database {} template template0").format(identifier))
         try:

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from dotbase.project import Project
-from dotbase.render import render_steps, render_text
-from dotbase.templating import Variables
+from dotbase.render.assembly import render_steps, render_text
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.harness.people import admin, anon, walker
 from tests.harness.refusals import refused, rolled_back
 from tests.harness.server import ROOT, Server, one_process

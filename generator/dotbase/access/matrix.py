@@ -13,10 +13,10 @@ from typing import Any, Literal
 import psycopg
 
 from dotbase.access.objects import EXPOSED, AccessObject, Kind, things
-from dotbase.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
-from dotbase.rights import Live
-from dotbase.templating import Variables
-from dotbase.yaml_lines import Place
+from dotbase.render.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
+from dotbase.render.documents import Place
+from dotbase.render.templates import Variables
+from dotbase.verify.rights import Live
 
 COMMANDS: dict[Kind, tuple[str, ...]] = {
     "schema": ("usage", "create"),

@@ -13,9 +13,9 @@ from dotbase.access.matrix import OF_COLUMNS, STRANGER, Matrix
 from dotbase.access.objects import AccessObject, Kind
 from dotbase.access.summary import Summary
 from dotbase.access.terminal import ORDER
-from dotbase.project import Project
+from dotbase.render.project import Project
 
-TEMPLATES = Path(__file__).parent.parent / "templates"
+TEMPLATES = Path(__file__).parent
 PLURAL: dict[Kind, str] = {
     "schema": "Schema",
     "rpc": "RPCs",
@@ -73,7 +73,7 @@ def render(matrix: Matrix, project: Project) -> str:
         undefined=jinja2.StrictUndefined,
     )
     abouts = {name: app.about for name, app in project.declared.apps.items()}
-    return environment.get_template("access.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         roles=["any other" if role == STRANGER else role for role in matrix.roles],
         apps=[
             (app, abouts.get(app, "exposed to clients"), list(_groups(matrix, app))) for app in matrix.apps

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
 from dotbase.advise.rule import by_number
-from dotbase.project import Project
-from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, load, validate
+from dotbase.render.documents import Document, load, validate
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 
 FILE = "advise.yaml"
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=12)]

@@ -18,7 +18,7 @@ from dotbase.advise.declared import Exceptions, House
 from dotbase.advise.rule import Finding, Rule, catalog, rules
 from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
-from dotbase.templating import Variables
+from dotbase.render.templates import Variables
 
 Connection = psycopg.Connection[Any]
 VARIABLE = re.compile(r""":'(\w+)'|:"(\w+)\"""")

@@ -9,7 +9,7 @@ from typing import Any
 from dotbase.advise.rule import Finding, Rule, rules
 from dotbase.advise.run import Advice
 from dotbase.advise.sources import Place, Sources
-from dotbase.project import APPS_FILE
+from dotbase.render.project import APPS_FILE
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 LEVELS = {"error": "error", "warning": "warning", "info": "note"}

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from dotbase.advise.rule import Finding
-from dotbase.project import Project
-from dotbase.yaml_lines import Document, load
+from dotbase.render.documents import Document, load
+from dotbase.render.project import Project
 
 MADE = re.compile(
     r"^\s*create\s+(?:or\s+replace\s+)?(?:unlogged\s+|materialized\s+|foreign\s+)?"

@@ -11,16 +11,16 @@ from rich.console import Console
 
 from dotbase.access import page, terminal
 from dotbase.access.matrix import Cell, build, with_undeclared
-from dotbase.declarations import policies
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.rights import read, undeclared
+from dotbase.render.assembly import render_steps
+from dotbase.render.declarations import policies
+from dotbase.render.project import Project
+from dotbase.render.templates import TARGETS, Target, Variables
 from dotbase.scratch import scratch_database
-from dotbase.templating import TARGETS, Target, Variables
-from dotbase.verify import verify_objects
+from dotbase.verify.declarations import verify_objects
+from dotbase.verify.rights import read, undeclared
 
 WIDE = 200
 

@@ -23,10 +23,10 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate.prepare import RunOptions, decide
 from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
-from dotbase.project import Project
-from dotbase.render import render_steps
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from dotbase.scratch import scratch_database
-from dotbase.templating import Variables
 
 FOUND = 3
 WIDE = 160  # for files and CI

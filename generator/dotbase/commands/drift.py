@@ -11,8 +11,8 @@ from dotbase.drift import beyond, pending, reference, report, roles
 from dotbase.migrate.prepare import RunOptions, decide
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
-from dotbase.project import Project
-from dotbase.render import render_steps
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
 
 DRIFT = 3
 

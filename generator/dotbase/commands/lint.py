@@ -12,12 +12,12 @@ from dotbase.errors import DotbaseError
 from dotbase.lint import Section, python, raised, routines, style
 from dotbase.migrate import squawk
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
-from dotbase.render import render_steps
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import TARGETS, Target, Variables
 from dotbase.scratch import scratch_database
-from dotbase.steps import Step
-from dotbase.templating import TARGETS, Target, Variables
-from dotbase.verify import violations
+from dotbase.verify.declarations import violations
 
 Linter = Callable[[], list[Section]]
 

@@ -9,7 +9,7 @@ import click
 
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
-from dotbase.project import APPS_FILE, Project, refuse_reserved
+from dotbase.render.project import APPS_FILE, Project, refuse_reserved
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
 

@@ -12,7 +12,7 @@ from dotbase.migrate.plan import Plan
 from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 PENDING = 2
 

@@ -11,11 +11,11 @@ import click
 from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
-from dotbase.render import render_files, render_steps, render_text
+from dotbase.render.assembly import render_files, render_steps, render_text
+from dotbase.render.project import Project
+from dotbase.render.templates import Target, Variables
 from dotbase.supabase.manifest import Folder
 from dotbase.supabase.render import RenderOptions, render, variables_of
-from dotbase.templating import Target, Variables
 
 MARKER = "-- Source: "
 

@@ -8,17 +8,17 @@ from typing import Any
 
 import psycopg
 
-from dotbase.declarations import policies
 from dotbase.drift import beyond, members, roles, schedules
 from dotbase.drift.compare import compare
 from dotbase.drift.items import Difference, Item
 from dotbase.drift.queries import Scope
 from dotbase.drift.reader import collect
 from dotbase.drift.reference import Reference
-from dotbase.project import Project
-from dotbase.steps import Step
-from dotbase.templating import Variables
-from dotbase.yaml_lines import load
+from dotbase.render.declarations import policies
+from dotbase.render.documents import load
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 
 __all__ = ["Difference", "find", "scope_of"]
 

@@ -10,7 +10,7 @@ import psycopg
 from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.migrate import history, plan
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

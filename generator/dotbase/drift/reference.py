@@ -16,9 +16,9 @@ from dotbase.drift.queries import Scope
 from dotbase.drift.reader import collect
 from dotbase.migrate import history, statements
 from dotbase.options import GlobalOptions
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
-from dotbase.steps import Step
-from dotbase.templating import Variables
 
 Connection = psycopg.Connection[Any]
 MAINTAIN = 170000  # the version that brought this right

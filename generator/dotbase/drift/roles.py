@@ -10,7 +10,7 @@ import psycopg
 
 from dotbase.drift.items import SUPERUSER, Item
 from dotbase.errors import DotbaseError
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dotbase.errors import DotbaseError
 from dotbase.lint import Section
-from dotbase.project import Project
+from dotbase.render.project import Project
 
 COMMANDS = {
     "ruff check": ["ruff", "check", "--quiet", "--output-format", "concise", "."],

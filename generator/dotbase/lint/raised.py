@@ -8,9 +8,9 @@ from difflib import get_close_matches
 
 from dotbase.lint import Section
 from dotbase.migrate.failures import place
-from dotbase.project import Project
-from dotbase.steps import Step
-from dotbase.yaml_lines import load
+from dotbase.render.documents import load
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
 
 RAISED = re.compile(r"^(?:(?!--).)*?\bcore\.raise\(\s*(?:name\s*=>\s*)?'([^']*)'", re.MULTILINE)
 

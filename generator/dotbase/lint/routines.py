@@ -8,7 +8,7 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.lint import Section
-from dotbase.project import Project
+from dotbase.render.project import Project
 
 # A trigger function is checked once for every table it is on.
 CHECK = """

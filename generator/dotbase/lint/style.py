@@ -12,8 +12,8 @@ from typing import Any
 
 from dotbase.errors import DotbaseError
 from dotbase.lint import Section
-from dotbase.project import Project
-from dotbase.steps import Step
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
 
 PROCESSES = "2"
 

@@ -7,16 +7,16 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from dotbase.catalog.objects import CatalogObject, present
 from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, catalog, history, lock, plan, privileges, statements, versioned
 from dotbase.migrate.failures import NO_SUCH_OBJECT, RACED, HaltedError, RacedError, StepError
 from dotbase.migrate.history import History
-from dotbase.migrate.objects import CatalogObject, present
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.session import Run
 from dotbase.migrate.versioned import Segment
 from dotbase.migrate.writer import Header, Writer
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 
 @dataclass

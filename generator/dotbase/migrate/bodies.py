@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from dotbase.migrate.failures import StepError, place
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

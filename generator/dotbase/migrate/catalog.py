@@ -12,8 +12,8 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog.objects import CatalogObject, Present, present, present_of
 from dotbase.errors import DotbaseError
-from dotbase.migrate.objects import CatalogObject, Present, present, present_of
 
 Connection = psycopg.Connection[Any]
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dotbase import cluster
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 from dotbase.scratch import scratch_database
-from dotbase.steps import Step
-from dotbase.templating import Variables
-from dotbase.verify import verify
+from dotbase.verify.declarations import verify
 
 
 def declarations(

@@ -7,7 +7,7 @@ import contextlib
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 BUSY = frozenset({"55P03", "40P01"})
 # A repeatable text that cannot take the place of what its older text made.

@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog.objects import CatalogObject
 from dotbase.migrate import tables
-from dotbase.migrate.objects import CatalogObject
 
 Connection = psycopg.Connection[Any]
 SCHEMA = "dotbase"
@@ -127,7 +127,7 @@ def newest(connection: Connection) -> Release | None:
 
 def make(connection: Connection) -> None:
     """Open the history of a new database."""
-    text = resources.files("dotbase").joinpath("templates", "history.sql").read_text()
+    text = resources.files("dotbase.migrate").joinpath("history.sql").read_text()
     connection.execute(text.encode())
 
 

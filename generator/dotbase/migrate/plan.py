@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from dotbase.catalog.objects import CatalogObject
 from dotbase.errors import DotbaseError
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
-from dotbase.migrate.objects import CatalogObject
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 STATEMENT = re.compile(r"[^\s;]")

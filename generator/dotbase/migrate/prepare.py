@@ -18,10 +18,10 @@ from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.report import Report, Silent
 from dotbase.migrate.session import Connection, Run
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
-from dotbase.render import render_steps
-from dotbase.templating import Target, Variables
-from dotbase.verify import verify
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import Target, Variables
+from dotbase.verify.declarations import verify
 
 
 @dataclass(frozen=True)

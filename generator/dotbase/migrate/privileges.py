@@ -9,7 +9,7 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate.history import Release
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 OLDEST_SERVER = 150000

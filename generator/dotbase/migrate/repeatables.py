@@ -8,16 +8,16 @@ from typing import Any, NoReturn
 
 import psycopg
 
+from dotbase.catalog.objects import CatalogObject, Present, present
 from dotbase.errors import DotbaseError
 from dotbase.migrate import catalog, plan, statements
 from dotbase.migrate.catalog import Watch
 from dotbase.migrate.failures import NOT_IN_PLACE, StepError
 from dotbase.migrate.history import RecordedRepeatable, with_objects
-from dotbase.migrate.objects import CatalogObject, Present, present
 from dotbase.migrate.report import Report
 from dotbase.migrate.undeclare import start_over, undeclare
 from dotbase.migrate.writer import Writer
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 ROUNDS = 12

@@ -16,7 +16,7 @@ from dotbase.migrate.report import Silent
 from dotbase.migrate.restore import Texts
 from dotbase.migrate.session import Run
 from dotbase.migrate.writer import Header, Writer
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 
 @dataclass

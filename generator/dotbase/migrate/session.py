@@ -13,7 +13,7 @@ from psycopg import sql
 from dotbase.connection import close_path
 from dotbase.migrate.lock import LockOptions
 from dotbase.migrate.report import Report, Silent
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

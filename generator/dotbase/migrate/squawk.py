@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dotbase.errors import DotbaseError
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 # Matters of style, or what migrate does itself: timeouts, all or nothing.
 NOT_ABOUT_DANGER = (

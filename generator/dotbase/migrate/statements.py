@@ -10,7 +10,7 @@ from psycopg import generators, pq
 
 from dotbase.migrate.failures import refused
 from dotbase.migrate.recording import note
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog.objects import CatalogObject
 from dotbase.migrate import catalog, statements
 from dotbase.migrate.failures import IN_THE_WAY, StepError
-from dotbase.migrate.objects import CatalogObject
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog.objects import CatalogObject
 from dotbase.migrate.history import RecordedRepeatable
-from dotbase.migrate.objects import CatalogObject
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate.recording import Statement
+from dotbase.render.templates import SUFFIX
 from dotbase.supabase.manifest import MARKER
-from dotbase.templating import SUFFIX
 
 MOMENT = "%Y%m%d%H%M%S"
 HEAD = f"{MARKER}. Not to be edited: change the templates and render again."

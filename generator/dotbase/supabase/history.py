@@ -165,4 +165,4 @@ def _literal(connection: Connection, value: object) -> str:
 
 
 def _text(name: str) -> str:
-    return resources.files("dotbase").joinpath("templates", name).read_text(encoding="utf-8").strip()
+    return resources.files("dotbase.migrate").joinpath(name).read_text(encoding="utf-8").strip()

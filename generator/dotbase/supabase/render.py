@@ -18,15 +18,15 @@ from dotbase.migrate.apply import migrate
 from dotbase.migrate.recording import Recording
 from dotbase.migrate.session import Run
 from dotbase.options import GlobalOptions
-from dotbase.project import Project
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
-from dotbase.steps import Step
 from dotbase.supabase import files, history
 from dotbase.supabase.files import Piece
 from dotbase.supabase.history import Reading
 from dotbase.supabase.manifest import Folder, Manifest, Migration, sha256
-from dotbase.templating import Variables
-from dotbase.verify import verify
+from dotbase.verify.declarations import verify
 
 
 @dataclass(frozen=True)

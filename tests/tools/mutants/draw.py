@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.harness import server as servers
 from tests.harness import templates
 from tests.harness.target import OWNER

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dotbase.steps import Step
+from dotbase.render.steps import Step
 from tests.tools.mutants.mutators import changes
 
 APPS = ("core", "jobs", "ledger", "luckywalk")

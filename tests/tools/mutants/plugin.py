@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-import dotbase.render
-from dotbase.project import Project
-from dotbase.steps import Step
-from dotbase.templating import Variables
+from dotbase.render import assembly
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
 from tests.tools.mutants.places import Mutant
 
 MUTANT, RESULT = "DOTBASE_MUTANT", "DOTBASE_MUTANT_RESULT"
-_render = dotbase.render.render_steps
+_render = assembly.render_steps
 _seen: dict[str, Any] = {"changed": False, "failed": None, "said": ""}
 
 
@@ -31,7 +31,7 @@ def _render_changed(project: Project, variables: Variables) -> list[Step]:
 
 
 # Before any module of the tests takes the name.
-dotbase.render.render_steps = _render_changed
+assembly.render_steps = _render_changed
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

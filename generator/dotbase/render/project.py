@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
 
 from dotbase.errors import DotbaseError
-from dotbase.yaml_lines import Document, load, validate
+from dotbase.render.documents import Document, load, validate
 
 APPS_FILE = "apps.yaml"
 # Schemas that are somebody's already.

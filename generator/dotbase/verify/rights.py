@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 
-from dotbase.declarations.policies import AppPolicies, Right, all_grants, real_role
+from dotbase.catalog.rights import RIGHTS
 from dotbase.errors import DotbaseError
 from dotbase.printable import plain
-from dotbase.project import Project
-from dotbase.rights_query import RIGHTS
-from dotbase.templating import Variables
+from dotbase.render.declarations.policies import AppPolicies, Right, all_grants, real_role
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 
 # What `rows: own` and `rows: all` are in the catalog; any other condition is only known by its template.
 SHOWN = {"own": "(user_id = ( SELECT auth.uid() AS uid))", "all": "true"}

@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
-from dotbase.yaml_lines import Document, load
+from dotbase.render.documents import Document, load
+from dotbase.render.project import Project
 
 # What jobs.call_routine hands to a job's function, by name, where it has them.
 ARGUMENTS = {"slot timestamp with time zone", "batch_limit integer"}

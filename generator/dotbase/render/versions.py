@@ -14,9 +14,9 @@ from yoyo import read_migrations
 from yoyo.migrations import topological_sort
 
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
-from dotbase.steps import Step
-from dotbase.templating import SUFFIX, Renderer
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import SUFFIX, Renderer
 
 ROLLBACK = ".rollback"
 BOOTSTRAP = f"bootstrap{SUFFIX}"  # of core: no version

@@ -8,15 +8,15 @@ from typing import Any
 
 import psycopg
 
-from dotbase import verify_jobs
-from dotbase.declarations import policies
-from dotbase.declarations.policies import AppPolicies, real_role
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
-from dotbase.rights import read as read_rights
-from dotbase.rights import violations as of_rights
-from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, Place
+from dotbase.render.declarations import policies
+from dotbase.render.declarations.policies import AppPolicies, real_role
+from dotbase.render.documents import Document, Place
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
+from dotbase.verify import jobs as verify_jobs
+from dotbase.verify.rights import read as read_rights
+from dotbase.verify.rights import violations as of_rights
 
 Connection = psycopg.Connection[Any]
 

@@ -17,11 +17,11 @@ from pydantic import (
     model_validator,
 )
 
-from dotbase.declarations import call
-from dotbase.declarations.errors import Name, Sentence
-from dotbase.declarations.schedule import gmt_schedule, parse
 from dotbase.errors import DotbaseError
-from dotbase.yaml_lines import Document, validate
+from dotbase.render.declarations import call
+from dotbase.render.declarations.errors import Name, Sentence
+from dotbase.render.declarations.schedule import gmt_schedule, parse
+from dotbase.render.documents import Document, validate
 
 DURATION = re.compile(r"^(\d{1,6})\s*(s|min|h|d)$")
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}

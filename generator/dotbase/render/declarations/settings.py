@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, RootModel, StrictBool, StrictInt
 
-from dotbase.declarations import call
-from dotbase.declarations.errors import Name, Sentence
 from dotbase.errors import DotbaseError
-from dotbase.yaml_lines import Document, validate
+from dotbase.render.declarations import call
+from dotbase.render.declarations.errors import Name, Sentence
+from dotbase.render.documents import Document, validate
 
 Value = StrictBool | StrictInt | str
 

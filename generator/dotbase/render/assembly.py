@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
-from dotbase.declarations import cron, errors, policies, settings
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
-from dotbase.steps import Step
-from dotbase.templating import SUFFIX, Renderer, Variables
-from dotbase.versions import BOOTSTRAP, versioned_steps
-from dotbase.yaml_lines import Document, load
+from dotbase.render.declarations import cron, errors, policies, settings
+from dotbase.render.documents import Document, load
+from dotbase.render.project import Project
+from dotbase.render.steps import Step
+from dotbase.render.templates import SUFFIX, Renderer, Variables
+from dotbase.render.versions import BOOTSTRAP, versioned_steps
 
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
 # Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.

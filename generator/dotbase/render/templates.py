@@ -10,12 +10,12 @@ from typing import Any, Literal, get_args
 import jinja2
 
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
+from dotbase.render.project import Project
 
 Target = Literal["postgres", "supabase"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 SUFFIX = ".sql.j2"
-MACROS = Path(__file__).parent / "templates"
+MACROS = Path(__file__).parent
 # What an expression of a template can raise.
 FAILURES = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
 

@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 
-from dotbase.declarations import call
-from dotbase.declarations.grants import Grant, usage
 from dotbase.errors import DotbaseError
-from dotbase.project import Project
-from dotbase.templating import Variables
-from dotbase.yaml_lines import Document, Place, load, validate
+from dotbase.render.declarations import call
+from dotbase.render.declarations.grants import Grant, usage
+from dotbase.render.documents import Document, Place, load, validate
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 ADMINISTRATOR = "administrator"

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
-from dotbase.declarations import call
 from dotbase.errors import DotbaseError
-from dotbase.yaml_lines import Document, validate
+from dotbase.render.declarations import call
+from dotbase.render.documents import Document, validate
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Sentence = Annotated[str, StringConstraints(min_length=1)]

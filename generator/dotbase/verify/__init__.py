@@ -1,0 +1,1 @@
+"""Declarations held against a database: what they name exists, and nothing is there or allowed beside it."""
