@@ -139,13 +139,13 @@ def _files() -> Iterator[tuple[str, str]]:
         "zone: Asia/Seoul\napps:\n  core: {needs: [], about: core}\n  shop: {needs: [core], about: many}\n",
     )
     tables = "".join(TABLE.format(n=n) for n in range(TABLES))
-    yield "schema/shop/0001_shop.sql.j2", f"create schema shop;\n{tables}"
-    yield "schema/shop/0001_shop.rollback.sql.j2", "drop schema shop cascade;\n"
+    yield "schema/shop/0002_shop.sql", f"create schema shop;\n{tables}"
+    yield "schema/shop/0002_shop.rollback.sql", "drop schema shop cascade;\n"
     yield "policies/shop.yaml", "tables:\n" + "".join(POLICIES.format(n=n) for n in range(TABLES))
     for topic in range(TOPICS):
         numbers = range(topic, FUNCTIONS, TOPICS)
         yield (
-            f"functions/shop/topic_{topic}.sql.j2",
+            f"functions/shop/topic_{topic}.sql",
             "-- Sums.\n" + "".join(FUNCTION.format(n=n, table=n % TABLES) for n in numbers),
         )
 

@@ -55,12 +55,12 @@ def test_every_file_of_routines_takes_execute_away_from_everybody(
     module_db: Database, steps: list[Step], app: str
 ) -> None:
     # Types are dropped before they are made again, and have no routines.
-    files = [step for step in steps if step.app == app and step.key.endswith(".sql.j2")]
-    files = [step for step in files if not step.key.endswith("/types.sql.j2")]
+    files = [step for step in steps if step.app == app and step.key.endswith(".sql")]
+    files = [step for step in files if not step.key.endswith("/types.sql")]
     assert files
     for step in files:
         with module_db.owner.transaction(force_rollback=True):
-            closed = [one for one in schemas(app) if one != "auth" or step.key.endswith("/auth.sql.j2")]
+            closed = [one for one in schemas(app) if one != "auth" or step.key.endswith("/auth.sql")]
             for schema in closed:
                 module_db.owner.execute(
                     f"grant execute on all routines in schema {schema} to public".encode()

@@ -78,8 +78,8 @@ def holed(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[psyc
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     made = make(tmp_path)
-    write(made, "schema/shop/0002_hints.sql.j2", VERSION)
-    write(made, "schema/shop/0002_hints.rollback.sql.j2", "drop table shop.hints;\n")
+    write(made, "schema/shop/0005_hints.sql", VERSION)
+    write(made, "schema/shop/0005_hints.rollback.sql", "drop table shop.hints;\n")
     write(made, "policies/shop.yaml", POLICIES)
     return made
 
@@ -100,8 +100,8 @@ def test_findings_are_rows_with_the_line_that_made_their_object(
     )
     assert [row["place"] for row in found] == [
         "policies/shop.yaml:2",
-        "schema/shop/0002_hints.sql.j2:10",
-        "schema/shop/0002_hints.sql.j2:2",  # the check has no name to be found by
+        "schema/shop/0005_hints.sql:10",
+        "schema/shop/0005_hints.sql:2",  # the check has no name to be found by
     ]
 
 

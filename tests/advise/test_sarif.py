@@ -63,7 +63,7 @@ def test_a_result_has_the_line_that_made_its_object(log: dict[str, Any]) -> None
     made, by_hand, suppressed = log["runs"][0]["results"]
     place = made["locations"][0]["physicalLocation"]
     assert place["artifactLocation"] == {
-        "uri": "schema/ledger/0001_ledger.sql.j2",
+        "uri": "schema/ledger/0003_ledger.sql",
         "uriBaseId": "%SRCROOT%",
     }
     line = (

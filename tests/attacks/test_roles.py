@@ -15,7 +15,7 @@ from tests.harness.supabase import passing_role
 from tests.harness.target import CRON_ALONE, OWNER, SUPABASE, SUPERUSER
 
 ROLES = [*CLIENTS, "authenticator", *CRON_ALONE, OWNER, STRANGER]
-# All that schema/core/bootstrap.sql.j2 declares; a role may always become itself.
+# All that schema/core/bootstrap.sql declares; a role may always become itself.
 MAY_BECOME = {
     "authenticator": set(CLIENTS),
     "dotbase_owner": {"dotbase_cron"},

@@ -73,7 +73,7 @@ def _keyed(clones: Clones) -> Iterator[Database]:
     database = clones.make()
     key = MasterKey(database, f"tests-{os.getpid()}.key")
     key.put("the first master key")
-    bootstrap = rendered(master_key_file=key.path)["schema/core/bootstrap.sql.j2"]
+    bootstrap = rendered(master_key_file=key.path)["schema/core/bootstrap.sql"]
     database.owner.execute(bootstrap.sql.encode())
     yield database
     key.remove()

@@ -15,7 +15,7 @@ from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
 from tests.harness.target import CRON_ALONE, OWNER
 
-CLOCK = "functions/core/clock.sql.j2"
+CLOCK = "functions/core/clock.sql"
 CLIENTS = ["anon", "authenticated", "service_role", "authenticator", *CRON_ALONE]
 SEOUL = ZoneInfo("Asia/Seoul")
 

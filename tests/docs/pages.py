@@ -60,7 +60,9 @@ def commands() -> Iterator[Command]:
         for block in FENCE.finditer(text):
             if file := files.get(block.start(2)):
                 line = text[: block.start(2)].count("\n") + 1
-                write = f"mkdir -p $(dirname {file[1]})\ncat > {file[1]} <<'END'\n{file[2]}END"
+                # The number of a version is the next of all apps: the file is there already.
+                path = file[1].replace("NNNN", "[0-9]" * 4)
+                write = f"mkdir -p $(dirname {file[1]})\ncat > {path} <<'END'\n{file[2]}END"
                 yield Command(page, line, write, "")
             if block[1] not in ("sh", "bash", "console"):
                 continue

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tests.harness.server import ROOT
 
 # How routines of the house set their search_path, for changes that are to leave it alone.
-_TOPIC = (ROOT / "functions/luckywalk/ticket_guard.sql.j2").read_text()
+_TOPIC = (ROOT / "functions/luckywalk/ticket_guard.sql").read_text()
 PATH = re.findall(r"^set search_path = .+$", _TOPIC, re.MULTILINE)[0]
 
 

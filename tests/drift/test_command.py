@@ -123,7 +123,7 @@ def test_drift_is_one_line_each_and_the_script_fixes_it(changed: Rig) -> None:
 
 def test_steps_that_wait_are_told_first(rig: Rig, tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    topic = project / "functions/luckywalk/ticket_guard.sql.j2"
+    topic = project / "functions/luckywalk/ticket_guard.sql"
     topic.write_text(
         topic.read_text().replace("    return null;\n", "    -- Not reached.\n    return null;\n")
     )
@@ -137,7 +137,7 @@ def test_steps_that_wait_are_told_first(rig: Rig, tmp_path: Path) -> None:
 
 def test_a_bootstrap_that_changed_waits_too(rig: Rig, tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    bootstrap = project / "schema/core/bootstrap.sql.j2"
+    bootstrap = project / "schema/core/bootstrap.sql"
     bootstrap.write_text(bootstrap.read_text() + "-- Nothing that the catalog knows.\n")
     said = run(rig, "drift", project=project)
     assert said.code == 0
@@ -149,13 +149,11 @@ def test_a_bootstrap_that_changed_waits_too(rig: Rig, tmp_path: Path) -> None:
 
 def test_a_version_that_was_edited_is_told_first(rig: Rig, tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    version = project / "schema/ledger/0001_ledger.sql.j2"
+    version = project / "schema/ledger/0003_ledger.sql"
     version.write_text(version.read_text() + "comment on schema ledger is 'edited';\n")
     said = run(rig, "drift", project=project)
     assert said.code == 3
-    assert said.out.startswith(
-        "Migrate would refuse: schema/ledger/0001_ledger.sql.j2:1: version ledger.0001"
-    )
+    assert said.out.startswith("Migrate would refuse: schema/ledger/0003_ledger.sql:1: version ledger.0003")
 
 
 def test_a_schema_of_somebody_else_can_be_left_out(rig: Rig) -> None:

@@ -28,10 +28,10 @@ EAGER = LockOptions(lock_timeout=0.1, retries=3, pause=0.05)
 @cache
 def bootstrap() -> Step:
     """The checkout's own bootstrap for a plain Postgres."""
-    path = ROOT / "schema/core/bootstrap.sql.j2"
+    path = ROOT / "schema/core/bootstrap.sql"
     text = path.read_text()
     rendered = jinja2.Template(text).render(target="postgres", master_key_file=None)
-    return Step("schema/core/bootstrap.sql.j2", "core", "bootstrap", path, 1, rendered, _sha(text))
+    return Step("schema/core/bootstrap.sql", "core", "bootstrap", path, 1, rendered, _sha(text))
 
 
 def versioned(
@@ -44,8 +44,8 @@ def versioned(
     transactional: bool = True,
     edited: bool = False,
 ) -> Step:
-    """A versioned file `schema/<app>/<name>.sql.j2`."""
-    key = f"schema/{app}/{name}.sql.j2"
+    """A versioned file `schema/<app>/<name>.sql`."""
+    key = f"schema/{app}/{name}.sql"
     return Step(
         key,
         app,
@@ -62,8 +62,8 @@ def versioned(
 
 
 def routines(topic: str, text: str, *, app: str = "shop") -> Step:
-    """A repeatable file `functions/<app>/<topic>.sql.j2`."""
-    key = f"functions/{app}/{topic}.sql.j2"
+    """A repeatable file `functions/<app>/<topic>.sql`."""
+    key = f"functions/{app}/{topic}.sql"
     return Step(key, app, "repeatable", Path(key), 1, text, _sha(text))
 
 

@@ -18,7 +18,7 @@ rpcs:
   buy: [authenticated]
 """
 
-SCHEMA = """create schema {{ app }};
+SCHEMA = """create schema shop;
 
 create table shop.carts (
     cart_id bigint primary key,
@@ -62,8 +62,8 @@ def make_shop(root: Path) -> Path:
         "apps.yaml",
         'zone: Asia/Seoul\napps:\n  core: {needs: [], about: "a"}\n  shop: {needs: [core], about: "b"}\n',
     )
-    write(root, "schema/shop/0001_shop.sql.j2", SCHEMA)
-    write(root, "schema/shop/0001_shop.rollback.sql.j2", "drop schema shop cascade;\n")
-    write(root, "functions/shop/carts.sql.j2", ROUTINES)
+    write(root, "schema/shop/0002_shop.sql", SCHEMA)
+    write(root, "schema/shop/0002_shop.rollback.sql", "drop schema shop cascade;\n")
+    write(root, "functions/shop/carts.sql", ROUTINES)
     write(root, "policies/shop.yaml", POLICIES)
     return root

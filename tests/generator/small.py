@@ -57,8 +57,8 @@ def refused(project: Path, sentence: str, *arguments: str) -> None:
 
 FILES = {
     "apps.yaml": 'zone: Asia/Seoul\napps:\n  shop: {needs: [], about: "a shop"}\n',
-    "schema/shop/0001_shop.sql.j2": "-- The shop.\ncreate schema {{ app }};\n",
-    "schema/shop/0001_shop.rollback.sql.j2": "drop schema shop cascade;\n",
+    "schema/shop/0001_shop.sql": "-- The shop.\ncreate schema shop;\n",
+    "schema/shop/0001_shop.rollback.sql": "drop schema shop cascade;\n",
     "policies/shop.yaml": "tables: {}\nrpcs: {}\n",
 }
 

@@ -82,7 +82,7 @@ def test_an_app_without_policies_is_refused(project: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["policies/till.yaml", "cron/shop.yml", "schema/till/0001_till.sql.j2", "functions/till/a.sql.j2"]
+    "name", ["policies/till.yaml", "cron/shop.yml", "schema/till/0001_till.sql", "functions/till/a.sql"]
 )
 def test_files_of_an_app_that_is_not_declared_are_refused(project: Path, name: str) -> None:
     write(project, name, "")
@@ -316,27 +316,27 @@ def test_a_file_among_functions_that_nobody_would_read_is_refused(project: Path,
     refused(
         project,
         f"functions/shop/{name}: the file's name is none that is read here; "
-        "name it `topic.sql.j2`, errors.yaml or settings.yaml, or move it away.",
+        "name it `topic.sql`, errors.yaml or settings.yaml, or move it away.",
     )
 
 
-@pytest.mark.parametrize("name", ["0002_x.j2", "0002_x.sql.j2.orig", "notes.md"])
+@pytest.mark.parametrize("name", ["0002_x.j2", "0002_x.sql.orig", "notes.md"])
 def test_a_file_among_versions_that_nobody_would_read_is_refused(project: Path, name: str) -> None:
     write(project, f"schema/shop/{name}", "")
     refused(
         project,
         f"schema/shop/{name}: the file's name is none that is read here; "
-        "name it `NNNN_name.sql.j2`, or move it away.",
+        "name it `NNNN_name.sql`, or move it away.",
     )
 
 
-@pytest.mark.parametrize("folder", ["schema/shop/old", "functions/shop/sub", "functions/shop/sub.sql.j2"])
+@pytest.mark.parametrize("folder", ["schema/shop/old", "functions/shop/sub", "functions/shop/sub.sql"])
 def test_a_folder_inside_of_an_app_s_is_refused(project: Path, folder: str) -> None:
-    write(project, f"{folder}/carts.sql.j2", "select 1;\n")
+    write(project, f"{folder}/carts.sql", "select 1;\n")
     refused(project, f"{folder}: folders are not read here; move its files up, or it away.")
 
 
-@pytest.mark.parametrize("name", ["functions/shop/.carts.sql.j2.swp", "schema/shop/0001_shop.sql.j2~"])
+@pytest.mark.parametrize("name", ["functions/shop/.carts.sql.swp", "schema/shop/0001_shop.sql~"])
 def test_what_an_editor_leaves_behind_is_no_mistake(project: Path, name: str) -> None:
     before = dotbase(project, "render")
     write(project, name, "")

@@ -18,8 +18,8 @@ HEADS = ("sqlfluff: ", "squawk: ", "raised errors: ", "declarations: ", "plpgsql
 
 
 def add_version(project: Path, text: str) -> None:
-    write(project, "schema/shop/0002_change.sql.j2", text)
-    write(project, "schema/shop/0002_change.rollback.sql.j2", "alter table shop.carts drop column note;\n")
+    write(project, "schema/shop/0003_change.sql", text)
+    write(project, "schema/shop/0003_change.rollback.sql", "alter table shop.carts drop column note;\n")
 
 
 def lint(project: Path) -> dict[str, list[str]]:
@@ -51,14 +51,14 @@ def test_all_linters_find_their_own_in_one_run(tmp_path: Path, plpgsql_check: No
     add_version(
         project, "alter table shop.carts ADD column note text;\n\ncreate index on shop.carts (note);\n"
     )
-    write(project, "functions/shop/carts.sql.j2", ROUTINES.replace("c.cart_id = buy.", "c.nope = buy."))
+    write(project, "functions/shop/carts.sql", ROUTINES.replace("c.cart_id = buy.", "c.nope = buy."))
     write(project, "policies/shop.yaml", POLICIES.replace("  moves: []\n", ""))
     found = lint(project)
+    assert any(line.startswith("schema/shop/0003_change.sql: line 1: CP01 ") for line in found["sqlfluff"]), (
+        found
+    )
     assert any(
-        line.startswith("schema/shop/0002_change.sql.j2: line 1: CP01 ") for line in found["sqlfluff"]
-    ), found
-    assert any(
-        line.startswith("schema/shop/0002_change.sql.j2:3: require-concurrent-index-creation: ")
+        line.startswith("schema/shop/0003_change.sql:3: require-concurrent-index-creation: ")
         for line in found["squawk"]
     ), found
     assert [line.partition(";")[0] for line in found["declarations"]] == [
@@ -75,19 +75,19 @@ def test_an_error_that_no_catalogue_has_is_a_finding(tmp_path: Path) -> None:
     text = ROUTINES.replace(
         "begin\n", "begin\n    -- core.raise('nothing')\n    perform core.raise('forbiden');\n"
     )
-    write(project, "functions/shop/carts.sql.j2", text)
+    write(project, "functions/shop/carts.sql", text)
     line = text[: text.index("forbiden")].count("\n") + 1
     assert lint(project)["raised errors"] == [
-        f"functions/shop/carts.sql.j2:{line}: no errors.yaml has an error forbiden; did you mean forbidden?"
+        f"functions/shop/carts.sql:{line}: no errors.yaml has an error forbiden; did you mean forbidden?"
     ]
 
 
 def test_a_rollback_without_a_statement_is_a_finding(tmp_path: Path) -> None:
     project = make_shop(tmp_path)
     add_version(project, "create view api.carts as select 1 as one;\n")
-    write(project, "schema/shop/0002_change.rollback.sql.j2", "-- What takes it back.\n")
+    write(project, "schema/shop/0003_change.rollback.sql", "-- What takes it back.\n")
     [finding] = lint(project)["scratch database"]
-    assert finding.startswith("schema/shop/0002_change.rollback.sql.j2: takes nothing back; ")
+    assert finding.startswith("schema/shop/0003_change.rollback.sql: takes nothing back; ")
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,16 @@ def test_versions_that_would_lock_or_lose_are_findings(tmp_path: Path, text: str
     project = make(tmp_path)
     add_version(project, text)
     found = lint(project)
-    assert any(f"schema/shop/0002_change.sql.j2:1: {rule}: " in line for line in found["squawk"]), found
+    assert any(f"schema/shop/0003_change.sql:1: {rule}: " in line for line in found["squawk"]), found
     assert len(found["scratch database"]) == 1
 
 
 def test_text_that_is_no_sql_is_a_finding_of_each_that_reads_it(tmp_path: Path) -> None:
     project = make_shop(tmp_path)
-    write(project, "functions/shop/more.sql.j2", "selekt everything;\n")
+    write(project, "functions/shop/more.sql", "selekt everything;\n")
     found = lint(project)
     assert any(": PRS " in line for line in found["sqlfluff"]), found
-    assert found["scratch database"][0].startswith("functions/shop/more.sql.j2:1: ")
+    assert found["scratch database"][0].startswith("functions/shop/more.sql:1: ")
 
 
 def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(

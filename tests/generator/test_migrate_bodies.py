@@ -40,7 +40,7 @@ def test_a_body_that_does_not_parse_is_refused_with_its_line(
     before = rig.catalog()
     with pytest.raises(DotbaseError) as caught:
         rig.migrate(ONE, routines("buying", text))
-    assert caught.value.where == f"functions/shop/buying.sql.j2:{line}"
+    assert caught.value.where == f"functions/shop/buying.sql:{line}"
     assert said in caught.value.what
     assert "shop.buy()" in caught.value.what
     assert rig.catalog() == before
@@ -58,7 +58,7 @@ def test_a_version_s_own_routines_are_looked_at_too(rig: Rig) -> None:
     two = versioned(
         "0002_buy", "-- Buying.\n" + made("begin\n    returnn 1;\nend"), "drop function shop.buy();"
     )
-    with pytest.raises(DotbaseError, match=r'^schema/shop/0002_buy\.sql\.j2:6: syntax error at or near "'):
+    with pytest.raises(DotbaseError, match=r'^schema/shop/0002_buy\.sql:6: syntax error at or near "'):
         rig.migrate(ONE, two)
 
 
@@ -73,13 +73,11 @@ def test_what_was_broken_before_is_no_matter_of_this_run(rig: Rig) -> None:
 
 def test_plan_refuses_it_as_migrate_does(tmp_path: Path, new_rig: Rig) -> None:
     project = make_shop(tmp_path)
-    write(
-        project, "functions/shop/carts.sql.j2", ROUTINES.replace("return query select", "return query selekt")
-    )
+    write(project, "functions/shop/carts.sql", ROUTINES.replace("return query select", "return query selekt"))
     line = ROUTINES[: ROUTINES.index("return query")].count("\n") + 1
     for command in ("plan", "migrate"):
         said = dotbase(project, "--database-url", new_rig.server.conninfo(new_rig.name), command)
         assert said.code == 1
         assert said.err.startswith(
-            f'dotbase: functions/shop/carts.sql.j2:{line}: syntax error at or near "selekt" — in shop.buy('
+            f'dotbase: functions/shop/carts.sql:{line}: syntax error at or near "selekt" — in shop.buy('
         )

@@ -75,7 +75,7 @@ def test_plan_of_an_empty_database_ends_with_2(project: Path, rig: Rig) -> None:
     result = cli(project, rig)("plan", "--json")
     assert result.exit_code == 2
     found = json.loads(result.output)
-    assert found["bootstrap"] == "schema/core/bootstrap.sql.j2"
+    assert found["bootstrap"] == "schema/core/bootstrap.sql"
     assert found["versions"][0]["version"] == "core.0001_core"
     assert {entry["reason"] for entry in found["repeatables"]} == {"new"}
     assert rig.values("select nspname::text from pg_namespace where nspname = 'dotbase'") == []
@@ -113,8 +113,8 @@ def test_plan_warns_of_what_locks_or_loses(project: Path, dotbase: Dotbase) -> N
         ("index on amounts", False),
     ]
     assert [(w["file"][-13:], w["line"], w["rule"]) for w in found["warnings"]] == [
-        ("_risky.sql.j2", 2, "require-concurrent-index-creation"),
-        ("_risky.sql.j2", 5, "ban-drop-column"),
+        ("_risky.sql", 2, "require-concurrent-index-creation"),
+        ("_risky.sql", 5, "ban-drop-column"),
     ]
 
 
@@ -146,14 +146,12 @@ def test_an_rpc_that_does_not_exist_is_refused_with_the_yaml_s_line(
 def test_a_broken_routine_is_refused_with_the_template_s_line(
     project: Path, migrated: Rig, dotbase: Dotbase
 ) -> None:
-    file = project / "functions" / "core" / "clock.sql.j2"
+    file = project / "functions" / "core" / "clock.sql"
     file.write_text(file.read_text() + "\ncreate or replace function core.now(broken);\n")
     line = len(file.read_text().splitlines())
     result = dotbase("migrate")
     assert isinstance(result.exception, DotbaseError)
-    assert re.match(
-        rf"functions/core/clock\.sql\.j2:{line}: no language specified", result.exception.sentence
-    )
+    assert re.match(rf"functions/core/clock\.sql:{line}: no language specified", result.exception.sentence)
 
 
 def test_status_says_what_is_applied_and_what_is_pending(project: Path, dotbase: Dotbase) -> None:
@@ -223,7 +221,7 @@ def sorted_catalog(rig: Rig) -> str:
 def migration(project: Path, app: str, name: str, up: str, down: str = "select 1;\n") -> str:
     """A next versioned file of an app; returns its key."""
     folder = project / "schema" / app
-    number = 1 + max(int(path.name[:4]) for path in folder.glob("[0-9]*.sql.j2"))
-    (folder / f"{number:04}_{name}.sql.j2").write_text(up)
-    (folder / f"{number:04}_{name}.rollback.sql.j2").write_text(down)
-    return f"schema/{app}/{number:04}_{name}.sql.j2"
+    number = 1 + max(int(path.name[:4]) for path in folder.glob("[0-9]*.sql"))
+    (folder / f"{number:04}_{name}.sql").write_text(up)
+    (folder / f"{number:04}_{name}.rollback.sql").write_text(down)
+    return f"schema/{app}/{number:04}_{name}.sql"

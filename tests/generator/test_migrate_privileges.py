@@ -58,7 +58,7 @@ def test_without_a_superuser_once_it_is_refused(new_rig: Rig, migrator: str) -> 
     assert refusal(new_rig, ONE, user=migrator) == (
         "schema extensions is missing, and dotbase_migrator is no superuser who could make it; "
         "let a superuser run `dotbase migrate` on this database once, or apply the part of `dotbase render` "
-        "that comes from schema/core/bootstrap.sql.j2."
+        "that comes from schema/core/bootstrap.sql."
     )
     with new_rig.connect() as connection:
         connection.execute(bootstrap().sql.encode())
@@ -94,7 +94,7 @@ def test_a_changed_bootstrap_is_a_note_for_who_is_no_superuser(rig: Rig, migrato
     outcome = rig.migrate(ONE, user=migrator)
     assert not outcome.changed
     assert (
-        "schema/core/bootstrap.sql.j2 has changed since a superuser applied it; "
+        "schema/core/bootstrap.sql has changed since a superuser applied it; "
         "let a superuser run `dotbase migrate` once." in outcome.notes
     )
     assert rig.migrate(ONE).changed
@@ -146,9 +146,7 @@ def test_an_error_in_the_bootstrap_leaves_nothing(new_rig: Rig) -> None:
     with new_rig.connect() as connection:
         run = new_rig.run(connection, [ONE])
         run.steps = [bad, ONE]
-        with pytest.raises(
-            DotbaseError, match=r'schema/core/bootstrap\.sql\.j2:\d+: column "nothing" does not'
-        ):
+        with pytest.raises(DotbaseError, match=r'schema/core/bootstrap\.sql:\d+: column "nothing" does not'):
             apply.migrate(run)
     assert new_rig.values("select nspname::text from pg_namespace where nspname !~ '^pg_' order by 1") == [
         "information_schema",

@@ -208,8 +208,8 @@ def test_what_somebody_dropped_comes_back(rig: Rig) -> None:
         )
     plan = rig.plan(*steps)
     assert {due.step.key: due.reason for due in plan.repeatables} == {
-        "functions/shop/prices.sql.j2": "absent",
-        "functions/shop/views.sql.j2": "absent",
+        "functions/shop/prices.sql": "absent",
+        "functions/shop/views.sql": "absent",
         "policies/shop.yaml#tables.items": "absent",
         "policies/shop.yaml#grants": "with its app",
     }

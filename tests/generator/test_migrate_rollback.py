@@ -31,7 +31,7 @@ TELL = routines(
     "create or replace function shop.tell() returns void language plpgsql as $$\n"
     "declare v_price shop.prices; begin end $$;",
 )
-CAFE = versioned("0001_cafe", "create schema cafe;", "drop schema cafe;", app="cafe")
+CAFE = versioned("0003_cafe", "create schema cafe;", "drop schema cafe;", app="cafe")
 
 
 def test_what_came_in_one_migrate_stays_where_it_still_applies(rig: Rig) -> None:
@@ -99,8 +99,8 @@ def test_counting_rows_leaves_the_transaction_as_it_was(rig: Rig) -> None:
 
 def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_rig: Rig) -> None:
     project = make_shop(tmp_path)
-    write(project, "schema/shop/0002_till.sql.j2", "create table shop.till (coin integer);\n")
-    write(project, "schema/shop/0002_till.rollback.sql.j2", "drop table shop.till;\n")
+    write(project, "schema/shop/0003_till.sql", "create table shop.till (coin integer);\n")
+    write(project, "schema/shop/0003_till.rollback.sql", "drop table shop.till;\n")
     policies = (
         (project / "policies/shop.yaml").read_text().replace("  moves: []\n", "  moves: []\n  till: []\n")
     )
@@ -113,7 +113,7 @@ def test_the_plan_tells_what_would_go_and_changes_nothing(tmp_path: Path, new_ri
     said = dotbase(project, "--database-url", url, "rollback", "--plan")
     assert said.code == 0, said.err
     lines = said.out.splitlines()
-    assert "  undo      shop.0002_till" in lines
+    assert "  undo      shop.0003_till" in lines
     assert "  keep      policies/shop.yaml#rpcs" in lines
     assert (
         '  remove    policies/shop.yaml#tables.till (does not apply: relation "shop.till" does not exist)'
@@ -143,8 +143,8 @@ def test_status_tells_what_is_applied_where_an_app_s_files_are_gone(tmp_path: Pa
     write(project, "apps.yaml", 'zone: Asia/Seoul\napps:\n  core: {needs: [], about: "a"}\n')
     said = dotbase(project, "--database-url", url, "status")
     assert said.code == 1
-    assert "  shop.0001_shop  applied  " in said.out
-    assert "`dotbase rollback --to core.0001_core` undoes shop.0001_shop alone." in said.err
+    assert "  shop.0002_shop  applied  " in said.out
+    assert "`dotbase rollback --to core.0001_core` undoes shop.0002_shop alone." in said.err
     refused = dotbase(project, "--database-url", url, "rollback", "--to", "core.0001_core")
     assert refused.err.startswith("dotbase: this rollback would drop all of app shop; ")
     said = dotbase(project, "--database-url", url, "rollback", "--to", "core.0001_core", "--yes")
@@ -155,12 +155,12 @@ def test_status_tells_what_is_applied_where_an_app_s_files_are_gone(tmp_path: Pa
 def test_a_migrate_that_fails_says_that_nothing_was_changed(tmp_path: Path, new_rig: Rig) -> None:
     project = make_shop(tmp_path)
     url = new_rig.server.conninfo(new_rig.name)
-    write(project, "functions/shop/more.sql.j2", "selekt everything;\n")
+    write(project, "functions/shop/more.sql", "selekt everything;\n")
     said = dotbase(project, "--database-url", url, "migrate")
     assert said.code == 1
     assert said.err.endswith("; correct the file and run migrate again. Nothing was changed.\n")
-    write(project, "schema/shop/0002_late.sql.j2", "-- boundary: late\nselect 1;\n")
-    write(project, "schema/shop/0002_late.rollback.sql.j2", "select 1;\n")
+    write(project, "schema/shop/0003_late.sql", "-- boundary: late\nselect 1;\n")
+    write(project, "schema/shop/0003_late.rollback.sql", "select 1;\n")
     said = dotbase(project, "--database-url", url, "migrate")
     assert "what came before it is committed" in said.err
     assert "Nothing was changed" not in said.err

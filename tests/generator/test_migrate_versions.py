@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_an_error_leaves_nothing_and_names_file_and_line(rig: Rig) -> None:
     with pytest.raises(DotbaseError) as caught:
         rig.migrate(ONE, bad)
     assert caught.value.sentence == (
-        'schema/shop/0002_price.sql.j2:2: column "nothing_there" does not exist; '
+        'schema/shop/0002_price.sql:2: column "nothing_there" does not exist; '
         "correct the file and run migrate again."
     )
     assert rig.catalog() == before
@@ -98,7 +99,7 @@ def test_an_edited_applied_file_is_refused_by_name(rig: Rig) -> None:
     with pytest.raises(DotbaseError) as caught:
         rig.plan(edited)
     assert caught.value.sentence == (
-        "schema/shop/0001_shop.sql.j2:1: version shop.0001_shop was edited after it was applied; "
+        "schema/shop/0001_shop.sql:1: version shop.0001_shop was edited after it was applied; "
         "bring its text back and make the change in a new version (`dotbase new migration shop NAME`)."
     )
 
@@ -121,8 +122,8 @@ def test_an_applied_file_that_is_gone_is_refused_with_the_way_back(rig: Rig) -> 
 @pytest.mark.parametrize("nothing", ["", "-- What takes it back.\n", "/* drop\ntable */ ; -- no;\n"])
 def test_a_rollback_without_a_statement_is_refused(rig: Rig, nothing: str) -> None:
     sentence = (
-        "schema/shop/0002_price.rollback.sql.j2: takes nothing back; "
-        "write what undoes 0002_price.sql.j2, or `select 1;` if nothing is to be undone."
+        "schema/shop/0002_price.rollback.sql: takes nothing back; "
+        "write what undoes 0002_price.sql, or `select 1;` if nothing is to be undone."
     )
     empty = versioned("0002_price", TWO.sql, nothing)
     for attempt in (rig.plan, rig.migrate):
@@ -151,7 +152,7 @@ def test_a_boundary_is_committed_and_a_rerun_resumes_there(rig: Rig) -> None:
     with pytest.raises(DotbaseError) as caught:
         rig.migrate(ONE, TWO, INDEX, broken, VIEW)
     assert caught.value.sentence == (
-        'schema/shop/0004_stock.sql.j2:1: relation "shop.nowhere" does not exist; the migration stands at '
+        'schema/shop/0004_stock.sql:1: relation "shop.nowhere" does not exist; the migration stands at '
         "boundary `after index on names`, what came before it is committed; correct the file and run migrate "
         "again: it resumes there."
     )
@@ -185,7 +186,7 @@ def test_a_statement_that_did_not_end_is_undone_and_run_again(rig: Rig) -> None:
         "drop index concurrently if exists shop.items_name_key;",
         transactional=False,
     )
-    with pytest.raises(DotbaseError, match=r"0002_names\.sql\.j2:1: could not create unique index"):
+    with pytest.raises(DotbaseError, match=r"0002_names\.sql:1: could not create unique index"):
         rig.migrate(ONE, unique)
     assert applied(rig)[-1] == "shop.0002_names started"
     assert rig.value("select not indisvalid from pg_index where indexrelid = 'shop.items_name_key'::regclass")
@@ -224,20 +225,20 @@ def test_rollback_puts_back_the_texts_from_before(rig: Rig) -> None:
     after = rig.catalog()
     undone = rig.rollback(ONE, TWO, fresh, new)
     assert undone.versions == ["shop.0002_price"]
-    assert undone.left_out == ["functions/shop/prices.sql.j2"]
+    assert undone.left_out == ["functions/shop/prices.sql"]
     assert rig.catalog() == before
     plan = rig.plan(ONE, TWO, fresh, new)
     assert [step.version for step in plan.versioned] == ["shop.0002_price"]
     assert [(due.step.key, due.reason) for due in plan.repeatables] == [
-        ("functions/shop/prices.sql.j2", "new"),
-        ("functions/shop/views.sql.j2", "changed"),
+        ("functions/shop/prices.sql", "new"),
+        ("functions/shop/views.sql", "changed"),
     ]
     rig.migrate(ONE, TWO, fresh, new)
     assert rig.catalog() == after
 
 
 def test_rolling_back_one_app_leaves_the_others_theirs(rig: Rig) -> None:
-    other = versioned("0001_cafe", "create schema cafe;", "drop schema cafe;", app="cafe")
+    other = versioned("0003_cafe", "create schema cafe;", "drop schema cafe;", app="cafe")
     menu = routines("menu", "create function cafe.menu() returns void language sql as 'select';", app="cafe")
     rig.migrate(ONE, VIEW)
     before = rig.catalog()
@@ -277,9 +278,15 @@ def test_a_failing_rollback_changes_nothing(rig: Rig) -> None:
     bad = versioned("0002_price", TWO.sql, "drop table shop.nothing;")
     rig.migrate(ONE, bad, VIEW)
     before = rig.catalog()
-    with pytest.raises(
-        DotbaseError, match=r'^schema/shop/0002_price\.rollback\.sql\.j2:1: table "nothing" does'
-    ):
+    with pytest.raises(DotbaseError, match=r'^schema/shop/0002_price\.rollback\.sql:1: table "nothing" does'):
         rig.rollback(ONE, bad, VIEW)
     assert rig.catalog() == before
     assert applied(rig) == ["shop.0001_shop applied", "shop.0002_price applied"]
+
+
+def test_a_database_of_dotbase_0_1_is_told_so_in_one_sentence(rig: Rig) -> None:
+    old = Step("functions/shop/a.sql.j2", "shop", "repeatable", Path("a"), 1, "select 1;\n", "")
+    rig.migrate(ONE, old)
+    sentence = "the database was made by dotbase 0.1, and each app's versions of that time are one file since"
+    with pytest.raises(DotbaseError, match=f"^{sentence}; migrate a new database.$"):
+        rig.migrate(ONE)

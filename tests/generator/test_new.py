@@ -33,9 +33,9 @@ def test_a_new_app_renders_lints_and_migrates_at_once(tmp_path: Path, rig: Rig, 
 def test_an_app_beside_jobs_gets_a_place_for_schedules(tmp_path: Path) -> None:
     project = make(tmp_path)
     write(project, "apps.yaml", 'zone: UTC\napps:\n  core: {about: "c"}\n  jobs: {about: "j"}\n')
-    for path in ("policies/shop.yaml", "schema/shop/0001_shop.sql.j2"):
+    for path in ("policies/shop.yaml", "schema/shop/0001_shop.sql"):
         (project / path).unlink()
-    (project / "schema/shop/0001_shop.rollback.sql.j2").unlink()
+    (project / "schema/shop/0001_shop.rollback.sql").unlink()
     assert "cron/till.yaml" in dotbase(project, "new", "app", "till").out.splitlines()
     assert "  till: {needs: [core, jobs]," in (project / "apps.yaml").read_text()
 
@@ -68,7 +68,7 @@ def test_an_app_or_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
     project = make(tmp_path)
     before = (project / "apps.yaml").read_text()
     refused(project, "apps.yaml:3: app shop is there already; choose another name.", "new", "app", "shop")
-    write(project, "schema/core/bootstrap.sql.j2", "select 1;\n")
+    write(project, "schema/core/bootstrap.sql", "select 1;\n")
     write(project, "policies/till.yaml", "mine")
     said = dotbase(project, "new", "app", "till")
     assert said.code == 1
@@ -79,14 +79,14 @@ def test_an_app_or_a_file_that_is_there_is_left_alone(tmp_path: Path) -> None:
 
 def test_migrations_are_numbered_one_after_the_other(tmp_path: Path) -> None:
     project = make(tmp_path)
-    write(project, "schema/shop/0007_seven.sql.j2", "select 1;\n")
-    write(project, "schema/shop/0007_seven.rollback.sql.j2", "select 1;\n")
+    write(project, "schema/shop/0007_seven.sql", "select 1;\n")
+    write(project, "schema/shop/0007_seven.rollback.sql", "select 1;\n")
     for number in ("0008", "0009"):
         said = dotbase(project, "new", "migration", "shop", "more")
         assert said.code == 0, said.err
         assert said.out.splitlines() == [
-            f"schema/shop/{number}_more.sql.j2",
-            f"schema/shop/{number}_more.rollback.sql.j2",
+            f"schema/shop/{number}_more.sql",
+            f"schema/shop/{number}_more.rollback.sql",
         ]
     assert dotbase(project, "render").code == 0
 
@@ -94,10 +94,10 @@ def test_migrations_are_numbered_one_after_the_other(tmp_path: Path) -> None:
 def test_a_migration_needs_an_app_and_a_free_number(tmp_path: Path) -> None:
     project = make(tmp_path)
     refused(project, "there is no app till; name one of shop.", "new", "migration", "till", "more")
-    write(project, "schema/shop/9999_last.sql.j2", "select 1;\n")
+    write(project, "schema/shop/9999_last.sql", "select 1;\n")
     refused(
         project,
-        "app shop has used up its numbers; fold old versions into one.",
+        "the four digits of versions are used up; fold old versions into one.",
         "new",
         "migration",
         "shop",

@@ -30,7 +30,7 @@ def test_the_checkout_renders_to_the_same_bytes_every_time(target: str) -> None:
     first, second = (dotbase(ROOT, "render", "--target", target) for _ in range(2))
     assert first.code == 0
     assert first.out.startswith(
-        "set search_path = pg_catalog, pg_temp;\n\n-- Source: schema/core/bootstrap.sql.j2\n"
+        "set search_path = pg_catalog, pg_temp;\n\n-- Source: schema/core/bootstrap.sql\n"
     )
     assert first.out == second.out
     assert ("set role dotbase_owner;" in first.out) is (target == "postgres")
@@ -64,16 +64,16 @@ def test_versions_come_first_then_each_app_ends_with_its_rpcs() -> None:
     for app in Project(ROOT).apps:
         assert [step.key for step in steps if step.app == app][-1] == f"policies/{app}.yaml#rpcs"
     assert len({step.key for step in steps}) == len(steps)
-    assert next(step.key for step in steps if step.kind == "repeatable") == "functions/core/privileges.sql.j2"
+    assert next(step.key for step in steps if step.kind == "repeatable") == "functions/core/privileges.sql"
 
 
 def test_a_folder_gets_a_file_a_step_and_loses_those_of_an_earlier_rendering(
     project: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    write(project, "functions/shop/carts.sql.j2", "select 1;\n")
+    write(project, "functions/shop/carts.sql", "select 1;\n")
     assert dotbase(project, "render", "--out", str(out)).code == 0
-    (project / "functions/shop/carts.sql.j2").unlink()
+    (project / "functions/shop/carts.sql").unlink()
     said = dotbase(project, "render", "--out", str(out))
     assert (said.code, said.out) == (0, f"3 files in {out}\n")
     files = sorted(out.iterdir())
@@ -99,26 +99,26 @@ def test_a_folder_with_other_things_in_it_is_left_alone(project: Path, tmp_path:
 
 
 def test_topics_come_after_those_they_need_else_by_name(project: Path) -> None:
-    write(project, "functions/shop/alpha.sql.j2", "-- Alpha.\n-- needs: zulu\nselect 1;\n")
-    write(project, "functions/shop/mike.sql.j2", "select 1;\n")
-    write(project, "functions/shop/zulu.sql.j2", "select 1;\n")
+    write(project, "functions/shop/alpha.sql", "-- Alpha.\n-- needs: zulu\nselect 1;\n")
+    write(project, "functions/shop/mike.sql", "select 1;\n")
+    write(project, "functions/shop/zulu.sql", "select 1;\n")
     assert [key for key in keys(project) if key.startswith("functions/")] == [
-        f"functions/shop/{topic}.sql.j2" for topic in ("mike", "zulu", "alpha")
+        f"functions/shop/{topic}.sql" for topic in ("mike", "zulu", "alpha")
     ]
 
 
 def test_a_topic_that_needs_what_is_not_there_is_refused(project: Path) -> None:
-    write(project, "functions/shop/alpha.sql.j2", "-- Alpha.\n-- needs: nothing\nselect 1;\n")
+    write(project, "functions/shop/alpha.sql", "-- Alpha.\n-- needs: nothing\nselect 1;\n")
     refused(
         project,
-        "functions/shop/alpha.sql.j2:2: it needs topic nothing, which app shop does not have; "
+        "functions/shop/alpha.sql:2: it needs topic nothing, which app shop does not have; "
         "name a file of functions/shop.",
     )
 
 
 def test_topics_in_a_circle_are_refused(project: Path) -> None:
-    write(project, "functions/shop/a.sql.j2", "-- needs: b\nselect 1;\n")
-    write(project, "functions/shop/b.sql.j2", "-- needs: a\nselect 1;\n")
+    write(project, "functions/shop/a.sql", "-- needs: b\nselect 1;\n")
+    write(project, "functions/shop/b.sql", "-- needs: a\nselect 1;\n")
     said = dotbase(project, "render")
     assert said.code == 1
     assert "the topics of app shop need each other in a circle: " in said.err
@@ -148,8 +148,8 @@ def test_topics_in_a_circle_are_refused(project: Path) -> None:
             ":2: the template fails: division by zero; fix that line.",
         ),
         (
-            "{% include 'missing.sql.j2' %}\n",
-            ":1: template missing.sql.j2 is not there or cannot be read; templates are named by their path",
+            "{% include 'missing.sql' %}\n",
+            ":1: template missing.sql is not there or cannot be read; templates are named by their path",
         ),
     ],
 )
@@ -187,25 +187,25 @@ def test_a_mistake_in_a_call_of_a_macro_is_said_with_the_line_of_the_call(projec
 
 
 def test_a_routine_file_that_is_no_utf8_is_refused(project: Path) -> None:
-    write(project, "functions/shop/carts.sql.j2", "").write_bytes(b"select '\xff';\n")
+    write(project, "functions/shop/carts.sql", "").write_bytes(b"select '\xff';\n")
     said = dotbase(project, "render")
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("dotbase: functions/shop/carts.sql.j2:1: it cannot be read (")
+    assert said.err.startswith("dotbase: functions/shop/carts.sql:1: the file is no UTF-8 (")
 
 
 def test_a_file_that_cannot_be_opened_is_refused(project: Path) -> None:
-    write(project, "functions/shop/carts.sql.j2", "").unlink()
-    (project / "functions/shop/carts.sql.j2").symlink_to(project / "nowhere")
+    write(project, "functions/shop/carts.sql", "").unlink()
+    (project / "functions/shop/carts.sql").symlink_to(project / "nowhere")
     said = dotbase(project, "render")
     assert (said.code, said.out) == (1, "")
-    assert said.err.startswith("dotbase: functions/shop/carts.sql.j2:1: it cannot be read (")
+    assert said.err.startswith("dotbase: functions/shop/carts.sql:1: the file cannot be read (")
 
 
-def test_a_template_that_is_no_utf8_is_refused(project: Path) -> None:
-    (project / "schema/shop/0001_shop.sql.j2").write_bytes(b"select '\xff';\n")
+def test_a_version_that_is_no_utf8_is_refused(project: Path) -> None:
+    (project / "schema/shop/0001_shop.sql").write_bytes(b"select '\xff';\n")
     said = dotbase(project, "render")
     assert said.code == 1
-    assert said.err.startswith("dotbase: schema/shop/0001_shop.sql.j2:1: the template is no UTF-8 (")
+    assert said.err.startswith("dotbase: schema/shop/0001_shop.sql:1: the file is no UTF-8 (")
 
 
 def test_own_rows_is_one_macro_for_templates_and_declarations(project: Path) -> None:
@@ -218,3 +218,53 @@ def test_own_rows_is_one_macro_for_templates_and_declarations(project: Path) -> 
     out = dotbase(project, "render").out
     assert "select buyer_id = (select auth.uid());" in out
     assert "using (user_id = (select auth.uid()));" in out
+
+
+def test_braces_of_plain_sql_are_literal(project: Path) -> None:
+    write(project, "functions/shop/carts.sql", "select '{{5}}', '{# not a comment #}', '{% if %}';\n")
+    assert "select '{{5}}', '{# not a comment #}', '{% if %}';" in dotbase(project, "render").out
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "braces"),
+    [
+        ("select 1;\nselect '{{5}}';\n", 2, "{{"),
+        ("select '{{ 1, 2 }}';\n", 1, "{{"),
+        ("select {{ 'a' }};\n", 1, "{{"),
+        ("select 1;\n\nselect '{# gone #}';\n", 3, "{#"),
+    ],
+)
+def test_braces_that_a_template_would_take_out_are_refused(
+    project: Path, text: str, line: int, braces: str
+) -> None:
+    """Fault 16."""
+    write(project, "functions/shop/carts.sql.j2", text)
+    refused(
+        project,
+        f"functions/shop/carts.sql.j2:{line}: `{braces}` is Jinja's, which would take it out of the SQL; "
+        "put the text between `{% raw %}` and `{% endraw %}`; comments begin with `--`.",
+    )
+
+
+def test_raw_braces_of_a_template_stay(project: Path) -> None:
+    text = "select '{{ zone }}', '{% raw %}{{5}}{# #}{% endraw %}';\n"
+    write(project, "functions/shop/carts.sql.j2", text)
+    assert "select 'Asia/Seoul', '{{5}}{# #}';" in dotbase(project, "render").out
+
+
+def test_a_file_that_stands_in_both_forms_is_refused(project: Path) -> None:
+    write(project, "functions/shop/carts.sql", "select 1;\n")
+    write(project, "functions/shop/carts.sql.j2", "select 1;\n")
+    refused(
+        project,
+        "functions/shop/carts.sql.j2: the same file stands beside it as carts.sql; keep one of them.",
+    )
+
+
+def test_a_plain_file_that_becomes_a_template_is_the_same_step(project: Path) -> None:
+    write(project, "functions/shop/carts.sql", "select 1;\n")
+    before = [step.key for step in render_steps(Project(project), Variables())]
+    (project / "functions/shop/carts.sql").rename(project / "functions/shop/carts.sql.j2")
+    steps = render_steps(Project(project), Variables())
+    assert [step.key for step in steps] == before
+    assert "functions/shop/carts.sql.j2:1" in [step.place for step in steps]

@@ -24,7 +24,7 @@ grant select on core.settings to service_role;
 """
 SENTENCE = (
     "dotbase: policies/core.yaml:9: anon has execute on routine core.secret(name text), which no line"
-    " says; say it here, or take it out of functions/shop/zz.sql.j2:1.\n"
+    " says; say it here, or take it out of functions/shop/zz.sql:1.\n"
 )
 
 
@@ -49,7 +49,7 @@ def on(rig: Rig, project: Path, *words: str) -> Said:
 @pytest.mark.parametrize("command", ["migrate", "plan"])
 def test_a_grant_in_a_template_is_refused(command: str, tmp_path: Path, migrated: Rig) -> None:
     project = make_shop(tmp_path)
-    write(project, "functions/shop/zz.sql.j2", GRANTS)
+    write(project, "functions/shop/zz.sql", GRANTS)
     before = migrated.catalog()
     said = on(migrated, project, command)
     assert said.code == 1
@@ -59,7 +59,7 @@ def test_a_grant_in_a_template_is_refused(command: str, tmp_path: Path, migrated
 
 def test_lint_finds_a_grant_in_a_template(tmp_path: Path, migrated: Rig, plpgsql_check: None) -> None:
     project = make_shop(tmp_path)
-    write(project, "functions/shop/zz.sql.j2", GRANTS)
+    write(project, "functions/shop/zz.sql", GRANTS)
     said = on(migrated, project, "lint")
     assert said.code == 1
     assert SENTENCE.removeprefix("dotbase: ").rstrip("\n") in said.out

@@ -100,7 +100,7 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
         ),
         (
             "create function api.buy(cart_id text) returns int language sql as 'select 1';",
-            "functions/shop/more.sql.j2 and others take away each other's objects without end; ",
+            "functions/shop/more.sql and others take away each other's objects without end; ",
         ),
         (
             "create procedure api.buy(cart_id text, more int) language sql as 'select 1';",
@@ -118,13 +118,13 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
     ],
 )
 def test_what_a_template_makes_needs_a_line(project: Path, migrated: Rig, more: str, sentence: str) -> None:
-    write(project, "functions/shop/more.sql.j2", f"{more}\n")
+    write(project, "functions/shop/more.sql", f"{more}\n")
     refused(project, migrated, sentence)
 
 
 def test_a_view_that_reads_as_its_owner_is_refused(project: Path, migrated: Rig) -> None:
     text = ROUTINES.replace("with (security_invoker = true) as", "as")
-    write(project, "functions/shop/carts.sql.j2", text)
+    write(project, "functions/shop/carts.sql", text)
     refused(project, migrated, "policies/shop.yaml:6: view api.shelves reads as its owner, ")
 
 

@@ -32,7 +32,7 @@ create or replace function shop.leaving() returns bigint language sql as 'select
 
 create or replace view api.moved with (security_invoker = true) as select m.cart_id from shop.moves as m;
 """
-ROUTINES = "functions/shop/more.sql.j2"
+ROUTINES = "functions/shop/more.sql"
 POLICIES = "policies/shop.yaml"
 INDEX = "-- boundary: index\n-- transactional: false\ncreate index concurrently {} on {};\n"
 
@@ -61,9 +61,9 @@ def edit(small: Pair, name: str, old: str, new: str) -> None:
 
 def version(small: Pair, name: str, text: str, down: str) -> str:
     """A versioned file with the next number; its name."""
-    number = len(list((small.project / "schema/shop").glob("*.rollback.sql.j2"))) + 1
-    write(small.project, f"schema/shop/{number:04}_{name}.sql.j2", text)
-    write(small.project, f"schema/shop/{number:04}_{name}.rollback.sql.j2", down)
+    number = len(list((small.project / "schema/shop").glob("*.rollback.sql"))) + 1
+    write(small.project, f"schema/shop/{number:04}_{name}.sql", text)
+    write(small.project, f"schema/shop/{number:04}_{name}.rollback.sql", down)
     return f"{number:04}_{name}"
 
 
@@ -126,7 +126,7 @@ def test_a_statement_that_no_transaction_may_hold_is_alone_in_its_file(small: Pa
     text = INDEX.format("carts_user_id_idx", "shop.carts (user_id)")
     version(small, "index", text, "drop index shop.carts_user_id_idx;\n")
     routine = "create or replace function shop.late() returns int return 1;\n"
-    write(small.project, "functions/shop/late.sql.j2", routine)
+    write(small.project, "functions/shop/late.sql", routine)
     before, alone, after = small.change()
     assert re.sub(r"^--.*\n", "", alone.read_text(), flags=re.M) == text.splitlines(keepends=True)[-1]
     assert "'started'" in before.read_text()
@@ -157,7 +157,7 @@ def test_declarations_come_and_go(small: Pair) -> None:
 
 
 def test_a_file_with_another_name_only_changes_the_history(small: Pair) -> None:
-    carts, baskets = (small.project / f"functions/shop/{name}.sql.j2" for name in ("carts", "baskets"))
+    carts, baskets = (small.project / f"functions/shop/{name}.sql" for name in ("carts", "baskets"))
     carts.rename(baskets)
     [path] = small.change()
     assert "create or replace function" not in path.read_text().partition("-- The history")[0]
@@ -166,7 +166,7 @@ def test_a_file_with_another_name_only_changes_the_history(small: Pair) -> None:
 def test_a_new_version_is_greater_than_all_that_are_there_whatever_the_clock_says(small: Pair) -> None:
     write(small.out, "supabase/migrations/20310101235959_mine.sql", "select 1;\n")
     view = "create or replace view api.odd with (security_invoker) as select 1 as x;\n"
-    write(small.project, "functions/shop/odd.sql.j2", view)
+    write(small.project, "functions/shop/odd.sql", view)
     edit(small, POLICIES, "views:\n", "views:\n  odd: []\n")
     [path] = small.change("--moment", "20250101120000", "--name", "Init")
     assert path.name == "20310102000000_initial.sql"
@@ -176,7 +176,7 @@ def test_a_new_version_is_greater_than_all_that_are_there_whatever_the_clock_say
 def test_a_file_is_refused_by_a_database_that_it_does_not_follow_on(small: Pair, supabase: Server) -> None:
     write(
         small.project,
-        "functions/shop/next.sql.j2",
+        "functions/shop/next.sql",
         "create or replace function shop.next() returns int return 1;\n",
     )
     small.change()
@@ -235,7 +235,7 @@ def test_what_was_pushed_is_rolled_back_as_what_was_migrated(supabase: Server, t
             "alter table shop.carts add column note text;\n",
             "alter table shop.carts drop column note;\n",
         )
-        edit(both, "functions/shop/carts.sql.j2", "returns setof bigint", "returns setof numeric")
+        edit(both, "functions/shop/carts.sql", "returns setof bigint", "returns setof numeric")
         both.change()
         both.roll_back()
         assert not (difference := both.difference()), difference
@@ -260,10 +260,10 @@ def test_a_declaration_of_what_is_not_there_is_refused_and_no_file_is_written(sm
 
 
 def test_an_edited_version_is_refused_as_migrate_refuses_it(small: Pair) -> None:
-    name = "schema/shop/0001_shop.sql.j2"
+    name = "schema/shop/0002_shop.sql"
     text = (small.project / name).read_text()
     write(small.project, name, text + "-- Later.\n")
-    assert "version shop.0001_shop was edited after it was applied" in small.render().err
+    assert "version shop.0002_shop was edited after it was applied" in small.render().err
     write(small.project, name, text)
 
 
@@ -281,9 +281,9 @@ def test_the_whole_project_is_pushed_by_supabases_program(supabase: Server, tmp_
         listed = advisors.run(whole.pushed, whole.out, "db", "push", "--dry-run")
         assert first.name in str(listed)
         assert whole.pushed.snapshot(ours=False) == others
-        views = whole.project / "functions/luckywalk/views.sql.j2"
+        views = whole.project / "functions/luckywalk/views.sql"
         views.write_text(views.read_text().replace("    r.opens_at,\n", ""))
-        index = "schema/luckywalk/0099_index{}.sql.j2"
+        index = "schema/luckywalk/0099_index{}.sql"
         write(
             whole.project,
             index.format(""),

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from dotbase.advise.rule import Finding
+from dotbase.render import sources
 from dotbase.render.documents import Document, load
 from dotbase.render.project import Project
 
@@ -36,8 +37,8 @@ class Sources:
         self._made: dict[str, Place] = {}
         self._policies: dict[str, Document] = {}
         for layer in ("schema", "functions"):
-            for path in sorted((project.root / layer).glob("*/*.sql.j2")):
-                if not path.name.endswith(".rollback.sql.j2"):
+            for path in sorted(filter(sources.is_sql, (project.root / layer).glob("*/*"))):
+                if not sources.stem(path.name).endswith(sources.ROLLBACK):
                     self._read(project.relative(path), path.read_text(encoding="utf-8", errors="replace"))
         for app in project.apps:
             path = project.root / "policies" / f"{app}.yaml"

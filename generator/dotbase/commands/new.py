@@ -9,6 +9,7 @@ import click
 
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from dotbase.render import versions
 from dotbase.render.project import APPS_FILE, Project, refuse_reserved
 
 NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
@@ -32,7 +33,8 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
         raise DotbaseError(
             f"app {name} is there already", "choose another name", project.document.where("apps", name)
         )
-    files = _app_files(name, about or f"what {name} is", scheduled="jobs" in project.apps)
+    number = _next_number(project)
+    files = _app_files(name, about or f"what {name} is", number, scheduled="jobs" in project.apps)
     for path in files:
         if (project.root / path).exists():
             raise DotbaseError("the file is there already", "move it away or choose another name", path)
@@ -60,16 +62,20 @@ def new_migration(options: GlobalOptions, app: str, name: str) -> None:
         raise DotbaseError(f"there is no app {app}", f"name one of {', '.join(project.apps)}")
     _check(name, "a migration")
     folder = project.root / "schema" / app
-    taken = [int(path.name[:4]) for path in folder.glob("[0-9][0-9][0-9][0-9]_*.sql.j2")]
-    number = max(taken, default=0) + 1
-    if number > 9999:
-        raise DotbaseError(f"app {app} has used up its numbers", "fold old versions into one")
+    number = _next_number(project)
     for path, content in {
-        folder / f"{number:04}_{name}.sql.j2": "-- What changes, and why.\n",
-        folder / f"{number:04}_{name}.rollback.sql.j2": "-- What takes it back.\n",
+        folder / f"{number:04}_{name}.sql": "-- What changes, and why.\n",
+        folder / f"{number:04}_{name}.rollback.sql": "-- What takes it back.\n",
     }.items():
         _write(path, content)
         click.echo(project.relative(path))
+
+
+def _next_number(project: Project) -> int:
+    number = versions.next_number(project)
+    if number > 9999:
+        raise DotbaseError("the four digits of versions are used up", "fold old versions into one")
+    return number
 
 
 def _check(name: str, what: str) -> None:
@@ -85,8 +91,8 @@ def _quoted(text: str) -> str:
 
 
 def _literal(text: str) -> str:
-    """The inside of a literal, in a template."""
-    return " ".join(text.split()).replace("'", "''").replace("{", "(").replace("}", ")")
+    """The inside of a literal."""
+    return " ".join(text.split()).replace("'", "''")
 
 
 def _write(path: Path, content: str) -> None:
@@ -97,14 +103,14 @@ def _write(path: Path, content: str) -> None:
         raise DotbaseError(f"{path} cannot be written ({error})", "check the folder's rights") from None
 
 
-def _app_files(name: str, about: str, *, scheduled: bool) -> dict[str, str]:
+def _app_files(name: str, about: str, number: int, *, scheduled: bool) -> dict[str, str]:
     files = {
-        f"schema/{name}/0001_{name}.sql.j2": (
+        f"schema/{name}/{number:04}_{name}.sql": (
             f"-- The tables of {name}. Write the first ones here before migrating: an applied file is frozen."
             "\n"
             f"create schema {name};\n\ncomment on schema {name} is '{_literal(about)}';\n"
         ),
-        f"schema/{name}/0001_{name}.rollback.sql.j2": f"drop schema {name} cascade;\n",
+        f"schema/{name}/{number:04}_{name}.rollback.sql": f"drop schema {name} cascade;\n",
         f"functions/{name}/errors.yaml": (
             f"# Refusals of {name}, as clients read them; a mapping by name:\n"
             "# something_not_found: {sqlstate: ZX001, status: 404, en: It is not there., ko: 없습니다.,\n"

@@ -181,8 +181,8 @@ class _Migration:
     def _undo(self, step: Step) -> None:
         undoing = replace(
             step,
-            key=step.key.replace(".sql.j2", ".rollback.sql.j2"),
-            source=step.source.with_name(step.source.name.replace(".sql.j2", ".rollback.sql.j2")),
+            key=plan.rollback_key(step.key),
+            source=step.rollback_source or step.source,
             sql=step.rollback_sql or "",
         )
         try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import psycopg
 
 from dotbase.errors import DotbaseError
+from dotbase.render import sources
 from dotbase.render.steps import Step
 
 BUSY = frozenset({"55P03", "40P01"})
@@ -57,9 +59,9 @@ def refused(step: Step, error: psycopg.Error, position: int) -> StepError:
 
 def place(step: Step, position: int) -> str:
     """`file:line` of the template; the rendered line is looked up in the template's text."""
-    path, _, part = step.key.partition("#")
-    if part or not path.endswith(".j2"):
-        return f"{path}:{step.line}"
+    path, part = step.file, "#" in step.key
+    if part or not sources.is_sql(Path(path)):
+        return step.place
     number = step.sql[:position].count("\n")
     with contextlib.suppress(OSError):
         rendered = step.sql.splitlines()

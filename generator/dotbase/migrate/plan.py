@@ -10,7 +10,9 @@ from typing import Literal
 from dotbase.catalog.objects import CatalogObject
 from dotbase.errors import DotbaseError
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
+from dotbase.render import sources
 from dotbase.render.steps import Step
+from dotbase.render.versions import number
 
 COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 STATEMENT = re.compile(r"[^\s;]")
@@ -79,6 +81,11 @@ def check_keys(steps: Sequence[Step]) -> None:
 
 def check_versions(steps: Sequence[Step], history: History) -> None:
     """Refuse an applied file that was edited or is gone, and a new one that comes too late."""
+    if any(key.partition("#")[0].endswith(".j2") for key in history.repeatables):
+        raise DotbaseError(
+            "the database was made by dotbase 0.1, and each app's versions of that time are one file since",
+            "migrate a new database",
+        )
     versioned = {step.version: step for step in steps if step.kind == "versioned"}
     for recorded in history.applied:
         step = versioned.get(recorded.version)
@@ -86,14 +93,14 @@ def check_versions(steps: Sequence[Step], history: History) -> None:
             raise DotbaseError(
                 f"version {recorded.version} is applied, but its file is gone",
                 f"bring the file back, or roll back to before it: {way_back(history.applied, recorded)}",
-                f"schema/{recorded.app}/{recorded.version.partition('.')[2]}.sql.j2",
+                f"schema/{recorded.app}/{recorded.version.partition('.')[2]}.sql",
             )
         if recorded.state == "applied" and step.source_sha != recorded.source_sha:
             raise DotbaseError(
                 f"version {recorded.version} was edited after it was applied",
                 "bring its text back and make the change in a new version"
                 f" (`dotbase new migration {recorded.app} NAME`)",
-                f"{step.key}:1",
+                step.place,
             )
     for step in pending(steps, history):
         if takes_nothing_back(step.rollback_sql or ""):
@@ -101,14 +108,20 @@ def check_versions(steps: Sequence[Step], history: History) -> None:
         later = [
             recorded.version
             for recorded in history.applied
-            if recorded.app == step.app and number(recorded.version) >= number(str(step.version))
+            if number(recorded.version) >= number(str(step.version))
         ]
         if later and str(step.version) not in history.versions:
+            newest = max(later, key=number)
             raise DotbaseError(
-                f"version {step.version} is new, but {later[-1]} is already applied",
-                f"renumber it to come after {later[-1].partition('.')[2]}",
-                f"{step.key}:1",
+                f"version {step.version} is new, but {newest} is already applied",
+                f"renumber it to come after {newest.partition('.')[2]}",
+                step.place,
             )
+
+
+def rollback_key(key: str) -> str:
+    """The key of a version's rollback."""
+    return f"{key.removesuffix(sources.PLAIN)}{sources.ROLLBACK}{sources.PLAIN}"
 
 
 def takes_nothing_back(text: str) -> bool:
@@ -121,8 +134,8 @@ def nothing_back(version: str) -> DotbaseError:
     app, _, name = version.partition(".")
     return DotbaseError(
         "takes nothing back",
-        f"write what undoes {name}.sql.j2, or `select 1;` if nothing is to be undone",
-        f"schema/{app}/{name}.rollback.sql.j2",
+        f"write what undoes {name}, or `select 1;` if nothing is to be undone",
+        rollback_key(f"schema/{app}/{name}.sql"),
     )
 
 
@@ -132,12 +145,6 @@ def way_back(applied: Sequence[RecordedVersion], gone: RecordedVersion) -> str:
     names = ", ".join(recorded.version for recorded in applied[at + 1 :])
     which = f"--to {applied[at - 1].version}" if at else f"--steps {len(applied)}"
     return f"`dotbase rollback {which}` undoes {gone.version} " + (f"and also {names}" if names else "alone")
-
-
-def number(version: str) -> int:
-    """The NNNN of `<app>.NNNN_name`."""
-    found = re.match(r"[^.]+\.(\d+)", version)
-    return int(found[1]) if found else 0
 
 
 def pending(steps: Sequence[Step], history: History) -> list[Step]:
@@ -208,7 +215,7 @@ def due(
 
 def makes_routines(step: Step) -> bool:
     """Whether grants and RPCs have to follow this step."""
-    return step.key.startswith("functions/") and step.key.endswith(".sql.j2")
+    return step.key.startswith("functions/") and step.key.endswith(sources.PLAIN)
 
 
 def table_of(key: str) -> str | None:

@@ -145,10 +145,10 @@ class _Rollback:
         if plan.takes_nothing_back(text):
             raise plan.nothing_back(recorded.version)
         return Step(
-            key=f"schema/{recorded.app}/{name}.rollback.sql.j2",
+            key=plan.rollback_key(f"schema/{recorded.app}/{name}.sql"),
             app=recorded.app,
             kind="versioned",
-            source=_beside(current, name),
+            source=current.rollback_source if current and current.rollback_source else Path(name),
             line=1,
             sql=text,
             source_sha="",
@@ -255,9 +255,3 @@ class _Rollback:
         writer = Writer(self._connection, header, release_id)
         writer.open_release()
         return writer
-
-
-def _beside(current: Step | None, name: str) -> Path:
-    """The file of a rollback, if the version's own is known."""
-    file = f"{name}.rollback.sql.j2"
-    return current.source.with_name(file) if current is not None else Path(file)

@@ -9,11 +9,12 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
+from dotbase.render import sources
 from dotbase.render.declarations import cron, errors, policies, settings
 from dotbase.render.documents import Document, load
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
-from dotbase.render.templates import SUFFIX, Renderer, Variables
+from dotbase.render.templates import Renderer, Variables
 from dotbase.render.versions import BOOTSTRAP, versioned_steps
 
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
@@ -32,8 +33,8 @@ def render_steps(project: Project, variables: Variables) -> list[Step]:
 def _steps(project: Project, variables: Variables) -> Iterator[Step]:
     _refuse_strays(project)
     renderer = Renderer(project, variables)
-    bootstrap = project.root / "schema" / "core" / BOOTSTRAP
-    if bootstrap.is_file() and "core" in project.apps:
+    bootstrap = sources.by_stem(project, project.root / "schema" / "core").get(BOOTSTRAP)
+    if bootstrap is not None and "core" in project.apps:
         yield _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
     yield from versioned_steps(project, renderer)
     all_errors, schedules = errors.AllErrors(), cron.Schedules(project.zone)
@@ -63,12 +64,11 @@ def _refuse_strays(project: Project) -> None:
                 project.relative(path),
             )
     for path in sorted((project.root / "functions").glob("*/*")):
-        read = path.name.endswith(SUFFIX) or path.name in ("errors.yaml", "settings.yaml")
-        _refuse_unread(project, path, read, "name it `topic.sql.j2`, errors.yaml or settings.yaml")
+        read = sources.is_sql(path) or path.name in ("errors.yaml", "settings.yaml")
+        _refuse_unread(project, path, read, "name it `topic.sql`, errors.yaml or settings.yaml")
     for path in sorted((project.root / "schema").glob("*/*")):
         # A name that is nearly a version's is refused where versions are read.
-        read = path.name.endswith((SUFFIX, ".sql"))
-        _refuse_unread(project, path, read, "name it `NNNN_name.sql.j2`")
+        _refuse_unread(project, path, sources.is_sql(path), "name it `NNNN_name.sql`")
 
 
 def _refuse_unread(project: Project, path: Path, read: bool, remedy: str) -> None:
@@ -85,7 +85,7 @@ def _refuse_unread(project: Project, path: Path, read: bool, remedy: str) -> Non
 
 def _file_step(project: Project, app: str, kind: str, path: Path, text: str) -> Step:
     return Step(
-        key=project.relative(path),
+        key=sources.key(project, path),
         app=app,
         kind="bootstrap" if kind == "bootstrap" else "repeatable",
         source=path,
@@ -97,10 +97,10 @@ def _file_step(project: Project, app: str, kind: str, path: Path, text: str) -> 
 
 def _topics(project: Project, app: str) -> list[Path]:
     """The files of routines, each after those that its `-- needs:` names, else by name."""
-    files = {p.name.removesuffix(SUFFIX): p for p in (project.root / "functions" / app).glob(f"*{SUFFIX}")}
+    files = sources.by_stem(project, project.root / "functions" / app)
     graph: dict[str, set[str]] = {}
     for topic, path in sorted(files.items()):
-        text = _source(project, path)
+        text = sources.read(project, path)
         match = NEEDS.search(text)
         needed = set(match[1].replace(",", " ").split()) if match else set()
         for missing in sorted(needed - files.keys()):
@@ -118,7 +118,7 @@ def _topics(project: Project, app: str) -> list[Path]:
         sorter.prepare()
     except CycleError as error:
         circle = error.args[1]
-        text = _source(project, files[circle[0]])
+        text = sources.read(project, files[circle[0]])
         line = text[: text.find("-- needs: ")].count("\n") + 1
         raise DotbaseError(
             f"the topics of app {app} need each other in a circle: {' → '.join(circle)}",
@@ -131,16 +131,6 @@ def _topics(project: Project, app: str) -> list[Path]:
         ordered += [files[topic] for topic in ready]
         sorter.done(*ready)
     return ordered
-
-
-def _source(project: Project, path: Path) -> str:
-    """A template's own text."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DotbaseError(
-            f"it cannot be read ({error})", "restore the file, as UTF-8", f"{project.relative(path)}:1"
-        ) from None
 
 
 def _declared(project: Project, app: str, name: str, sql: Callable[[str, Document], str]) -> Iterator[Step]:
@@ -215,7 +205,7 @@ def render_files(project: Project, variables: Variables, steps: list[Step]) -> l
             head = _preamble(variables) + head
         if not files:
             head = CLOSED_PATH + head
-        name = re.sub(r"[^a-z0-9]+", "_", step.key.lower().removesuffix(SUFFIX)).strip("_")
+        name = re.sub(r"[^a-z0-9]+", "_", sources.stem(step.key.lower())).strip("_")
         files.append((f"{number:04}_{name}.sql", head + step.sql))
     return files
 

@@ -14,9 +14,10 @@ Kind = Literal["bootstrap", "versioned", "repeatable"]
 class Step:
     """One rendered piece of the database.
 
-    key:             unique and stable, e.g. `schema/luckywalk/0001_rounds.sql.j2`
+    key:             unique and stable, e.g. `schema/luckywalk/0001_rounds.sql`, also of a template,
                      or `policies/luckywalk.yaml#rpcs`; a table's step ends in `#tables.<table>`.
     source, line:    the file and line the step comes from, for messages.
+    rollback_source: the file of its rollback, of versioned steps only.
     source_sha:      SHA-256 of the source file's bytes; an applied versioned file is
                      refused when this has changed.
     version:         `<app>.NNNN_name`, of versioned steps only.
@@ -35,6 +36,7 @@ class Step:
     source_sha: str
     version: str | None = None
     rollback_sql: str | None = None
+    rollback_source: Path | None = None
     transactional: bool = True
     boundary: str | None = None
     always_with_app: bool = False
@@ -43,3 +45,14 @@ class Step:
     def sha(self) -> str:
         """SHA-256 of the rendered SQL: a repeatable is re-applied when it changes."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @property
+    def file(self) -> str:
+        """The file it comes from, as people find it in the project."""
+        path = self.key.partition("#")[0]
+        return f"{path}.j2" if self.source.name.endswith(f"{Path(path).name}.j2") else path
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.file}:{self.line}"

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import jinja2
+from jinja2 import nodes
 
 from dotbase.errors import DotbaseError
+from dotbase.render import sources
 from dotbase.render.project import Project
 
 Target = Literal["postgres", "supabase"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-SUFFIX = ".sql.j2"
 MACROS = Path(__file__).parent
 # What an expression of a template can raise.
 FAILURES = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
@@ -52,7 +53,7 @@ class Renderer:
         self._environment = jinja2.Environment(
             loader=jinja2.ChoiceLoader(
                 [
-                    jinja2.FileSystemLoader(project.root),
+                    jinja2.FileSystemLoader(project.root, encoding="utf-8-sig"),
                     jinja2.PrefixLoader({"dotbase": jinja2.FileSystemLoader(MACROS)}),
                 ]
             ),
@@ -79,9 +80,12 @@ class Renderer:
         return str(self._context["own_rows"]())
 
     def render(self, path: Path, app: str) -> str:
-        """The text of a template, without blank lines at its ends, with one newline at its end."""
+        """The text of a file, without blank lines at its ends, with one newline at its end."""
+        if not sources.is_template(path):
+            return sources.read(self._project, path).strip("\n") + "\n"
         name = self._project.relative(path)
         try:
+            self._refuse_eaten_braces(path, name)
             text = self._environment.get_template(name).render(self._context, app=app)
         except jinja2.TemplateSyntaxError as error:
             raise DotbaseError(
@@ -106,17 +110,28 @@ class Renderer:
             raise DotbaseError(
                 f"the template is broken: {error}", "fix it", self._place(error, name)
             ) from None
-        except UnicodeDecodeError as error:
-            raise DotbaseError(
-                f"the template is no UTF-8 ({error.reason} at byte {error.start})",
-                "save it as UTF-8",
-                self._place(error, name),
-            ) from None
         except FAILURES as error:
             raise DotbaseError(
                 f"the template fails: {error}", "fix that line", self._place(error, name)
             ) from None
         return text.strip("\n") + "\n"
+
+    def _refuse_eaten_braces(self, path: Path, name: str) -> None:
+        """Braces of SQL that Jinja would take away without a word: comments, and values written out."""
+        text = sources.read(self._project, path)
+        eaten = [
+            (line, "{#") for line, kind, _ in self._environment.lex(text, name) if kind == "comment_begin"
+        ]
+        for output in self._environment.parse(text, name).find_all(nodes.Output):
+            for node in output.nodes:
+                if not isinstance(node, nodes.TemplateData) and _is_constant(node):
+                    eaten.append((node.lineno, "{{"))
+        for line, braces in sorted(eaten):
+            raise DotbaseError(
+                f"`{braces}` is Jinja's, which would take it out of the SQL",
+                "put the text between `{% raw %}` and `{% endraw %}`; comments begin with `--`",
+                f"{name}:{line}",
+            )
 
     def _place(self, error: BaseException, name: str) -> str:
         """File and line of the innermost template in a traceback that jinja2 has rewritten."""
@@ -125,3 +140,12 @@ class Renderer:
             if path.name.endswith(".j2") and path.is_relative_to(self._project.root):
                 return f"{self._project.relative(path)}:{frame.lineno or 1}"
         return f"{name}:1"
+
+
+def _is_constant(node: nodes.Expr) -> bool:
+    """Whether an expression names nothing that a template knows."""
+    try:
+        node.as_const()
+    except nodes.Impossible:
+        return False
+    return True

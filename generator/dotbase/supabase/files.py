@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate.recording import Statement
-from dotbase.render.templates import SUFFIX
+from dotbase.render import sources
 from dotbase.supabase.manifest import MARKER
 
 MOMENT = "%Y%m%d%H%M%S"
@@ -81,7 +81,7 @@ def name_of(pieces: Sequence[Piece], removed: Iterable[str]) -> str:
 
 def slug(name: str) -> str:
     """A name for a file. Supabase's program takes an old `…_init.sql` for its own and skips it."""
-    found = re.sub(r"[^a-z0-9]+", "_", name.lower().removesuffix(SUFFIX)).strip("_")[:LONGEST_NAME].strip("_")
+    found = re.sub(r"[^a-z0-9]+", "_", sources.stem(name.lower())).strip("_")[:LONGEST_NAME].strip("_")
     if not found:
         raise DotbaseError(f"{name} gives no name of a file", "name it in latin letters, with --name")
     return f"{found}ial" if re.search(r"(^|_)init$", found) else found

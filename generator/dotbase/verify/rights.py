@@ -12,6 +12,7 @@ import psycopg
 from dotbase.catalog.rights import RIGHTS
 from dotbase.errors import DotbaseError
 from dotbase.printable import plain
+from dotbase.render import sources
 from dotbase.render.declarations.policies import AppPolicies, Right, all_grants, real_role
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
@@ -205,9 +206,8 @@ def _source(one: Live, project: Project) -> str | None:
     verb = {"right": "grant", "policy": "policy", "member": "grant"}.get(one.what, "alter")
     looked = re.compile(rf"\b{verb}\b[^;]*?(?<!\w){re.escape(name)}(?!\w)[^;]*", re.IGNORECASE)
     best = None
-    for path in sorted((project.root / "functions").glob("*/*.sql.j2")) + sorted(
-        (project.root / "schema").glob("*/*.sql.j2")
-    ):
+    paths = [path for layer in ("functions", "schema") for path in sorted((project.root / layer).glob("*/*"))]
+    for path in filter(sources.is_sql, paths):
         text = path.read_text(encoding="utf-8")
         for match in looked.finditer(text):
             place = f"{project.relative(path)}:{text[: match.start()].count(chr(10)) + 1}"

@@ -126,6 +126,15 @@ create table luckywalk.draw_results (
     references luckywalk.rounds (round_no) on delete restrict,
     constraint draw_results_correction_has_a_reason check (
         (result_no = 1) = (reason is null) and length(reason) between 1 and 500
+    ),
+    -- What shows as nothing is no reason.
+    constraint draw_results_reason_is_printable check (
+        reason !~ '^[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]'
+        and reason !~ '[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]$'
+        and reason !~ '[\u0001-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160]'
+        and reason !~ '[\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e]'
+        and reason !~ '[\u2060-\u206f\u2800\u3164\ufeff\uffa0\ufff0-\ufffb]'
+        and reason !~ '[\U000e0000-\U000e0fff]'
     )
 );
 
