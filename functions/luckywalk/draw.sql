@@ -11,7 +11,7 @@ set maintenance_work_mem = '8MB'
 set jit = off
 as $$
 declare
-    v_results text := pg_catalog.format('luckywalk.results_%s', score_tickets.round_no);
+    v_results text := pg_catalog.format('luckywalk.results_user_%s', score_tickets.round_no);
 begin
     -- After a correction the results of the wrong numbers go, in the same transaction.
     if pg_catalog.to_regclass(v_results) is not null then
@@ -31,8 +31,8 @@ begin
     using score_tickets.winning_mask, score_tickets.round_no;
     execute pg_catalog.format(
         'alter table %1$s
-        add constraint results_%2$s_pkey primary key (user_id, round_no, ticket_id),
-        add constraint results_%2$s_is_one_round check (round_no = %2$s)',
+        add constraint results_user_%2$s_pkey primary key (user_id, round_no, ticket_id),
+        add constraint results_user_%2$s_is_one_round check (round_no = %2$s)',
         v_results, score_tickets.round_no
     );
     perform core.deny_direct_access(v_results::regclass);

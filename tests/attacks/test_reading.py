@@ -18,7 +18,7 @@ PRIVATE = (
     "luckywalk.daily_progress",
     "luckywalk.user_profiles",
     "luckywalk.results_user",
-    f"luckywalk.results_{SETTLED.round_no}",
+    f"luckywalk.results_user_{SETTLED.round_no}",
     "luckywalk.seal_chunks",
     "luckywalk.draw_results",
     "ledger.transfers",
@@ -29,7 +29,7 @@ PRIVATE = (
 )
 # A column of those that have no user_id.
 COLUMN = {
-    f"luckywalk.results_{SETTLED.round_no}": "round_no",
+    f"luckywalk.results_user_{SETTLED.round_no}": "round_no",
     "luckywalk.seal_chunks": "round_no",
     "luckywalk.draw_results": "round_no",
     "core.secrets": "name",

@@ -20,7 +20,7 @@ NUMBERS = [2, 13, 18, 32, 38, 42]
 ROUND = 1153
 TICKETS, RESULTS, CLAIMS = (
     f"luckywalk.tickets_{ROUND}",
-    f"luckywalk.results_{ROUND}",
+    f"luckywalk.results_user_{ROUND}",
     "luckywalk.claims_2025_01",
 )
 

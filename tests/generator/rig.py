@@ -28,7 +28,7 @@ EAGER = LockOptions(lock_timeout=0.1, retries=3, pause=0.05)
 @cache
 def bootstrap() -> Step:
     """The checkout's own bootstrap for a plain Postgres."""
-    path = ROOT / "schema/core/bootstrap.sql"
+    path = ROOT / "schema/core/bootstrap.sql.j2"
     text = path.read_text()
     rendered = jinja2.Template(text).render(target="postgres", master_key_file=None)
     return Step("schema/core/bootstrap.sql", "core", "bootstrap", path, 1, rendered, _sha(text))

@@ -20,7 +20,7 @@ PARTS = {
         select c.relname, c.relispartition, c.relrowsecurity, c.relforcerowsecurity, i.conname
         from pg_class as c
         left join pg_constraint as i on i.conrelid = c.oid
-        where c.oid = to_regclass('luckywalk.results_{round_no}')
+        where c.oid = to_regclass('luckywalk.results_user_{round_no}')
     """,
     "transfers": "select * from ledger.transfers",
     "balances": "select * from ledger.balances",

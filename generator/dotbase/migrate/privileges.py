@@ -16,7 +16,7 @@ OLDEST_SERVER = 150000
 CLIENT_ROLES = ("anon", "authenticated", "service_role", "authenticator")
 SUPERUSER_ONCE = (
     "let a superuser run `dotbase migrate` on this database once,"
-    " or apply the part of `dotbase render` that comes from schema/core/bootstrap"
+    " or apply the part of `dotbase render` that comes from schema/core/bootstrap.sql"
 )
 
 
@@ -53,7 +53,7 @@ def examine(
         )
     if edited and release is not None:
         standing.notes.append(
-            "schema/core/bootstrap has changed since a superuser applied it; "
+            "schema/core/bootstrap.sql has changed since a superuser applied it; "
             "let a superuser run `dotbase migrate` once."
         )
     require(connection, target, owner)
