@@ -137,7 +137,7 @@ def test_steps_that_wait_are_told_first(rig: Rig, tmp_path: Path) -> None:
 
 def test_a_bootstrap_that_changed_waits_too(rig: Rig, tmp_path: Path) -> None:
     project = copy_project(tmp_path)
-    bootstrap = project / "schema/core/bootstrap.sql"
+    bootstrap = project / "schema/core/bootstrap.sql.j2"
     bootstrap.write_text(bootstrap.read_text() + "-- Nothing that the catalog knows.\n")
     said = run(rig, "drift", project=project)
     assert said.code == 0

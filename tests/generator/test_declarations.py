@@ -310,7 +310,7 @@ def test_a_file_that_cannot_be_read_is_refused(project: Path) -> None:
     assert said.err.startswith("dotbase: policies/shop.yaml: app shop has no policies; ")
 
 
-@pytest.mark.parametrize("name", ["error.yaml", "settings.yml", "carts.sql", "carts.j2", "notes.md"])
+@pytest.mark.parametrize("name", ["error.yaml", "settings.yml", "carts.j2", "notes.md"])
 def test_a_file_among_functions_that_nobody_would_read_is_refused(project: Path, name: str) -> None:
     write(project, f"functions/shop/{name}", "")
     refused(

@@ -16,6 +16,8 @@ from click.testing import CliRunner, Result
 from dotbase.cli import group
 from dotbase.errors import DotbaseError
 from dotbase.migrate import dry_run
+from dotbase.render.project import Project
+from dotbase.render.versions import next_number
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.small import shared_scratch
@@ -146,7 +148,7 @@ def test_an_rpc_that_does_not_exist_is_refused_with_the_yaml_s_line(
 def test_a_broken_routine_is_refused_with_the_template_s_line(
     project: Path, migrated: Rig, dotbase: Dotbase
 ) -> None:
-    file = project / "functions" / "core" / "clock.sql"
+    file = project / "functions" / "core" / "clock.sql.j2"
     file.write_text(file.read_text() + "\ncreate or replace function core.now(broken);\n")
     line = len(file.read_text().splitlines())
     result = dotbase("migrate")
@@ -221,7 +223,7 @@ def sorted_catalog(rig: Rig) -> str:
 def migration(project: Path, app: str, name: str, up: str, down: str = "select 1;\n") -> str:
     """A next versioned file of an app; returns its key."""
     folder = project / "schema" / app
-    number = 1 + max(int(path.name[:4]) for path in folder.glob("[0-9]*.sql"))
+    number = next_number(Project(project))
     (folder / f"{number:04}_{name}.sql").write_text(up)
     (folder / f"{number:04}_{name}.rollback.sql").write_text(down)
     return f"schema/{app}/{number:04}_{name}.sql"

@@ -146,7 +146,9 @@ def test_an_error_in_the_bootstrap_leaves_nothing(new_rig: Rig) -> None:
     with new_rig.connect() as connection:
         run = new_rig.run(connection, [ONE])
         run.steps = [bad, ONE]
-        with pytest.raises(DotbaseError, match=r'schema/core/bootstrap\.sql:\d+: column "nothing" does not'):
+        with pytest.raises(
+            DotbaseError, match=r'schema/core/bootstrap\.sql\.j2:\d+: column "nothing" does not'
+        ):
             apply.migrate(run)
     assert new_rig.values("select nspname::text from pg_namespace where nspname !~ '^pg_' order by 1") == [
         "information_schema",

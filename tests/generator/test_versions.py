@@ -158,11 +158,11 @@ def test_a_head_that_says_nothing_clear_is_refused(project: Path, head: str, sen
 BORROWING = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "schema").glob("*/[0-9]*.sql")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((ROOT / "schema").glob("*/[0-9]*.sql*")), ids=lambda path: path.name)
 def test_an_applied_text_stands_in_its_own_file(path: Path) -> None:
     """Only a file's own bytes tell whether it was edited: what it borrows could change unnoticed."""
     environment = jinja2.Environment()
-    macros = environment.parse((MACROS / "macros.sql").read_text()).find_all(nodes.Macro)
+    macros = environment.parse((MACROS / "macros.sql.j2").read_text()).find_all(nodes.Macro)
     text = environment.parse(path.read_text())
     assert meta.find_undeclared_variables(text) & {macro.name for macro in macros} == set()
     assert not list(text.find_all(BORROWING))

@@ -24,13 +24,13 @@ def check(project: Project, steps: Sequence[Step], elsewhere: Mapping[str, Seque
     elsewhere: the steps by another target; what reads the same there is linted once.
     """
     section = Section("sqlfluff", f"{len(steps)} rendered steps")
-    texts = {(step.key, kind): text for step in steps for kind, text in _texts(step)}
+    texts = {(step.file, kind): text for step in steps for kind, text in _texts(step)}
     named = {f"{key}{kind}": text for (key, kind), text in texts.items()}
     for target, others in elsewhere.items():
         for step in others:
             for kind, text in _texts(step):
-                if texts.get((step.key, kind)) != text:
-                    named[f"{step.key}{kind} ({target})"] = text
+                if texts.get((step.file, kind)) != text:
+                    named[f"{step.file}{kind} ({target})"] = text
     with tempfile.TemporaryDirectory(prefix="dotbase-lint-") as folder:
         keys: dict[str, str] = {}
         for number, (name, text) in enumerate(named.items()):

@@ -134,7 +134,7 @@ def nothing_back(version: str) -> DotbaseError:
     app, _, name = version.partition(".")
     return DotbaseError(
         "takes nothing back",
-        f"write what undoes {name}, or `select 1;` if nothing is to be undone",
+        f"write what undoes {name}.sql, or `select 1;` if nothing is to be undone",
         rollback_key(f"schema/{app}/{name}.sql"),
     )
 

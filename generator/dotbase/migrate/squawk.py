@@ -79,7 +79,11 @@ def _judge(binary: str, steps: Sequence[Step], transactional: bool) -> list[Dang
         rows = _run([*command, *files], directory)
     return [
         Danger(
-            files[row["file"]].key, row["line"] + 1, row["rule_name"], row["message"].strip(), row.get("help")
+            files[row["file"]].file,
+            row["line"] + 1,
+            row["rule_name"],
+            row["message"].strip(),
+            row.get("help"),
         )
         for row in rows
         if not row["rule_name"].startswith(NOT_ABOUT_DANGER)
