@@ -114,7 +114,7 @@ def test_plan_warns_of_what_locks_or_loses(project: Path, dotbase: Dotbase) -> N
         (None, True),
         ("index on amounts", False),
     ]
-    assert [(w["file"][-13:], w["line"], w["rule"]) for w in found["warnings"]] == [
+    assert [(w["file"][-10:], w["line"], w["rule"]) for w in found["warnings"]] == [
         ("_risky.sql", 2, "require-concurrent-index-creation"),
         ("_risky.sql", 5, "ban-drop-column"),
     ]
@@ -153,7 +153,9 @@ def test_a_broken_routine_is_refused_with_the_template_s_line(
     line = len(file.read_text().splitlines())
     result = dotbase("migrate")
     assert isinstance(result.exception, DotbaseError)
-    assert re.match(rf"functions/core/clock\.sql:{line}: no language specified", result.exception.sentence)
+    assert re.match(
+        rf"functions/core/clock\.sql\.j2:{line}: no language specified", result.exception.sentence
+    )
 
 
 def test_status_says_what_is_applied_and_what_is_pending(project: Path, dotbase: Dotbase) -> None:

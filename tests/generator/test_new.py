@@ -95,6 +95,7 @@ def test_a_migration_needs_an_app_and_a_free_number(tmp_path: Path) -> None:
     project = make(tmp_path)
     refused(project, "there is no app till; name one of shop.", "new", "migration", "till", "more")
     write(project, "schema/shop/9999_last.sql", "select 1;\n")
+    write(project, "schema/shop/9999_last.rollback.sql", "select 1;\n")
     refused(
         project,
         "the four digits of versions are used up; fold old versions into one.",

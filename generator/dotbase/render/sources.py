@@ -35,7 +35,7 @@ def key(project: Project, path: Path) -> str:
 def by_stem(project: Project, folder: Path) -> dict[str, Path]:
     """The SQL files of a folder by their stems; one that is there in both forms is refused."""
     found: dict[str, Path] = {}
-    for path in sorted(path for path in folder.glob("*") if is_sql(path) and path.is_file()):
+    for path in sorted(path for path in folder.glob("*") if is_sql(path) and not path.is_dir()):
         first = found.setdefault(stem(path.name), path)
         if first != path:
             raise DotbaseError(
