@@ -12,9 +12,9 @@ from psycopg.conninfo import conninfo_to_dict
 from demo.recreation import pg_cron_runs
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
-from dotbase.migrate import apply
-from dotbase.migrate.prepare import RunOptions, opened
+from dotbase.migrate import migration
 from dotbase.migrate.report import Silent
+from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 
 LAST_RUN = """
@@ -92,5 +92,5 @@ class Database:
 
 def migrate(options: GlobalOptions) -> None:
     """`dotbase migrate` with a clock that moves; then schedules are declared, not live."""
-    with opened(options, RunOptions(target="postgres", clock="movable"), Silent()) as (run, _, _):
-        apply.migrate(run)
+    with open_run(options, RunOptions(target="postgres", clock="movable"), Silent()) as (run, _, _):
+        migration.migrate(run)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from dotbase import cluster
@@ -18,6 +19,7 @@ from dotbase.options import GlobalOptions
 
 OLDEST_SERVER = 150000
 OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
+SET_ROW_SECURITY = "select pg_catalog.set_config('row_security', %s, true)"
 
 
 def resolve_url(options: GlobalOptions, database: str | None = None) -> str:
@@ -67,6 +69,35 @@ def close_path(connection: psycopg.Connection[Any]) -> None:
     functions and operators of whoever may make a schema, and run them as us.
     """
     connection.execute("set local search_path = pg_catalog, pg_temp")
+
+
+def read_plain_table(
+    connection: psycopg.Connection[Any], schema: str, table: str, columns: Mapping[str, str]
+) -> list[tuple[Any, ...]]:
+    """All rows of a plain table, of these columns and their types; needs a transaction.
+
+    A member of the owner could have put anything in its place. A query would plan and run what hangs on it: a
+    view's functions, policies, immutable functions in indexes and statistics; with the rights of whoever
+    asks, superuser or not. COPY of a table plans nothing, and refuses the rest.
+    """
+    names = sql.SQL(", ").join(map(sql.Identifier, columns))
+    copy_out = sql.SQL("copy {} ({}) to stdout").format(sql.Identifier(schema, table), names)
+    before = connection.execute("select pg_catalog.current_setting('row_security')").fetchone()
+    assert before is not None
+    # With policies COPY would be a query after all; switched off, it is refused.
+    connection.execute(SET_ROW_SECURITY, ["off"])
+    try:
+        with connection.cursor() as cursor, cursor.copy(copy_out) as copy:
+            copy.set_types(list(columns.values()))
+            rows = list(copy.rows())
+    except (psycopg.errors.WrongObjectType, psycopg.DataError, ValueError) as error:
+        said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+        raise DotbaseError(
+            f"{schema}.{table} is not the table that dotbase made{f' ({said})' if said else ''}",
+            "find out who put what in its place; until then connect as nobody who may do more than he",
+        ) from None
+    connection.execute(SET_ROW_SECURITY, list(before))
+    return rows
 
 
 def parse(url: str) -> dict[str, Any]:

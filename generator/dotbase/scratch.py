@@ -13,8 +13,8 @@ from psycopg import sql
 
 from dotbase import cluster
 from dotbase.connection import connect
-from dotbase.migrate.apply import migrate
-from dotbase.migrate.session import Run
+from dotbase.migrate.migration import migrate
+from dotbase.migrate.run import Run
 from dotbase.options import GlobalOptions
 from dotbase.render.steps import Step
 from dotbase.render.templates import Variables

@@ -13,12 +13,12 @@ import jinja2
 import psycopg
 from psycopg import sql
 
-from dotbase.migrate import apply, rollback
-from dotbase.migrate.apply import Outcome
-from dotbase.migrate.lock import LockOptions
-from dotbase.migrate.plan import Plan
+from dotbase.migrate import migration, rollback
+from dotbase.migrate.locks import LockOptions
+from dotbase.migrate.migration import Outcome
+from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.rollback import Undone
-from dotbase.migrate.session import Connection, Run
+from dotbase.migrate.run import Connection, Run
 from dotbase.render.steps import Step
 from tests.harness.server import ROOT, Server
 
@@ -135,17 +135,17 @@ class Rig:
 
     def migrate(self, *steps: Step, user: str | None = None, **options: Any) -> Outcome:
         with self.connect(user) as connection:
-            return apply.migrate(self.run(connection, steps, **options))
+            return migration.migrate(self.run(connection, steps, **options))
 
     def plan(self, *steps: Step, user: str | None = None) -> Plan:
         with self.connect(user) as connection:
-            return apply.read_plan(self.run(connection, steps))[0]
+            return read_plan(self.run(connection, steps))[0]
 
     def rollback(
-        self, *steps: Step, count: int | None = None, to: str | None = None, sure: bool = True
+        self, *steps: Step, count: int | None = None, to: str | None = None, confirmed: bool = True
     ) -> Undone:
         with self.connect() as connection:
-            return rollback.rollback(self.run(connection, steps), steps=count, to=to, sure=sure)
+            return rollback.rollback(self.run(connection, steps), steps=count, to=to, confirmed=confirmed)
 
     def value(self, query: str) -> Any:
         with self.connect() as connection:

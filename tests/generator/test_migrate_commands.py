@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from dotbase.cli import group
+from dotbase.commands import plan
 from dotbase.errors import DotbaseError
-from dotbase.migrate import dry_run
 from dotbase.render.project import Project
 from dotbase.render.versions import next_number
 from tests.generator.conftest import new_database
@@ -124,7 +124,7 @@ def test_plan_prints_the_sql_in_order(
     project: Path, dotbase: Dotbase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = migration(project, "ledger", "note", "comment on table ledger.transfers is 'Noted.';\n")
-    monkeypatch.setattr(dry_run, "declarations", lambda *_: None)  # other tests show it
+    monkeypatch.setattr(plan, "check_declarations", lambda *_: None)  # other tests show it
     result = dotbase("plan", "--sql")
     assert result.exit_code == 2
     assert result.output == f"-- apply: {name}\ncomment on table ledger.transfers is 'Noted.';\n\n"

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import apply, lock
+from dotbase.migrate import locks, migration
 from tests.generator.rig import Rig, routines, versioned
 
 ONE = versioned(
@@ -39,10 +39,10 @@ def test_two_migrations_of_one_database_take_turns(rig: Rig) -> None:
 def test_who_waits_is_told_for_whom(rig: Rig) -> None:
     rig.migrate(ONE)
     with rig.connect() as holder:
-        holder.execute("select pg_advisory_lock(%s, %s)", lock.LOCK)
+        holder.execute("select pg_advisory_lock(%s, %s)", locks.LOCK)
         with rig.connect() as connection:
             run = rig.run(connection, [ONE])
-            thread = threading.Thread(target=apply.migrate, args=[run])
+            thread = threading.Thread(target=migration.migrate, args=[run])
             thread.start()
             while "Waiting for another migration of this database (process" not in rig.told:
                 time.sleep(0.01)
@@ -122,7 +122,7 @@ def test_the_session_is_left_as_it_was(rig: Rig) -> None:
             "select current_user, current_setting('lock_timeout'), current_setting('statement_timeout')"
         )
         before = connection.execute(settings).fetchone()
-        apply.migrate(rig.run(connection, [ONE, INDEX]))
+        migration.migrate(rig.run(connection, [ONE, INDEX]))
         assert connection.execute(settings).fetchone() == before
         held = connection.execute(
             "select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()"

@@ -8,7 +8,7 @@ import pytest
 from psycopg import sql
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import apply
+from dotbase.migrate import migration
 from dotbase.render.steps import Step
 from tests.generator.rig import Rig, bootstrap, versioned
 from tests.harness.target import LACKING
@@ -113,7 +113,7 @@ def test_an_owner_without_bypassrls_is_refused(rig: Rig, migrator: str) -> None:
         run = rig.run(connection, [ONE])
         run.owner = "dotbase_test_weak"
         with pytest.raises(DotbaseError) as caught:
-            apply.migrate(run)
+            migration.migrate(run)
         assert caught.value.sentence == (
             "the owner dotbase_test_weak lacks BYPASSRLS, so that forced row-level security would hide "
             "its own tables from it; let a superuser run `alter role dotbase_test_weak bypassrls`."
@@ -137,7 +137,7 @@ def test_another_target_than_before_is_refused(rig: Rig) -> None:
         with pytest.raises(
             DotbaseError, match="was migrated for target postgres, not supabase; run with --target"
         ):
-            apply.migrate(run)
+            migration.migrate(run)
 
 
 def test_an_error_in_the_bootstrap_leaves_nothing(new_rig: Rig) -> None:
@@ -149,7 +149,7 @@ def test_an_error_in_the_bootstrap_leaves_nothing(new_rig: Rig) -> None:
         with pytest.raises(
             DotbaseError, match=r'schema/core/bootstrap\.sql\.j2:\d+: column "nothing" does not'
         ):
-            apply.migrate(run)
+            migration.migrate(run)
     assert new_rig.values("select nspname::text from pg_namespace where nspname !~ '^pg_' order by 1") == [
         "information_schema",
         "public",

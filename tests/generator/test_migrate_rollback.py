@@ -36,7 +36,7 @@ CAFE = versioned("0003_cafe", "create schema cafe;", "drop schema cafe;", app="c
 
 def test_what_came_in_one_migrate_stays_where_it_still_applies(rig: Rig) -> None:
     rig.migrate(ONE, TWO, VIEW, DEAR, TELL)
-    undone = rig.rollback(ONE, TWO, VIEW, DEAR, TELL, sure=False)
+    undone = rig.rollback(ONE, TWO, VIEW, DEAR, TELL, confirmed=False)
     assert undone.versions == ["shop.0002_prices"]
     assert undone.kept == [VIEW.key]
     assert undone.left_out == undone.apps == []
@@ -70,7 +70,7 @@ def test_rows_and_whole_apps_go_with_a_yes_only(rig: Rig) -> None:
         connection.execute("insert into shop.prices values (1), (2)")
     before = rig.catalog()
     with pytest.raises(DotbaseError) as caught:
-        rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", sure=False)
+        rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", confirmed=False)
     assert caught.value.sentence == (
         "this rollback would drop all of app cafe, shop.prices (2 rows); "
         "look at it with `dotbase rollback --plan`, and add --yes if it is meant."
@@ -80,7 +80,7 @@ def test_rows_and_whole_apps_go_with_a_yes_only(rig: Rig) -> None:
     with rig.connect() as connection:
         connection.execute("truncate shop.prices")
     with pytest.raises(DotbaseError, match=r"^this rollback would drop all of app cafe; "):
-        rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", sure=False)
+        rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop", confirmed=False)
     assert rig.rollback(ONE, TWO, VIEW, CAFE, to="shop.0001_shop").apps == ["cafe"]
 
 

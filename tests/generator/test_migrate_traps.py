@@ -10,8 +10,8 @@ from psycopg import sql
 
 from dotbase.commands import plan as plan_command
 from dotbase.errors import DotbaseError
-from dotbase.migrate import apply, lock
-from dotbase.migrate.lock import LockOptions
+from dotbase.migrate import locks, migration
+from dotbase.migrate.locks import LockOptions
 from dotbase.render.assembly import render_steps, render_text
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
@@ -103,12 +103,12 @@ def test_no_name_is_found_in_the_schema_that_is_called_as_the_superuser(rig: Rig
             # The bootstrap is run again, as there is no history.
             assert rig.migrate(ONE).changed
             assert rig.plan(ONE).empty
-            connection.execute("select pg_advisory_lock(%s, %s)", lock.LOCK)
+            connection.execute("select pg_advisory_lock(%s, %s)", locks.LOCK)
             with rig.connect() as other:
                 run = rig.run(other, [ONE])
                 run.lock_options = LockOptions(wait=0)
                 with pytest.raises(DotbaseError, match="another session holds the lock"):
-                    apply.migrate(run)
+                    migration.migrate(run)
         finally:
             connection.execute(sql.SQL("drop schema {} cascade").format(mine))
 
@@ -123,11 +123,11 @@ def test_whoever_holds_the_lock_is_waited_for_so_long_and_named(rig: Rig) -> Non
     rig.migrate(ONE)
     with rig.connect() as holder, rig.connect() as connection:
         holder.execute("set application_name = 'sits on it'")
-        holder.execute("select pg_advisory_lock(%s, %s)", lock.LOCK)
+        holder.execute("select pg_advisory_lock(%s, %s)", locks.LOCK)
         run = rig.run(connection, [ONE])
         run.lock_options = LockOptions(wait=0.3)
         with pytest.raises(DotbaseError) as caught:
-            apply.migrate(run)
+            migration.migrate(run)
         user = holder.info.user
         assert caught.value.sentence.startswith(
             "another session holds the lock of migrations"

@@ -15,8 +15,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dotbase.migrate.apply import migrate
-from dotbase.migrate.session import Run
+from dotbase.migrate.migration import migrate
+from dotbase.migrate.run import Run
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.steps import Step

@@ -20,7 +20,7 @@ from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate.prepare import RunOptions, decide
+from dotbase.migrate.run import RunOptions, choose_variables
 from dotbase.options import GlobalOptions
 from dotbase.printable import json_lines
 from dotbase.render.assembly import render_steps
@@ -102,7 +102,7 @@ def _database(
     """The database to look at, and what it was made with."""
     if not scratch:
         with connect(resolve_url(options), application_name="dotbase advise") as connection:
-            yield connection, decide(connection, options, RunOptions())
+            yield connection, choose_variables(connection, options, RunOptions())
         return
     variables = Variables()
     with scratch_database(options, render_steps(project, variables), variables) as connection:

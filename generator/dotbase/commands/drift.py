@@ -8,7 +8,7 @@ from dotbase import drift
 from dotbase.commands.migrate import variable_options
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.drift import beyond, pending, reference, report, roles
-from dotbase.migrate.prepare import RunOptions, decide
+from dotbase.migrate.run import RunOptions, choose_variables
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 from dotbase.render.assembly import render_steps
@@ -42,7 +42,7 @@ def command(
     options: GlobalOptions = ctx.obj
     project = Project.find(options.project)
     with one_sentence(), connect(resolve_url(options), application_name="dotbase drift") as connection:
-        variables = decide(connection, options, RunOptions(target, clock, master_key_file))
+        variables = choose_variables(connection, options, RunOptions(target, clock, master_key_file))
         steps = render_steps(project, variables)
         waiting = pending.sentence(connection, steps)
         scope = drift.scope_of(project, variables, ignored)

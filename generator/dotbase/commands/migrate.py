@@ -11,12 +11,10 @@ from typing import Any
 import click
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import apply
-from dotbase.migrate.apply import Outcome
-from dotbase.migrate.failures import HaltedError
-from dotbase.migrate.lock import LockOptions
-from dotbase.migrate.prepare import RunOptions, opened
+from dotbase.migrate.locks import LockOptions
+from dotbase.migrate.migration import HaltedError, Outcome, migrate
 from dotbase.migrate.report import Silent, on_screen
+from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
@@ -101,9 +99,9 @@ def command(
     """Apply what is pending: under a lock, in one transaction, all or nothing."""
     run_options = RunOptions(target, clock, master_key_file, LockOptions(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
-    with screen as report, opened(options, run_options, report) as (run, _, _):
+    with screen as report, open_run(options, run_options, report) as (run, _, _):
         try:
-            outcome = apply.migrate(run)
+            outcome = migrate(run)
         except HaltedError:
             raise
         except DotbaseError as error:

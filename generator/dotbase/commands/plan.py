@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import click
 
+from dotbase import cluster
 from dotbase.commands.migrate import NOTHING, variable_options
-from dotbase.migrate import apply, dry_run, squawk
-from dotbase.migrate.plan import Plan
-from dotbase.migrate.prepare import RunOptions, opened
+from dotbase.errors import DotbaseError
+from dotbase.migrate import squawk
+from dotbase.migrate.plan import Plan, read_plan
+from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
+from dotbase.render.project import Project
 from dotbase.render.steps import Step
+from dotbase.render.templates import Variables
+from dotbase.scratch import scratch_database
+from dotbase.verify.declarations import verify
 
 PENDING = 2
 
@@ -32,11 +39,10 @@ def command(
 ) -> None:
     """Show what `migrate` would do, without doing it; exit code 0 nothing, 2 something."""
     options: GlobalOptions = ctx.obj
-    with opened(options, RunOptions(target, clock, master_key_file)) as (run, project, variables):
-        found, _, standing = apply.read_plan(run)
-    notes = list(standing.notes)
+    with open_run(options, RunOptions(target, clock, master_key_file)) as (run, project, variables):
+        found, _, notes = read_plan(run)
     if not found.empty:
-        unchecked = dry_run.declarations(options, project, variables, run.steps)
+        unchecked = check_declarations(options, project, variables, run.steps)
         notes += [unchecked] if unchecked else []
     warnings = squawk.warnings(found.versioned)
     if as_json:
@@ -49,6 +55,20 @@ def command(
         for warning in warnings:
             click.echo(plain(f"Warning: {warning}"))
     ctx.exit(0 if found.empty else PENDING)
+
+
+def check_declarations(
+    options: GlobalOptions, project: Project, variables: Variables, steps: Sequence[Step]
+) -> str | None:
+    """Refuse what `migrate` would refuse, as a scratch database shows it; or say why that is not known."""
+    try:
+        cluster.start(options.cluster, options.project)
+    except DotbaseError as error:
+        return f"declarations are not checked beforehand, for want of a local server: {error.what}."
+    with scratch_database(
+        options, steps, variables, lambda connection: verify(connection, project, variables)
+    ):
+        return None
 
 
 def _entries(found: Plan) -> list[tuple[str, str, Step | None]]:

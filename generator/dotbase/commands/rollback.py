@@ -9,11 +9,11 @@ import click
 
 from dotbase.commands.migrate import lock_options
 from dotbase.migrate import rollback
-from dotbase.migrate.lock import LockOptions
+from dotbase.migrate.locks import LockOptions
 from dotbase.migrate.losses import Losses
-from dotbase.migrate.prepare import RunOptions, opened
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
+from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
@@ -24,7 +24,7 @@ NOTHING = "Nothing to do: no version was applied after that one."
 @click.option("--steps", type=click.IntRange(min=1), help="How many versions to undo. [default: 1]")
 @click.option("--to", metavar="VERSION", help="Undo what came after this version, which stays.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and the rows that would go.")
-@click.option("--yes", "sure", is_flag=True, help="Also when tables with rows or a whole app would go.")
+@click.option("--yes", "confirmed", is_flag=True, help="Also when tables with rows or a whole app would go.")
 @lock_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -33,7 +33,7 @@ def command(
     steps: int | None,
     to: str | None,
     only_plan: bool,
-    sure: bool,
+    confirmed: bool,
     lock_timeout: float,
     retries: int,
     wait: float,
@@ -48,11 +48,11 @@ def command(
         raise click.UsageError("--steps and --to exclude each other")
     run_options = RunOptions(lock_options=LockOptions(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
-    with screen as report, opened(options, run_options, report) as (run, _, _):
+    with screen as report, open_run(options, run_options, report) as (run, _, _):
         if only_plan:
             undone, losses = rollback.dry_run(run, steps=steps, to=to)
         else:
-            undone = rollback.rollback(run, steps=steps, to=to, sure=sure)
+            undone = rollback.rollback(run, steps=steps, to=to, confirmed=confirmed)
     if only_plan:
         click.echo(_json(undone, losses) if as_json else _plan(undone, losses))
     else:

@@ -10,10 +10,10 @@ import click
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import apply
+from dotbase.migrate import history
 from dotbase.migrate.history import History
-from dotbase.migrate.plan import Plan
-from dotbase.migrate.prepare import RunOptions, opened
+from dotbase.migrate.plan import Plan, read_plan
+from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
 
@@ -23,21 +23,21 @@ from dotbase.printable import plain
 @click.pass_obj
 def command(options: GlobalOptions, as_json: bool) -> None:
     """Show what is applied, when, by whom, from which commit, and what is pending."""
-    with opened(options, RunOptions()) as (run, _, _):
+    with open_run(options, RunOptions()) as (run, _, _):
         try:
-            found, recorded, standing = apply.read_plan(run)
+            found, recorded, notes = read_plan(run)
         except DotbaseError:
             # What is applied is told also where no plan can be made, to who may read it.
             if not as_json:
                 with contextlib.suppress(psycopg.errors.InsufficientPrivilege), run.transaction():
-                    _print_applied(apply.read_history(run))
+                    _print_applied(history.read_as_owner(run.connection))
             raise
     if as_json:
-        click.echo(json.dumps(_json(found, recorded, standing.notes), indent=2))
+        click.echo(json.dumps(_json(found, recorded, notes), indent=2))
         return
     _print_applied(recorded)
     _print_pending(found)
-    for note in standing.notes:
+    for note in notes:
         _say(f"Note: {note}")
 
 

@@ -21,9 +21,9 @@ def sentence(connection: Connection, steps: Sequence[Step]) -> str | None:
         with connection.transaction():
             connection.execute("set transaction read only")
             close_path(connection)
-            if not history.exist(connection):
+            if not history.exists(connection):
                 return "The database has no history of dotbase migrate: run dotbase plan."
-            history.as_keeper(connection)
+            history.act_as_owner(connection)
             recorded = history.read(connection)
     except psycopg.errors.InsufficientPrivilege:
         raise DotbaseError(

@@ -56,7 +56,7 @@ def make(connection: Connection, steps: Sequence[Step], variables: Variables) ->
         connection.execute("reset role" if step.kind == "bootstrap" else owner)
         statements.run(connection, step)
     connection.execute(owner)
-    history.make(connection)
+    history.create(connection)
     connection.execute("reset role")
 
 

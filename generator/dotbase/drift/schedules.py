@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from dotbase.connection import read_plain_table
 from dotbase.drift.items import Item
-from dotbase.migrate import tables
 
 Connection = psycopg.Connection[Any]
 
@@ -56,8 +56,8 @@ def items(
     try:
         with connection.transaction():
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner)))
-            registry = tables.read(connection, "jobs", "jobs", REGISTRY)
-            live = tables.read(connection, "jobs", "switch", SWITCH) == [(True,)]
+            registry = read_plain_table(connection, "jobs", "jobs", REGISTRY)
+            live = read_plain_table(connection, "jobs", "switch", SWITCH) == [(True,)]
             connection.execute("set local role none")
         with connection.transaction():
             superuser = connection.execute(

@@ -7,7 +7,8 @@ from typing import Any
 
 from dotbase.errors import DotbaseError
 from dotbase.jobs.session import Row, Session
-from dotbase.migrate import apply, prepare
+from dotbase.migrate.plan import read_plan
+from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 
 WATCHER = """
@@ -55,8 +56,8 @@ def age(watcher: Row) -> str:
 
 
 def _pending(options: GlobalOptions) -> Row | None:
-    with prepare.opened(options, prepare.RunOptions()) as (run, _, _):
-        found, _, _ = apply.read_plan(run)
+    with open_run(options, RunOptions()) as (run, _, _):
+        found, _, _ = read_plan(run)
     if found.empty:
         return None
     return {

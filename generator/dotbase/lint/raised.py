@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from dotbase.lint import Section
-from dotbase.migrate.failures import place
 from dotbase.render.documents import load
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
@@ -25,7 +24,7 @@ def check(project: Project, steps: Iterable[Step]) -> Section:
             if name not in known:
                 near = get_close_matches(name, known, 1)
                 found[
-                    f"{place(step, match.start(1))}: no errors.yaml has an error {name}; "
+                    f"{step.place_of(match.start(1))}: no errors.yaml has an error {name}; "
                     + (f"did you mean {near[0]}?" if near else "declare it or raise another.")
                 ] = None
     return Section("raised errors", f"{len(known)} names", list(found))

@@ -13,49 +13,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from dotbase.migrate.failures import StepError, place
+from dotbase.catalog import sessions
+from dotbase.catalog.made import MadeRoutine, routines_made
+from dotbase.migrate.statements import StepError
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
-
-# Routines that this transaction made or replaced. A dependency on the schema is written anew then, and not by
-# grants or comments; the ids of our own transaction are visible and yet in progress. C has nothing to parse.
-MADE = """
-select
-    pg_catalog.quote_ident(v.nspname) || '.' || pg_catalog.quote_ident(v.proname),
-    (
-        select pg_catalog.substr(s, 13)
-        from unnest(p.proconfig) as s
-        where s like 'search_path=%%'
-    ),
-    p.oid, p.oid::regprocedure::text, n.nspname || '.' || p.proname, p.prosrc
-from pg_catalog.pg_depend as d
-inner join pg_catalog.pg_namespace as n on n.oid = d.refobjid
-inner join pg_catalog.pg_proc as p on p.oid = d.objid
-inner join pg_catalog.pg_language as l on l.oid = p.prolang and l.lanname not in ('internal', 'c')
-inner join (
-    select f.oid, f.proname, s.nspname
-    from pg_catalog.pg_proc as f inner join pg_catalog.pg_namespace as s on s.oid = f.pronamespace
-) as v on v.oid = l.lanvalidator
-cross join (select pg_catalog.pg_current_xact_id()::text::bigint as top) as t
-where d.classid = 'pg_proc'::regclass
-    and d.refclassid = 'pg_namespace'::regclass
-    and n.nspname not like 'pg\\_%%'
-    and n.nspname not in ('information_schema', 'dotbase')
-    and pg_catalog.age(d.xmin) <= 0
-    and pg_catalog.pg_has_role(p.proowner, 'usage')
-    and pg_catalog.pg_xact_status(
-        (t.top + ((d.xmin::text::bigint - (t.top & 4294967295)) & 4294967295))::text::xid8
-    ) = 'in progress'
-order by 1, 2 nulls first, 3
-"""
-
-# Without a path of its own a routine finds by its caller's: by the usual one.
-PATH = """
-select pg_catalog.set_config('search_path', coalesce(%s, s.reset_val), true)
-from pg_catalog.pg_settings as s
-where s.name = 'search_path'
-"""
 
 
 @dataclass(frozen=True)
@@ -69,17 +32,7 @@ class Broken:
     step: Step | None
 
 
-@dataclass(frozen=True)
-class _Routine:
-    validator: str
-    path: str | None
-    oid: int
-    signature: str
-    name: str
-    body: str
-
-
-def require(connection: Connection, steps: Sequence[Step]) -> None:
+def require_valid(connection: Connection, steps: Sequence[Step]) -> None:
     """Refuse the first body that does not parse, of the routines that this transaction made."""
     for found in broken(connection, steps):
         raise found.error
@@ -87,7 +40,7 @@ def require(connection: Connection, steps: Sequence[Step]) -> None:
 
 def broken(connection: Connection, steps: Sequence[Step]) -> Iterator[Broken]:
     """What the validators refuse of the routines that this transaction made, with the place in the steps."""
-    routines = [_Routine(*row) for row in connection.execute(MADE.encode(), {}).fetchall()]
+    routines = routines_made(connection)
     for (validator, path), group in groupby(routines, key=lambda one: (one.validator, one.path)):
         together = list(group)
         if _refusal(connection, validator, path, together) is None:
@@ -99,13 +52,13 @@ def broken(connection: Connection, steps: Sequence[Step]) -> Iterator[Broken]:
 
 
 def _refusal(
-    connection: Connection, validator: str, path: str | None, routines: Sequence[_Routine]
+    connection: Connection, validator: str, path: str | None, routines: Sequence[MadeRoutine]
 ) -> psycopg.Error | None:
     """What the validator says, found by the path that the routines themselves are run with."""
     try:
         with connection.transaction(force_rollback=True):
             connection.execute("set local check_function_bodies = on")
-            connection.execute(PATH.encode(), [path])
+            sessions.set_path(connection, path)  # without its own, a routine finds by its caller's
             connection.execute(
                 sql.SQL("select {}(r) from pg_catalog.unnest(%s::pg_catalog.oid[]) as r").format(
                     sql.SQL(validator)  # quoted by the server
@@ -119,11 +72,11 @@ def _refusal(
     return None
 
 
-def _broken(routine: _Routine, error: psycopg.Error, steps: Sequence[Step]) -> Broken:
+def _broken(routine: MadeRoutine, error: psycopg.Error, steps: Sequence[Step]) -> Broken:
     said = (error.diag.message_primary or str(error)).strip()
     inside = _position(routine.body, error)
     step, position = _home(routine, steps)
-    where = place(step, position + inside) if step is not None else None
+    where = step.place_of(position + inside) if step is not None else None
     what = f"{said} — in {routine.signature}"
     return Broken(StepError(what, "correct the function's text", where, error.sqlstate), step)
 
@@ -136,7 +89,7 @@ def _position(body: str, error: psycopg.Error) -> int:
     return 0
 
 
-def _home(routine: _Routine, steps: Sequence[Step]) -> tuple[Step | None, int]:
+def _home(routine: MadeRoutine, steps: Sequence[Step]) -> tuple[Step | None, int]:
     """The step that holds the body, and where it begins there; the last one, which is the one in force."""
     named: tuple[Step | None, int] = (None, 0)
     for step in reversed(steps):

@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog import prerequisites
 from dotbase.catalog.objects import CatalogObject
-from dotbase.migrate import tables
+from dotbase.connection import read_plain_table
 
 Connection = psycopg.Connection[Any]
 SCHEMA = "dotbase"
@@ -93,31 +94,25 @@ class History:
         return sorted(self.versions.values(), key=lambda recorded: recorded.position)
 
 
-def exist(connection: Connection) -> bool:
-    """Whether the database has history."""
-    row = connection.execute(
-        "select from pg_catalog.pg_class as c"
-        " inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace"
-        " where n.nspname = 'dotbase' and c.relname = 'repeatable_history'"
-    )
-    return row.rowcount > 0
+def exists(connection: Connection) -> bool:
+    """Whether the database has a history."""
+    return prerequisites.history_owner(connection) is not None
 
 
-def as_keeper(connection: Connection) -> None:
+def act_as_owner(connection: Connection) -> None:
     """Act as the role that owns the history, until the transaction ends."""
-    connection.execute(
-        "select pg_catalog.set_config('role', pg_catalog.pg_get_userbyid(n.nspowner), true)"
-        " from pg_catalog.pg_namespace as n where n.nspname = 'dotbase'"
-    )
+    owner = prerequisites.history_owner(connection)
+    if owner is not None:
+        connection.execute("select pg_catalog.set_config('role', %s, true)", [owner])
 
 
-def newest(connection: Connection) -> Release | None:
+def last_release_if_readable(connection: Connection) -> Release | None:
     """The newest release, for whoever may act as the owner of the history; needs a transaction."""
-    if not exist(connection):
+    if not exists(connection):
         return None
     try:
         with connection.transaction():
-            as_keeper(connection)
+            act_as_owner(connection)
             found = last_release(connection)
             connection.execute("set local role none")
             return found
@@ -125,18 +120,26 @@ def newest(connection: Connection) -> Release | None:
         return None
 
 
-def make(connection: Connection) -> None:
+def create(connection: Connection) -> None:
     """Open the history of a new database."""
     text = resources.files("dotbase.migrate").joinpath("history.sql").read_text()
     connection.execute(text.encode())
 
 
+def read_as_owner(connection: Connection) -> History:
+    """Everything that is recorded, for whoever may act as its owner; that role is kept."""
+    if not exists(connection):
+        return History()
+    act_as_owner(connection)
+    return read(connection)
+
+
 def read(connection: Connection) -> History:
     """Everything that is recorded, as the owner sees it."""
-    if not exist(connection):
+    if not exists(connection):
         return History()
-    versions = tables.read(connection, SCHEMA, "versions", VERSIONS)
-    repeatables = tables.read(connection, SCHEMA, "repeatables", REPEATABLES)
+    versions = read_plain_table(connection, SCHEMA, "versions", VERSIONS)
+    repeatables = read_plain_table(connection, SCHEMA, "repeatables", REPEATABLES)
     return History(
         versions={row[0]: RecordedVersion(*row) for row in versions},
         repeatables={
@@ -149,14 +152,14 @@ def read(connection: Connection) -> History:
 
 def last_release(connection: Connection) -> Release | None:
     """The newest release, which tells target, clock and key file."""
-    rows = tables.read(connection, SCHEMA, "releases", RELEASES)
+    rows = read_plain_table(connection, SCHEMA, "releases", RELEASES)
     return Release(*max(rows, key=lambda row: row[0])) if rows else None
 
 
 def texts_before(connection: Connection, release_id: int) -> list[tuple[str, str, int, str]]:
     """Repeatable steps (key, app, position, text) as they were before a release, in order."""
     newest: dict[str, tuple[str, str, int, str | None]] = {}
-    for written, *text in sorted(tables.read(connection, SCHEMA, "repeatable_history", HISTORY)):
+    for written, *text in sorted(read_plain_table(connection, SCHEMA, "repeatable_history", HISTORY)):
         if written < release_id:
             newest[text[0]] = (text[0], text[1], text[2], text[3])
     found = [(key, app, position, text) for key, app, position, text in newest.values() if text is not None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,18 +10,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from dotbase.catalog.made import tables
 from dotbase.errors import DotbaseError
 
 Connection = psycopg.Connection[Any]
-
-# Without partitions, whose rows are their parent's, and without the history.
-TABLES = """
-select c.oid, n.nspname, c.relname
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and not c.relispartition
-    and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'dotbase')
-"""
 
 
 @dataclass(frozen=True)
@@ -51,14 +43,6 @@ class Losses:
                 f"this rollback would drop {', '.join(named)}",
                 "look at it with `dotbase rollback --plan`, and add --yes if it is meant",
             )
-
-
-Tables = Mapping[int, tuple[str, str]]
-
-
-def tables(connection: Connection) -> Tables:
-    """Schema and name of every table, by its id."""
-    return {oid: (schema, name) for oid, schema, name in connection.execute(TABLES.encode())}
 
 
 def count(connection: Connection, gone: Collection[tuple[str, str]], *, lock: bool) -> list[Table]:

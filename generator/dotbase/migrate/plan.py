@@ -1,4 +1,4 @@
-"""What a migration would do: pending versioned files, repeatable steps to apply, steps to take away."""
+"""What there is to do: versioned files that are pending, repeatable steps to apply, steps to remove."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from dotbase.catalog.objects import CatalogObject
+from dotbase.catalog import grants
+from dotbase.catalog.objects import CatalogObject, present
 from dotbase.errors import DotbaseError
+from dotbase.migrate import history, privileges
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
+from dotbase.migrate.run import Run
 from dotbase.render import sources
 from dotbase.render.steps import Step
 from dotbase.render.versions import number
@@ -49,24 +52,47 @@ class Plan:
         return not (self.bootstrap or self.versioned or self.moved or self.removed or self.repeatables)
 
 
-def make(
+def read_plan(run: Run) -> tuple[Plan, History, list[str]]:
+    """What is to be done now, what is recorded, and notes for the person; nothing is written."""
+    bootstrap = next((step for step in run.steps if step.kind == "bootstrap"), None)
+    with run.transaction():
+        run.connection.execute("set transaction read only")
+        release = history.last_release_if_readable(run.connection)
+        checked = privileges.check(run.connection, bootstrap, run.target, run.owner, release)
+        if release is not None and release.target != run.target:
+            raise DotbaseError(
+                f"the database was migrated for target {release.target}, not {run.target}",
+                f"run with --target {release.target}",
+            )
+        recorded = history.read_as_owner(run.connection)
+        found = compare(
+            run.steps,
+            recorded,
+            present(run.connection).objects,
+            grants.table_fingerprints(run.connection),
+            bootstrap=checked.bootstrap,
+        )
+    return found, recorded, checked.notes
+
+
+def compare(
     steps: Sequence[Step],
-    history: History,
+    recorded: History,
     existing: Collection[CatalogObject],
     access: Mapping[str, str],
     *,
     bootstrap: bool,
 ) -> Plan:
-    """Compare the rendered steps with the history and with what exists."""
+    """The rendered steps beside the history and what exists; `access` is the tables' fingerprints now."""
     check_keys(steps)
-    check_versions(steps, history)
+    check_versions(steps, recorded)
     return Plan(
         bootstrap=next((step for step in steps if step.kind == "bootstrap" and bootstrap), None),
-        unfinished=[recorded for recorded in history.applied if recorded.state == "started"],
-        versioned=pending(steps, history),
-        moved=moved(steps, history.repeatables),
-        removed=removed(steps, history.repeatables),
-        repeatables=due(steps, renamed(steps, history.repeatables), existing, access),
+        unfinished=[version for version in recorded.applied if version.state == "started"],
+        versioned=pending(steps, recorded),
+        moved=moved(steps, recorded.repeatables),
+        removed=removed(steps, recorded.repeatables),
+        repeatables=due(steps, renamed(steps, recorded.repeatables), existing, access),
     )
 
 
@@ -79,38 +105,38 @@ def check_keys(steps: Sequence[Step]) -> None:
         seen.add(step.key)
 
 
-def check_versions(steps: Sequence[Step], history: History) -> None:
+def check_versions(steps: Sequence[Step], recorded: History) -> None:
     """Refuse an applied file that was edited or is gone, and a new one that comes too late."""
-    if any(key.partition("#")[0].endswith(".j2") for key in history.repeatables):
+    if any(key.partition("#")[0].endswith(".j2") for key in recorded.repeatables):
         raise DotbaseError(
             "the database was made by dotbase 0.1, and each app's versions of that time are one file since",
             "migrate a new database",
         )
     versioned = {step.version: step for step in steps if step.kind == "versioned"}
-    for recorded in history.applied:
-        step = versioned.get(recorded.version)
+    for version in recorded.applied:
+        step = versioned.get(version.version)
         if step is None:
             raise DotbaseError(
-                f"version {recorded.version} is applied, but its file is gone",
-                f"bring the file back, or roll back to before it: {way_back(history.applied, recorded)}",
-                f"schema/{recorded.app}/{recorded.version.partition('.')[2]}.sql",
+                f"version {version.version} is applied, but its file is gone",
+                f"bring the file back, or roll back to before it: {way_back(recorded.applied, version)}",
+                f"schema/{version.app}/{version.version.partition('.')[2]}.sql",
             )
-        if recorded.state == "applied" and step.source_sha != recorded.source_sha:
+        if version.state == "applied" and step.source_sha != version.source_sha:
             raise DotbaseError(
-                f"version {recorded.version} was edited after it was applied",
+                f"version {version.version} was edited after it was applied",
                 "bring its text back and make the change in a new version"
-                f" (`dotbase new migration {recorded.app} NAME`)",
+                f" (`dotbase new migration {version.app} NAME`)",
                 step.place,
             )
-    for step in pending(steps, history):
-        if takes_nothing_back(step.rollback_sql or ""):
-            raise nothing_back(str(step.version))
+    for step in pending(steps, recorded):
+        if has_no_statement(step.rollback_sql or ""):
+            raise empty_rollback(str(step.version))
         later = [
-            recorded.version
-            for recorded in history.applied
-            if number(recorded.version) >= number(str(step.version))
+            version.version
+            for version in recorded.applied
+            if number(version.version) >= number(str(step.version))
         ]
-        if later and str(step.version) not in history.versions:
+        if later and str(step.version) not in recorded.versions:
             newest = max(later, key=number)
             raise DotbaseError(
                 f"version {step.version} is new, but {newest} is already applied",
@@ -124,12 +150,12 @@ def rollback_key(key: str) -> str:
     return f"{key.removesuffix(sources.PLAIN)}{sources.ROLLBACK}{sources.PLAIN}"
 
 
-def takes_nothing_back(text: str) -> bool:
+def has_no_statement(text: str) -> bool:
     """Whether a rollback has no statement."""
     return not STATEMENT.search(COMMENT.sub("", text))
 
 
-def nothing_back(version: str) -> DotbaseError:
+def empty_rollback(version: str) -> DotbaseError:
     """The refusal of a rollback without a statement."""
     app, _, name = version.partition(".")
     return DotbaseError(
@@ -147,13 +173,13 @@ def way_back(applied: Sequence[RecordedVersion], gone: RecordedVersion) -> str:
     return f"`dotbase rollback {which}` undoes {gone.version} " + (f"and also {names}" if names else "alone")
 
 
-def pending(steps: Sequence[Step], history: History) -> list[Step]:
+def pending(steps: Sequence[Step], recorded: History) -> list[Step]:
     """Versioned steps that are not applied, in order; an unfinished one is pending."""
     return [
         step
         for step in steps
         if step.kind == "versioned"
-        and (step.version not in history.versions or history.versions[str(step.version)].state == "started")
+        and (step.version not in recorded.versions or recorded.versions[str(step.version)].state == "started")
     ]
 
 
@@ -190,11 +216,11 @@ def due(
     recorded: Mapping[str, RecordedRepeatable],
     existing: Collection[CatalogObject],
     access: Mapping[str, str],
-    owed: Collection[str] = (),
+    again: Collection[str] = (),
 ) -> list[Due]:
     """Repeatable steps to apply, in order; grants and RPCs go with the routines of their app.
 
-    owed: keys of grants and RPCs whose routines were applied after them.
+    again: keys of grants and RPCs whose routines were applied after them.
     """
     found: list[Due] = []
     repeatable = [step for step in steps if step.kind == "repeatable"]
@@ -203,7 +229,7 @@ def due(
     touched = {step.app for step in repeatable if step.key.endswith("#rpcs") and reasons[step.key]}
     for step in repeatable:
         reason = reasons[step.key]
-        if reason is None and step.always_with_app and (step.app in touched or step.key in owed):
+        if reason is None and step.always_with_app and (step.app in touched or step.key in again):
             reason = "with its app"
         if reason is None:
             continue

@@ -7,13 +7,16 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog import prerequisites
+from dotbase.catalog.prerequisites import Server
+from dotbase.connection import OLDEST_SERVER
 from dotbase.errors import DotbaseError
 from dotbase.migrate.history import Release
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
-OLDEST_SERVER = 150000
 CLIENT_ROLES = ("anon", "authenticated", "service_role", "authenticator")
+BOOTSTRAP_SCHEMAS = ("extensions", "master_key")
 SUPERUSER_ONCE = (
     "let a superuser run `dotbase migrate` on this database once,"
     " or apply the part of `dotbase render` that comes from schema/core/bootstrap.sql"
@@ -21,162 +24,119 @@ SUPERUSER_ONCE = (
 
 
 @dataclass
-class Privileges:
-    """What the connecting role finds: whether the bootstrap has to run, and notes for the person."""
+class PrivilegeCheck:
+    """What was found before a migration: whether the bootstrap has to run, and notes for the person."""
 
-    superuser: bool
     bootstrap: bool = False
     notes: list[str] = field(default_factory=list)
 
 
-def examine(
+def check(
     connection: Connection, bootstrap: Step | None, target: str, owner: str, release: Release | None
-) -> Privileges:
+) -> PrivilegeCheck:
     """Decide whether the bootstrap has to run; refuse what nobody could migrate."""
-    _server(connection)
-    superuser = _is(connection, "select rolsuper from pg_catalog.pg_roles where rolname = session_user")
-    standing = Privileges(superuser, notes=_notes(connection))
+    _require_version(connection)
+    server = prerequisites.read_server(connection)
+    if server.standby:
+        raise DotbaseError("the server is a standby, which cannot be written", "connect to the primary")
+    found = PrivilegeCheck(notes=_notes(connection, server))
     if target == "supabase":
         require(connection, target, owner)
-        return standing
-    missing = _missing(connection, owner)
+        return found
+    missing = _missing(connection, server, owner)
     edited = bootstrap is not None and (release is None or release.bootstrap_sha != bootstrap.sha)
-    if superuser:
-        standing.bootstrap = bootstrap is not None and (bool(missing) or edited)
-        if not standing.bootstrap:
+    if server.superuser:
+        found.bootstrap = bootstrap is not None and (bool(missing) or edited)
+        if not found.bootstrap:
             require(connection, target, owner)
-        return standing
+        return found
     if missing:
         raise DotbaseError(
-            f"{missing[0]} is missing, and {_user(connection)} is no superuser who could make it",
+            f"{missing[0]} is missing, and {server.user} is no superuser who could make it",
             SUPERUSER_ONCE,
         )
     if edited and release is not None:
-        standing.notes.append(
+        found.notes.append(
             "schema/core/bootstrap.sql has changed since a superuser applied it; "
             "let a superuser run `dotbase migrate` once."
         )
     require(connection, target, owner)
-    return standing
+    return found
 
 
 def require(connection: Connection, target: str, owner: str) -> None:
     """Refuse an owner or a connecting role that cannot do what a migration does."""
-    if not _role_exists(connection, owner):
+    found = prerequisites.read_owner(connection, owner)
+    if found is None:
         raise DotbaseError(f"role {owner} does not exist", SUPERUSER_ONCE)
-    if not _is(
-        connection, "select rolbypassrls or rolsuper from pg_catalog.pg_roles where rolname = %s", owner
-    ):
+    if not found.bypasses:
         raise DotbaseError(
             f"the owner {owner} lacks BYPASSRLS, so that forced row-level security would hide its own tables"
             " from it",
             f"let a superuser run `alter role {owner} bypassrls`",
         )
-    if not _is(connection, "select pg_catalog.pg_has_role(session_user, %s, 'MEMBER')", owner):
+    server = prerequisites.read_server(connection)
+    if not found.ours:
         raise DotbaseError(
-            f"{_user(connection)} is not a member of {owner}",
-            f"let a superuser run `grant {owner} to {_user(connection)}`",
+            f"{server.user} is not a member of {owner}",
+            f"let a superuser run `grant {owner} to {server.user}`",
         )
-    if not _is(
-        connection,
-        "select pg_catalog.has_database_privilege(%s, current_database(), 'CREATE')",
-        owner,
-    ):
+    if not found.may_create:
         raise DotbaseError(
             f"{owner} may not create schemas in this database",
             f"let a superuser run `grant create on database {connection.info.dbname} to {owner}`",
         )
     if target == "supabase":
+        there = prerequisites.existing_roles(connection, CLIENT_ROLES)
         for role in CLIENT_ROLES:
-            if not _role_exists(connection, role):
+            if role not in there:
                 raise DotbaseError(
                     f"role {role} is missing, so that this is no Supabase database",
                     "migrate with --target postgres",
                 )
-    if not _is(connection, "select exists (select from pg_catalog.pg_extension where extname = 'pgcrypto')"):
+    if "pgcrypto" not in server.extensions:
         raise DotbaseError(
             "extension pgcrypto is missing",
             "let a superuser run `create extension pgcrypto with schema extensions`",
         )
 
 
-def _server(connection: Connection) -> None:
+def _require_version(connection: Connection) -> None:
     if connection.info.server_version < OLDEST_SERVER:
         raise DotbaseError(
             f"the server is PostgreSQL {connection.info.parameter_status('server_version')}",
             "dotbase needs PostgreSQL 15 or newer",
         )
-    if _is(connection, "select pg_catalog.pg_is_in_recovery()"):
-        raise DotbaseError("the server is a standby, which cannot be written", "connect to the primary")
 
 
-def _missing(connection: Connection, owner: str) -> list[str]:
+def _missing(connection: Connection, server: Server, owner: str) -> list[str]:
     """What the bootstrap would have made, and is not there."""
-    missing = [
-        f"role {role}"
-        for role in (owner, *CLIENT_ROLES, "dotbase_cron")
-        if not _role_exists(connection, role)
-    ]
-    for schema in ("extensions", "master_key"):
-        if not _is(connection, "select pg_catalog.to_regnamespace(%s) is not null", schema):
-            missing.append(f"schema {schema}")
-    for extension in ("pgcrypto", "pg_cron"):
-        if not _is(
-            connection,
-            "select exists (select from pg_catalog.pg_extension where extname = %s)",
-            extension,
-        ) and (extension == "pgcrypto" or _has_cron(connection)):
-            missing.append(f"extension {extension}")
-            if not _is(
-                connection,
-                "select exists (select from pg_catalog.pg_available_extensions where name = %s)",
-                extension,
-            ):
-                raise DotbaseError(
-                    f"extension {extension} is not installed on the server",
-                    "install it there (Debian: postgresql-15, postgresql-15-cron) and run migrate again",
-                )
-    if not missing and not _is(
-        connection, "select pg_catalog.has_database_privilege(%s, current_database(), 'CREATE')", owner
-    ):
-        missing.append(f"the right of {owner} to create schemas in this database")
+    roles = (owner, *CLIENT_ROLES, "dotbase_cron")
+    there = prerequisites.existing_roles(connection, roles)
+    missing = [f"role {role}" for role in roles if role not in there]
+    schemas = prerequisites.existing_schemas(connection, BOOTSTRAP_SCHEMAS)
+    missing += [f"schema {schema}" for schema in BOOTSTRAP_SCHEMAS if schema not in schemas]
+    # pg_cron lives in one database of a server.
+    wanted = ["pgcrypto", *(["pg_cron"] if server.cron_database == connection.info.dbname else [])]
+    for extension in wanted:
+        if extension in server.extensions:
+            continue
+        missing.append(f"extension {extension}")
+        if not prerequisites.is_available(connection, extension):
+            raise DotbaseError(
+                f"extension {extension} is not installed on the server",
+                "install it there (Debian: postgresql-15, postgresql-15-cron) and run migrate again",
+            )
+    if not missing:
+        found = prerequisites.read_owner(connection, owner)
+        if found is None or not found.may_create:
+            missing.append(f"the right of {owner} to create schemas in this database")
     return missing
 
 
-def _has_cron(connection: Connection) -> bool:
-    """Whether this is the database that pg_cron lives in, as far as the role may know."""
-    return _cron_home(connection) == connection.info.dbname
-
-
-def _cron_home(connection: Connection) -> str | None:
-    """The database that pg_cron lives in; None when there is none or the role may not read the setting."""
-    row = connection.execute(
-        "select current_setting('cron.database_name', true)"
-        " where pg_catalog.pg_has_role(session_user, 'pg_read_all_settings', 'USAGE')"
-    ).fetchone()
-    return row[0] if row else None
-
-
-def _notes(connection: Connection) -> list[str]:
-    if _is(connection, "select exists (select from pg_catalog.pg_extension where extname = 'pg_cron')"):
-        return []
-    home = _cron_home(connection)
-    if home == connection.info.dbname:
+def _notes(connection: Connection, server: Server) -> list[str]:
+    home = server.cron_database
+    if "pg_cron" in server.extensions or home == connection.info.dbname:
         return []
     where = f"lives in database {home}" if home else "is not in this database"
     return [f"pg_cron {where}: here schedules are declared, not live."]
-
-
-def _role_exists(connection: Connection, role: str) -> bool:
-    return _is(connection, "select exists (select from pg_catalog.pg_roles where rolname = %s)", role)
-
-
-def _user(connection: Connection) -> str:
-    row = connection.execute("select session_user::text").fetchone()
-    assert row is not None
-    return str(row[0])
-
-
-def _is(connection: Connection, query: str, *values: str) -> bool:
-    row = connection.execute(query.encode(), values or None).fetchone()
-    return row is not None and row[0] is True

@@ -8,14 +8,15 @@ from typing import Any, NoReturn
 
 import psycopg
 
+from dotbase.catalog.grants import table_fingerprints
+from dotbase.catalog.made import Watch
 from dotbase.catalog.objects import CatalogObject, Present, present
 from dotbase.errors import DotbaseError
-from dotbase.migrate import catalog, plan, statements
-from dotbase.migrate.catalog import Watch
-from dotbase.migrate.failures import NOT_IN_PLACE, StepError
+from dotbase.migrate import plan, statements
 from dotbase.migrate.history import RecordedRepeatable, with_objects
+from dotbase.migrate.removal import drop, remove_declaration, revoke_routines
 from dotbase.migrate.report import Report
-from dotbase.migrate.undeclare import start_over, undeclare
+from dotbase.migrate.statements import NOT_REPLACEABLE, StepError
 from dotbase.migrate.writer import Writer
 from dotbase.render.steps import Step
 
@@ -46,24 +47,26 @@ class Repeatables:
         self._explain = explain
         self._watch: Watch
         self._waiting: set[str] = set()
-        self._owed: set[str] = set()
+        self._again: set[str] = set()
         self.applied = 0
         self.current: str | None = None
 
-    def take_away(
+    def remove(
         self,
         gone: Sequence[RecordedRepeatable],
         *,
         keep_settings_of: frozenset[str] = frozenset(),
         undoing: bool = False,
     ) -> None:
-        """Take removed steps away, in the given order: what they declared and what they made."""
+        """Remove steps, in the given order: first what they declared, then the objects that they made."""
         for recorded in gone:
             self._report.step(f"remove {recorded.key}")
             keep = recorded.app in keep_settings_of
-            undeclare(self._connection, recorded.key, recorded.app, keep_settings=keep, undoing=undoing)
+            remove_declaration(
+                self._connection, recorded.key, recorded.app, keep_settings=keep, undoing=undoing
+            )
         for recorded in gone:
-            catalog.drop(self._connection, recorded.objects, recorded.key)
+            drop(self._connection, recorded.objects, recorded.key)
             self._writer.repeatable_gone(recorded)
             self._recorded.pop(recorded.key, None)
 
@@ -79,7 +82,7 @@ class Repeatables:
         """Apply what is due, in order. What goes absent by that is due again, before what comes after it."""
         position = {step.key: place for place, step in enumerate(self._steps)}
         # Grants are compared once: what this run does to them is recorded at its end.
-        grants = catalog.access(self._connection)
+        grants = table_fingerprints(self._connection)
         allowed = ROUNDS * len(self._steps)
         self._watch = Watch(self._connection)
         while due := self._due(grants):
@@ -89,7 +92,7 @@ class Repeatables:
                 self._report.step(f"{step.key} ({found.reason})")
                 self.current = step.key
                 dropped = self._apply(step, position[step.key])
-                self._follow(step)
+                self._note_applied(step)
                 table = plan.table_of(step.key)
                 if table is not None:
                     grants[table] = self._recorded[step.key].access or ""
@@ -105,14 +108,14 @@ class Repeatables:
 
     def _due(self, grants: Mapping[str, str]) -> list[plan.Due]:
         existing = present(self._connection).objects
-        return plan.due(self._steps, self._recorded, existing, grants, self._owed)
+        return plan.due(self._steps, self._recorded, existing, grants, self._again)
 
-    def _follow(self, step: Step) -> None:
-        """Grants and RPCs are owed to an app from each file of routines until they are applied."""
+    def _note_applied(self, step: Step) -> None:
+        """After a file of routines, the grants and RPCs of its app are due again."""
         self._waiting.discard(step.key)
-        self._owed.discard(step.key)
+        self._again.discard(step.key)
         if plan.makes_routines(step) or step.key.endswith("#grants"):
-            self._owed |= {
+            self._again |= {
                 other.key
                 for other in self._steps
                 if other.always_with_app and other.app == step.app and other.key != step.key
@@ -150,7 +153,7 @@ class Repeatables:
         self, step: Step, stale: frozenset[CatalogObject], made: frozenset[CatalogObject]
     ) -> tuple[frozenset[CatalogObject], Present]:
         """Drop what the newer text did not make, and run it again: it may make things only when absent."""
-        catalog.drop(self._connection, stale, f"{step.key}:{step.line}")
+        drop(self._connection, stale, f"{step.key}:{step.line}")
         self._run(step, made, frozenset())
         again, now = self._watch.made()
         return made | again, now
@@ -162,15 +165,15 @@ class Repeatables:
         """
         first: frozenset[CatalogObject] = frozenset()
         tries = list(dict.fromkeys([first, _replaceable(mine), _replaceable(mine | others)]))
-        for doomed in tries:
+        for to_drop in tries:
             try:
                 with self._connection.transaction():
-                    catalog.drop(self._connection, doomed, f"{step.key}:{step.line}")
-                    start_over(self._connection, step.key, step.app)
+                    drop(self._connection, to_drop, f"{step.key}:{step.line}")
+                    revoke_routines(self._connection, step.key, step.app)
                     statements.run(self._connection, step)
-                return bool(doomed)
+                return bool(to_drop)
             except StepError as error:
-                if error.sqlstate not in NOT_IN_PLACE or doomed == tries[-1]:
+                if error.sqlstate not in NOT_REPLACEABLE or to_drop == tries[-1]:
                     self._say_why(step, error)
         raise AssertionError(step.key)
 
@@ -210,7 +213,7 @@ class Repeatables:
 
     def _record_what_changed_unapplied(self, position: Mapping[str, int]) -> None:
         """Grants as they are at the end of all steps, and the places of steps that were not applied."""
-        now = catalog.access(self._connection)
+        now = table_fingerprints(self._connection)
         for key, recorded in self._recorded.items():
             table = plan.table_of(key)
             if table is not None:

@@ -11,10 +11,10 @@ import psycopg
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, history
-from dotbase.migrate.failures import BUSY, StepError
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.report import Report
+from dotbase.migrate.statements import LOCK_ERRORS, StepError
 from dotbase.migrate.writer import Writer
 
 Connection = psycopg.Connection[Any]
@@ -43,16 +43,16 @@ class Restored:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def choose(connection: Connection, before: History, doomed: Sequence[RecordedVersion]) -> Texts:
+def choose(connection: Connection, before: History, to_undo: Sequence[RecordedVersion]) -> Texts:
     """An app goes back to what it had before the release of the oldest undone version.
 
     One that had nothing then, as all came in one release, keeps what came with that release. One without
     versions is gone. One that loses no version and had nothing keeps what it has.
     """
-    releases = sorted({found.release_id for found in doomed})
+    releases = sorted({found.release_id for found in to_undo})
     earlier = history.texts_before(connection, releases[0])
-    names = {found.version for found in doomed}
-    undone = {found.app for found in doomed}
+    names = {found.version for found in to_undo}
+    undone = {found.app for found in to_undo}
     gone = undone - {found.app for found in before.applied if found.version not in names}
     had_texts = {app for _, app, _, _ in earlier}
     wanted = [_as_recorded(before, *text) for text in earlier if text[1] not in gone]
@@ -111,7 +111,7 @@ def put_back(
                     key=lambda found: found.position,
                     reverse=True,
                 )
-                repeatables.take_away(gone, keep_settings_of=keep_settings_of, undoing=True)
+                repeatables.remove(gone, keep_settings_of=keep_settings_of, undoing=True)
                 repeatables.converge()
                 for found in bodies.broken(connection, steps):
                     if found.step is not None and found.step.key in texts.kept:
@@ -120,7 +120,7 @@ def put_back(
                     raise psycopg.Rollback
         except DotbaseError as error:
             key = repeatables.current
-            lost = isinstance(error, StepError) and error.sqlstate in (*BUSY, CANCELED)
+            lost = isinstance(error, StepError) and error.sqlstate in (*LOCK_ERRORS, CANCELED)
             if lost or key is None or key not in texts.kept or connection.broken:
                 raise
             broken[key] = error.what

@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import history, lock, losses, plan, privileges, restore, statements, versioned
-from dotbase.migrate.failures import NO_SUCH_OBJECT, StepError
+from dotbase.migrate import history, locks, losses, plan, privileges, restore, statements
 from dotbase.migrate.history import History, RecordedVersion
 from dotbase.migrate.losses import Losses
+from dotbase.migrate.migration import Segment, run_version, segments
 from dotbase.migrate.repeatables import Repeatables
 from dotbase.migrate.report import Silent
 from dotbase.migrate.restore import Texts
-from dotbase.migrate.session import Run
+from dotbase.migrate.run import Run
+from dotbase.migrate.statements import NO_SUCH_OBJECT, StepError
 from dotbase.migrate.writer import Header, Writer
 from dotbase.render.steps import Step
 
@@ -38,17 +39,17 @@ class Undone:
     apps: list[str] = field(default_factory=list)
 
 
-def rollback(run: Run, *, steps: int | None = None, to: str | None = None, sure: bool = False) -> Undone:
+def rollback(run: Run, *, steps: int | None = None, to: str | None = None, confirmed: bool = False) -> Undone:
     """Undo the newest versions, so many or down to one that stays.
 
-    sure: also when tables with rows or a whole app go; without, that is refused.
+    confirmed: also when tables with rows or a whole app go; without, that is refused.
     """
-    return _Rollback(run, sure=sure).run(steps, to)
+    return _Rollback(run, confirmed=confirmed).run(steps, to)
 
 
 def dry_run(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
     """What `rollback` would do: done in a transaction that is undone, what it changes locked meanwhile."""
-    return _Rollback(replace(run, report=Silent()), sure=True).dry_run(steps, to)
+    return _Rollback(replace(run, report=Silent()), confirmed=True).dry_run(steps, to)
 
 
 def chosen(recorded: History, steps: int | None, to: str | None) -> list[RecordedVersion]:
@@ -73,32 +74,33 @@ def chosen(recorded: History, steps: int | None, to: str | None) -> list[Recorde
 
 
 class _Rollback:
-    def __init__(self, run: Run, *, sure: bool) -> None:
+    def __init__(self, run: Run, *, confirmed: bool) -> None:
         self._run = run
-        self._sure = sure
+        self._confirmed = confirmed
         self._connection = run.connection
         self._release_id: int | None = None
         self._boundary: str | None = None
-        self._doomed: list[RecordedVersion] = []
+        self._to_undo: list[RecordedVersion] = []
         self._texts: Texts
         self.undone = Undone()
 
     def run(self, steps: int | None, to: str | None) -> Undone:
-        with lock.exclusive(self._connection, self._run.lock_options, self._run.report):
+        with locks.exclusive(self._connection, self._run.lock_options, self._run.report):
             before = self._choose(steps, to)
             cut = self._cut()
             keys = {found.key for found in self._texts.wanted}
-            self._run.report.expect(len(self._doomed) + sum(key not in keys for key in before.repeatables))
-            for segment in cut if self._doomed else ():
+            self._run.report.expect(len(self._to_undo) + sum(key not in keys for key in before.repeatables))
+            for segment in cut if self._to_undo else ():
                 if segment.boundary is not None:
                     self._boundary = segment.boundary
                     self._run.report.say(f"Boundary: {segment.boundary}; what came before is committed.")
+                first, last = segment is cut[0], segment is cut[-1]
                 try:
-                    lock.persistent(
+                    locks.retried(
                         self._connection,
-                        partial(self._inside, segment, first=segment is cut[0], last=segment is cut[-1])
+                        partial(self._in_transaction, segment, first=first, last=last)
                         if segment.transactional
-                        else partial(self._outside, segment.steps[0]),
+                        else partial(self._outside_transaction, segment.steps[0]),
                         self._run.lock_options,
                         self._run.report,
                     )
@@ -114,9 +116,9 @@ class _Rollback:
 
     def dry_run(self, steps: int | None, to: str | None) -> tuple[Undone, Losses]:
         """The same in a transaction that is undone."""
-        with lock.exclusive(self._connection, self._run.lock_options, self._run.report):
+        with locks.exclusive(self._connection, self._run.lock_options, self._run.report):
             self._choose(steps, to)
-            return lock.persistent(self._connection, self._tried, self._run.lock_options, self._run.report)
+            return locks.retried(self._connection, self._tried, self._run.lock_options, self._run.report)
 
     def _tried(self) -> tuple[Undone, Losses]:
         with self._run.transaction():
@@ -128,22 +130,22 @@ class _Rollback:
             privileges.require(self._connection, self._run.target, self._run.owner)
             self._run.as_owner()
             before = history.read(self._connection)
-            self._doomed = chosen(before, steps, to)
+            self._to_undo = chosen(before, steps, to)
             self._texts = Texts([], frozenset(), [])
-            if self._doomed:
-                self._texts = restore.choose(self._connection, before, self._doomed)
+            if self._to_undo:
+                self._texts = restore.choose(self._connection, before, self._to_undo)
             return before
 
-    def _cut(self) -> list[versioned.Segment]:
-        return versioned.segments([self._down(found) for found in self._doomed])
+    def _cut(self) -> list[Segment]:
+        return segments([self._down(found) for found in self._to_undo])
 
     def _down(self, recorded: RecordedVersion) -> Step:
         """The rollback of a version as a step: the text in the file, or the recorded one if that is gone."""
         current = next((step for step in self._run.steps if step.version == recorded.version), None)
         text = current.rollback_sql if current is not None and current.rollback_sql else recorded.down_sql
         name = recorded.version.partition(".")[2]
-        if plan.takes_nothing_back(text):
-            raise plan.nothing_back(recorded.version)
+        if plan.has_no_statement(text):
+            raise plan.empty_rollback(recorded.version)
         return Step(
             key=plan.rollback_key(f"schema/{recorded.app}/{name}.sql"),
             app=recorded.app,
@@ -156,40 +158,40 @@ class _Rollback:
             transactional=recorded.transactional,
         )
 
-    def _inside(self, segment: versioned.Segment, *, first: bool, last: bool) -> None:
+    def _in_transaction(self, segment: Segment, *, first: bool, last: bool) -> None:
         with self._run.transaction():
             self._run.as_owner()
-            if first and not self._sure:
+            if first and not self._confirmed:
                 self._try(whole=False)[1].require_consent()
-            writer = self._open(self._release_id)
+            writer = self._open_release(self._release_id)
             undone = self._do(segment, writer, first=first, last=last)
         self._release_id = writer.release_id
         self._add(self.undone, undone)
 
     def _try(self, *, whole: bool) -> tuple[Undone, Losses]:
         """All that a transaction can hold, in a savepoint that is rolled back; whole: with the texts."""
-        tried = _Rollback(replace(self._run, report=Silent()), sure=True)
-        tried._doomed, tried._texts = self._doomed, self._texts
+        tried = _Rollback(replace(self._run, report=Silent()), confirmed=True)
+        tried._to_undo, tried._texts = self._to_undo, self._texts
         cut = [segment for segment in self._cut() if segment.transactional]
         with losses.watched(self._connection, self._texts.apps, lock=not whole) as lost:
-            for segment in cut if self._doomed else ():
+            for segment in cut if self._to_undo else ():
                 last = whole and segment is cut[-1]
-                undone = tried._do(segment, tried._open(None), first=segment is cut[0], last=last)
+                undone = tried._do(segment, tried._open_release(None), first=segment is cut[0], last=last)
                 self._add(tried.undone, undone)
         return tried.undone, lost
 
-    def _do(self, segment: versioned.Segment, writer: Writer, *, first: bool, last: bool) -> Undone:
+    def _do(self, segment: Segment, writer: Writer, *, first: bool, last: bool) -> Undone:
         """Undo the versions of a segment: first goes what has no place, at the end texts return."""
         undone = Undone()
         before = history.read(self._connection)
-        names = {found.version for found in self._doomed}
+        names = {found.version for found in self._to_undo}
         staying = frozenset(found.app for found in before.applied if found.version not in names)
         if first:
-            undone.left_out = self._take_away(before, writer, staying)
+            undone.left_out = self._remove(before, writer, staying)
         removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
         for step in segment.steps:
             self._run.report.step(f"undo {step.version}")
-            versioned.execute(self._connection, step, removable)
+            run_version(self._connection, step, removable)
             writer.version_gone(str(step.version))
             undone.versions.append(str(step.version))
         if last:
@@ -212,8 +214,8 @@ class _Rollback:
         whole.refused |= part.refused
         whole.apps += part.apps
 
-    def _take_away(self, before: History, writer: Writer, staying: frozenset[str]) -> list[str]:
-        """Take away the steps that have no place after the rollback; returns those of apps that stay."""
+    def _remove(self, before: History, writer: Writer, staying: frozenset[str]) -> list[str]:
+        """Remove the steps that have no place after the rollback; returns those of apps that stay."""
         keys = {found.key for found in self._texts.wanted}
         removed = sorted(
             (found for found in before.repeatables.values() if found.key not in keys),
@@ -221,16 +223,16 @@ class _Rollback:
             reverse=True,
         )
         repeatables = Repeatables(self._connection, [], before.repeatables, writer, self._run.report)
-        repeatables.take_away(removed, keep_settings_of=staying, undoing=True)
+        repeatables.remove(removed, keep_settings_of=staying, undoing=True)
         return sorted(found.key for found in removed if found.app in staying)
 
-    def _outside(self, step: Step) -> None:
+    def _outside_transaction(self, step: Step) -> None:
         with self._run.transaction():
             self._run.as_owner()
-            writer = self._open(self._release_id)
+            writer = self._open_release(self._release_id)
             writer.version_started(str(step.version))
         self._release_id = writer.release_id
-        with self._run.outside():
+        with self._run.outside_transaction():
             self._run.report.step(f"undo {step.version}")
             try:
                 statements.run(self._connection, step)
@@ -242,7 +244,7 @@ class _Rollback:
             writer.version_gone(str(step.version))
         self.undone.versions.append(str(step.version))
 
-    def _open(self, release_id: int | None) -> Writer:
+    def _open_release(self, release_id: int | None) -> Writer:
         newest = history.last_release(self._connection)
         header = Header(
             "rollback",

@@ -2,17 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import psycopg
 import sqlparse
 from psycopg import generators, pq
 
-from dotbase.migrate.failures import refused
-from dotbase.migrate.recording import note
+from dotbase.errors import DotbaseError
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
+
+# Lost against other sessions: a lock was not given in time, or a deadlock was broken.
+LOCK_ERRORS = frozenset({"55P03", "40P01"})
+# A repeatable text that cannot take the place of what its older text made.
+NOT_REPLACEABLE = frozenset(
+    {
+        "42P13",  # other result, parameter names or defaults of a function
+        "42P16",  # other columns of a view
+        "42P07",  # the relation exists
+        "42710",  # the type, trigger or policy exists
+        "42723",  # the function exists
+        "42725",  # beside its older signature the name alone says nothing
+        "42809",  # a procedure where a function was
+        "2BP01",  # others depend on it
+        "0A000",  # a column's type that a view or policy uses
+    }
+)
+# A versioned change that repeatable objects stand in the way of.
+BLOCKED_BY_DEPENDENTS = frozenset({"2BP01", "0A000"})
+# Two bootstraps at once, of two databases of a cluster, make the same role.
+BOOTSTRAP_COLLISION = frozenset({"23505", "42710", "XX000"})
+NO_SUCH_OBJECT = frozenset({"42704", "42P01", "42703", "42883", "3F000"})
+
+
+class StepError(DotbaseError):
+    """The server refused a step."""
+
+    def __init__(self, what: str, remedy: str, where: str | None, sqlstate: str | None) -> None:
+        super().__init__(what, remedy, where)
+        self.sqlstate = sqlstate
+
+
+class BootstrapCollisionError(StepError):
+    """The bootstrap met the bootstrap of another database of the cluster: roles belong to all of them."""
+
+
+@runtime_checkable
+class Recorder(Protocol):
+    """A connection that keeps what is done, as `dotbase render` needs it to write files for Supabase."""
+
+    def record(self, text: str, parameters: Sequence[object] | None, source: str | None) -> None:
+        """Keep a text that was run, and the key of the step that it is of."""
 
 
 def run(connection: Connection, step: Step) -> None:
@@ -31,8 +73,43 @@ def run(connection: Connection, step: Step) -> None:
             error = psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
             if connection.broken:
                 raise error
-            raise refused(step, error, _position(step.sql, number, error)) from error
-    note(connection, step.sql, source=step.key)
+            raise _step_error(step, error, _position(step.sql, number, error)) from error
+    record(connection, step.sql, source=step.key)
+
+
+def record(
+    connection: Connection,
+    text: str,
+    parameters: Sequence[object] | None = None,
+    *,
+    source: str | None = None,
+) -> None:
+    """Tell a connection that records of a statement that only its caller knows to change something."""
+    if isinstance(connection, Recorder):
+        connection.record(text, parameters, source)
+
+
+def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
+    """The sentence for what the server said about a step's SQL, at this character of its text."""
+    diagnostic = error.diag
+    said = diagnostic.message_primary or str(error).strip() or type(error).__name__
+    parts = [said, diagnostic.message_detail or "", diagnostic.message_hint or ""]
+    what = " — ".join(part.strip().rstrip(".") for part in parts if part.strip())
+    return StepError(what, _remedy(error.sqlstate), step.place_of(position), error.sqlstate)
+
+
+def _remedy(sqlstate: str | None) -> str:
+    match sqlstate:
+        case "58P01":
+            return "install on the server what is missing and run migrate again"
+        case "42501":
+            return "run migrate as a role that may do this, or change the file"
+        case "55P03" | "40P01":
+            return "try again at a quieter time, or raise --lock-timeout"
+        case "57014":
+            return "run migrate again"
+        case _:
+            return "correct the file and run migrate again"
 
 
 def _position(text: str, number: int, error: psycopg.Error) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from dotbase.render import sources
 
 Kind = Literal["bootstrap", "versioned", "repeatable"]
 
@@ -56,3 +59,17 @@ class Step:
     def place(self) -> str:
         """`file:line`."""
         return f"{self.file}:{self.line}"
+
+    def place_of(self, position: int) -> str:
+        """`file:line` of a character of the SQL; the rendered line is looked up in the template's text."""
+        if "#" in self.key or not sources.is_sql(Path(self.file)):
+            return self.place
+        number = self.sql[:position].count("\n")
+        with contextlib.suppress(OSError):
+            rendered = self.sql.splitlines()
+            template = self.source.read_text(encoding="utf-8").splitlines()
+            text = rendered[number] if number < len(rendered) else ""
+            same = [line for line, found in enumerate(template) if found == text]
+            if same:
+                return f"{self.file}:{min(same, key=lambda line: abs(line - number)) + 1}"
+        return f"{self.file}:{number + 1}"

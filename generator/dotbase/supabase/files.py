@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate.recording import Statement
 from dotbase.render import sources
 from dotbase.supabase.manifest import MARKER
+from dotbase.supabase.recording import Statement
 
 MOMENT = "%Y%m%d%H%M%S"
 HEAD = f"{MARKER}. Not to be edited: change the templates and render again."

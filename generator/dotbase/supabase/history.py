@@ -10,8 +10,8 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog.grants import TABLE_FINGERPRINTS
 from dotbase.migrate import history
-from dotbase.migrate.catalog import ACCESS
 
 Connection = psycopg.Connection[Any]
 Row = tuple[Any, ...]
@@ -32,7 +32,7 @@ HISTORY = "select key, release_id, app, position, sql from dotbase.repeatable_hi
 ACCESS_RECORDED = f"""update dotbase.repeatables as r
 set access = f.fingerprint
 from (
-{ACCESS.strip()}
+{TABLE_FINGERPRINTS.strip()}
 ) as f (name, fingerprint)
 where f.name = regexp_replace(r.key, '^policies/([^/]+)\\.yaml#tables\\.(\\w+)$', '\\1.\\2')
     and r.access is distinct from f.fingerprint;"""
@@ -58,7 +58,7 @@ class Reading:
 
 def read(connection: Connection) -> Reading:
     """Everything that is recorded."""
-    if not history.exist(connection):
+    if not history.exists(connection):
         return Reading()
     state = connection.execute(STATE.encode()).fetchone()
     assert state is not None

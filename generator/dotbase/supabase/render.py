@@ -14,9 +14,8 @@ from pathlib import Path
 import psycopg
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate.apply import migrate
-from dotbase.migrate.recording import Recording
-from dotbase.migrate.session import Run
+from dotbase.migrate.migration import migrate
+from dotbase.migrate.run import Run
 from dotbase.options import GlobalOptions
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
@@ -26,6 +25,7 @@ from dotbase.supabase import files, history
 from dotbase.supabase.files import Piece
 from dotbase.supabase.history import Reading
 from dotbase.supabase.manifest import Folder, Manifest, Migration, sha256
+from dotbase.supabase.recording import Recording
 from dotbase.verify.declarations import verify
 
 

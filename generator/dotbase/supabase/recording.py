@@ -43,8 +43,10 @@ class Recording(psycopg.Connection[Any]):
         self.transactions = 0
         self.after_commit: Callable[[int], None] = lambda number: None
 
-    def note(self, text: str, source: str | None = None) -> None:
-        """Remember a text that was run."""
+    def record(self, text: str, parameters: Sequence[object] | None, source: str | None) -> None:
+        """Keep a text that was run, and the key of the step that it is of."""
+        if parameters:
+            text = psycopg.ClientCursor(self).mogrify(text.encode(), parameters)
         inside = self.info.transaction_status != pq.TransactionStatus.IDLE
         self.statements.append(Statement(text, source, self.transactions, inside))
 
@@ -55,7 +57,7 @@ class Recording(psycopg.Connection[Any]):
         if not isinstance(text, str):
             text = text.as_string(self)
         if DOES.match(text) and not HISTORY.search(text):
-            note(self, text, params)
+            self.record(text, params, None)
         return cursor
 
     @contextmanager
@@ -74,17 +76,3 @@ class Recording(psycopg.Connection[Any]):
             raise
         if outermost:
             self.after_commit(self.transactions)
-
-
-def note(
-    connection: psycopg.Connection[Any],
-    text: str,
-    parameters: Sequence[object] | None = None,
-    *,
-    source: str | None = None,
-) -> None:
-    """Tell a connection that records of a statement that only its caller knows to change something."""
-    if isinstance(connection, Recording):
-        if parameters:
-            text = psycopg.ClientCursor(connection).mogrify(text.encode(), parameters)
-        connection.note(text, source)

@@ -1,0 +1,71 @@
+"""Sessions of the server: who holds a lock, whose transaction is the oldest, which path is the usual one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+Connection = psycopg.Connection[Any]
+
+HOLDER = """
+select l.pid, a.usename, a.application_name, a.backend_start
+from pg_catalog.pg_locks as l
+left join pg_catalog.pg_stat_activity as a on a.pid = l.pid
+where l.locktype = 'advisory' and l.granted and l.classid = %s and l.objid = %s and l.objsubid = 2
+    and l.database = (
+        select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database()
+    )
+"""
+
+OLDEST = """
+select pid, usename, extract(epoch from clock_timestamp() - xact_start)::integer
+from pg_catalog.pg_stat_activity
+where datname = current_database() and xact_start is not null and pid <> pg_catalog.pg_backend_pid()
+order by xact_start
+limit 1
+"""
+
+SET_PATH = """
+select pg_catalog.set_config('search_path', coalesce(%s, s.reset_val), true)
+from pg_catalog.pg_settings as s
+where s.name = 'search_path'
+"""
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The session that holds a lock; what is not known of it may not be seen by us."""
+
+    pid: int
+    user: str | None
+    application: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class OpenTransaction:
+    """A session with an open transaction, and how old that is."""
+
+    pid: int
+    user: str
+    seconds: int
+
+
+def holder(connection: Connection, key: tuple[int, int]) -> Holder | None:
+    """Who holds this advisory lock of two numbers in our database."""
+    row = connection.execute(HOLDER, key).fetchone()
+    return Holder(*row) if row else None
+
+
+def oldest_transaction(connection: Connection) -> OpenTransaction | None:
+    """The oldest transaction of another session of our database."""
+    row = connection.execute(OLDEST).fetchone()
+    return OpenTransaction(*row) if row else None
+
+
+def set_path(connection: Connection, path: str | None) -> None:
+    """Find names by this path until the transaction ends; by the session's usual one without it."""
+    connection.execute(SET_PATH, [path])
