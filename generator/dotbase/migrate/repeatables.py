@@ -132,7 +132,7 @@ class Repeatables:
             for found in self._recorded[key].objects
         )
         dropped = self._run(step, mine, others)
-        # Who made nothing before can have left nothing: what others made need not be looked at.
+        # Who made nothing before can have left nothing: what others made need not be read.
         made, now = self._watch.made(alone=not mine)
         left = (mine & now.objects) - made
         if plan.makes_routines(step):

@@ -123,7 +123,7 @@ def choose_variables(connection: Connection, options: GlobalOptions, run_options
     with connection.transaction():
         close_path(connection)
         recorded = history.last_release_if_readable(connection)
-        target = run_options.target or (recorded.target if recorded else _guess_target(connection))
+        target = run_options.target or (recorded.target if recorded else _detect_target(connection))
     return Variables(
         target=cast(Target, target),
         clock=run_options.clock or (recorded.clock if recorded else "real"),
@@ -141,7 +141,7 @@ def _master_key_file(options: GlobalOptions, run_options: RunOptions, recorded: 
     return str(cluster.master_key_file(options.cluster, options.project))
 
 
-def _guess_target(connection: Connection) -> str:
+def _detect_target(connection: Connection) -> str:
     """Supabase brings auth.uid() before anything is migrated."""
     row = connection.execute("select pg_catalog.to_regprocedure('auth.uid()') is not null").fetchone()
     return "supabase" if row == (True,) else "postgres"
