@@ -20,7 +20,7 @@ select jsonb_build_array('release', release_id, direction, tool_version, target,
 from dotbase.releases
 union all
 select jsonb_build_array('version', version, app, position, release_id, source_sha, up_sql, down_sql, state)
-from dotbase.render.versions
+from dotbase.versions
 union all
 select jsonb_build_array('step', key, app, position, sha, sql, objects, access, release_id)
 from dotbase.repeatables

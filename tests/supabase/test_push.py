@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from dotbase.render.project import Project
+from dotbase.render.versions import next_number
 from tests.generator import shop
 from tests.generator.small import write
 from tests.generator.test_migrate_commands import copy_project
@@ -61,7 +63,7 @@ def edit(small: Pair, name: str, old: str, new: str) -> None:
 
 def version(small: Pair, name: str, text: str, down: str) -> str:
     """A versioned file with the next number; its name."""
-    number = len(list((small.project / "schema/shop").glob("*.rollback.sql"))) + 1
+    number = next_number(Project(small.project))
     write(small.project, f"schema/shop/{number:04}_{name}.sql", text)
     write(small.project, f"schema/shop/{number:04}_{name}.rollback.sql", down)
     return f"{number:04}_{name}"
