@@ -14,7 +14,7 @@ from benchmarks.house import CLUSTER, ROOT
 from benchmarks.samples import Comparison, Run
 from dotbase import drift
 from dotbase.connection import connect
-from dotbase.drift.reference import build, make
+from dotbase.drift.reference import apply_steps, build
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
 from dotbase.render.assembly import render_steps, render_text
@@ -78,7 +78,7 @@ def measure(runs: int, say: Callable[[str], None]) -> list[Comparison]:
     whole, reading = [], []
     with generated() as project, empty_database(options, variables) as url, connect(url) as live:
         steps = render_steps(project, variables)
-        make(live, steps, variables)
+        apply_steps(live, steps, variables)
         scope = drift.scope_of(project, variables, ())
         text = render_text(project, variables, steps)
         for number in range(runs):

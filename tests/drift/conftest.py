@@ -12,7 +12,7 @@ from psycopg import sql
 
 from dotbase import drift
 from dotbase.drift import reference as references
-from dotbase.drift.items import Difference
+from dotbase.drift.compare import Difference
 from dotbase.drift.reference import Reference
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
@@ -33,7 +33,7 @@ def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference
     rendered = variables_of(server)
     scope = drift.scope_of(Project(ROOT), rendered, IGNORED)
     with new_database(server, maintenance) as rig, rig.connect() as connection:
-        references.make(connection, templates.steps(server), rendered)
+        references.apply_steps(connection, templates.steps(server), rendered)
         return references.read_reference(connection, rendered, scope)
 
 

@@ -7,13 +7,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from dotbase.drift import beyond
+from dotbase.drift import roles
 from tests.drift.changes import Change
 from tests.drift.changes_of_access import ACCESS
 from tests.drift.changes_of_code import ROUTINES, VIEWS
+from tests.drift.changes_of_database import DATABASE
 from tests.drift.changes_of_hidden import HIDDEN
 from tests.drift.changes_of_tables import CONSTRAINTS, TABLES
-from tests.drift.changes_of_wholes import WHOLE
 from tests.drift.checks import check
 from tests.drift.conftest import Find
 from tests.harness.figures import count
@@ -21,7 +21,7 @@ from tests.harness.target import only_on_postgres
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
-CHANGES = [*TABLES, *CONSTRAINTS, *ACCESS, *ROUTINES, *VIEWS, *WHOLE]
+CHANGES = [*TABLES, *CONSTRAINTS, *ACCESS, *ROUTINES, *VIEWS, *DATABASE]
 
 
 def test_nothing_is_found_where_nobody_did_anything(
@@ -44,7 +44,7 @@ def test_a_change_where_nobody_looks_is_found_and_fixed(
 
 def test_roles_that_see_everything_are_noted(by_hand: psycopg.Connection[Any]) -> None:
     by_hand.execute("create role evil superuser; create role curious; grant pg_read_all_data to curious")
-    said = beyond.powerful(by_hand, ["dotbase_owner", "service_role"])
+    said = roles.note_of_privileged(by_hand, ["dotbase_owner", "service_role"])
     assert said is not None
     assert "evil (superuser, reads all data)" in said
     assert "curious (reads all data)" in said

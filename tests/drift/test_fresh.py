@@ -10,9 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from dotbase.catalog.facts.queries import Scope
+from dotbase.catalog.facts.reader import read
 from dotbase.drift.compare import compare
-from dotbase.drift.queries import Scope
-from dotbase.drift.reader import read
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.small import dotbase
@@ -47,7 +47,7 @@ def program(name: str, *arguments: str, text: str | None = None) -> str:
 def test_their_catalogs_are_equal_apart_from_the_history(both: tuple[Rig, Rig]) -> None:
     catalogs = []
     for rig in both:
-        with rig.connect() as connection:
+        with rig.connect() as connection, connection.transaction():
             catalogs.append(read(connection, Scope(None)))
     rendered, migrated = catalogs
     assert [one.sentence for one in compare(rendered, migrated, lambda item: item.schema)] == [

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from dotbase.drift import report
-from dotbase.drift.items import Difference
+from dotbase.drift.compare import Difference
 from dotbase.errors import DotbaseError
 from dotbase.printable import plain
 from tests.drift.conftest import Find

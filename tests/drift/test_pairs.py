@@ -8,10 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from dotbase.drift.compare import compare
-from dotbase.drift.items import Difference
-from dotbase.drift.queries import Scope
-from dotbase.drift.reader import collect, read
+from dotbase.catalog.facts.queries import Scope
+from dotbase.catalog.facts.reader import read
+from dotbase.drift.compare import Difference, compare
 from tests.drift.changes import Change, change
 from tests.drift.checks import check
 from tests.drift.conftest import Find
@@ -275,10 +274,11 @@ def den(session: psycopg.Connection[Any]) -> psycopg.Connection[Any]:
 @pytest.fixture(scope="module")
 def find(den: psycopg.Connection[Any]) -> Find:
     """Finds what differs from the schema as it was made."""
-    declared = read(den, Scope(None))
+    with den.transaction():
+        declared = read(den, Scope(None))
 
     def find(connection: psycopg.Connection[Any]) -> list[Difference]:
-        live = collect(connection, Scope(None))
+        live = read(connection, Scope(None))
         return compare(declared, live, lambda item: item.schema or "database")
 
     return find

@@ -7,7 +7,7 @@ import click
 from dotbase import drift
 from dotbase.commands.migrate import variable_options
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
-from dotbase.drift import beyond, pending, reference, report, roles
+from dotbase.drift import pending, reference, report, roles
 from dotbase.migrate.run import RunOptions, choose_variables
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
@@ -52,7 +52,7 @@ def command(
             close_path(connection)
             found, notes = drift.find(connection, built, project, variables, steps)
             ours = [item.name for item in roles.declared(steps)]
-            others = beyond.powerful(connection, ours) if variables.target == "postgres" else None
+            others = roles.note_of_privileged(connection, ours) if variables.target == "postgres" else None
     if as_json:
         click.echo(report.as_json(found, waiting, [*notes, *([others] if others else [])]))
     elif as_sql:

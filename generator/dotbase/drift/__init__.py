@@ -8,11 +8,12 @@ from typing import Any
 
 import psycopg
 
-from dotbase.drift import beyond, members, roles, schedules
-from dotbase.drift.compare import compare
-from dotbase.drift.items import Difference, Item
-from dotbase.drift.queries import Scope
-from dotbase.drift.reader import collect
+from dotbase.catalog.facts import cluster
+from dotbase.catalog.facts.items import Item
+from dotbase.catalog.facts.queries import Scope
+from dotbase.catalog.facts.reader import read
+from dotbase.drift import pg_cron, roles, versions
+from dotbase.drift.compare import Difference, compare
 from dotbase.drift.reference import Reference
 from dotbase.render.declarations import policies
 from dotbase.render.documents import load
@@ -32,7 +33,7 @@ def scope_of(project: Project, variables: Variables, ignored: Sequence[str]) -> 
     return Scope(
         ours=None if variables.target == "postgres" else ours,
         ignored=tuple(ignored),
-        alike=variables.target == "postgres",
+        superusers_alike=variables.target == "postgres",
     )
 
 
@@ -45,40 +46,27 @@ def find(
 ) -> tuple[list[Difference], list[str]]:
     """Every difference of a database from its reference, and notes; in a transaction that is under way."""
     scope = reference.scope
-    live = collect(connection, scope)
-    declared = replace(reference.catalog, items=dict(reference.catalog.items))
-    notes = _versions(reference.catalog.version, live.version)
+    live = read(connection, scope)
+    declared = replace(reference.snapshot, items=dict(reference.snapshot.items))
+    notes = versions.note_of_majors(declared.version, live.version)
     if variables.target == "postgres":
         of_cluster = roles.declared(steps)
-        for item in of_cluster:
-            declared.add(item)
-        for item in roles.live(connection, of_cluster, variables.owner):
-            live.add(item)
-        members.hold_pg_cron(connection, scope, variables.cron_role, declared, live)
-    for item in beyond.granted(connection, [one for one in declared.items.values() if one.kind == "role"]):
-        live.add(item)
-    members.reconcile(declared, live, built_in=scope.built_in)
-    wanted, found, note = schedules.items(
-        connection, reference.lines, variables.owner, variables.cron_role, whole=scope.ours is None
+        declared.add(*of_cluster)
+        live.add(*roles.live(connection, of_cluster, variables.owner))
+        pg_cron.declare_extension(connection, scope, variables.cron_role, declared, live)
+    ours = [item.name for item in declared.items.values() if item.kind == "role"]
+    live.add(*cluster.grants(connection, ours))
+    versions.leave_out_incomparable(declared, live, built_in=scope.built_in)
+    lines, live_lines, note = pg_cron.lines(
+        connection, reference.lines, variables.owner, variables.cron_role, whole_database=scope.ours is None
     )
-    for item in wanted:
-        declared.add(item)
-    for item in found:
-        live.add(item)
+    declared.add(*lines)
+    live.add(*live_lines)
     notes += [note] if note else []
-    return compare(declared, live, homes(project)), notes
+    return compare(declared, live, app_lookup(project)), notes
 
 
-def _versions(built: int, live: int) -> list[str]:
-    if built // 10000 == live // 10000:
-        return []
-    return [
-        f"the database is on PostgreSQL {live // 10000}, the local cluster on {built // 10000}:"
-        " they may write the same definition differently, and what initdb made is not compared."
-    ]
-
-
-def homes(project: Project) -> Callable[[Item], str]:
+def app_lookup(project: Project) -> Callable[[Item], str]:
     """Tells the app of an item: of its schema, of its line in policies for what is in api."""
     exposed: dict[str, str] = {}
     for app in project.apps:

@@ -4,31 +4,89 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
-from dotbase.drift.fix import Change
-from dotbase.drift.items import MEMBER, Catalog, Difference, Item, Key
-from dotbase.drift.members import goes_with
-from dotbase.drift.offer import offer
-from dotbase.drift.partitions import expect
-from dotbase.drift.versions import same_query, write_views_alike
+from dotbase.catalog.facts.items import MEMBER, Item, Key, Snapshot
+from dotbase.drift import fixes
+from dotbase.drift.fixes.parts import Change
+from dotbase.drift.partitions import with_live_partitions
+from dotbase.drift.versions import lies_with_extension, same_query, write_views_alike
+from dotbase.printable import plain
 
 RENAMED = ("column", "constraint", "index", "policy", "trigger")
+WIDTH = 90  # of a value on one line
 
 
-def compare(declared: Catalog, live: Catalog, app_of: Callable[[Item], str]) -> list[Difference]:
-    """Every difference of a live catalog from the declared one, in order of app, kind and object."""
-    found = _Comparison(expect(declared, live), live, app_of).differences()
+@dataclass(frozen=True)
+class Difference:
+    """One difference: an aspect of an object, or its being there at all (without an aspect).
+
+    fix:   statements, one after the other, that make the live database as declared.
+    reason: why none are offered.
+    """
+
+    app: str
+    kind: str
+    object: str
+    aspect: str
+    declared: str | None
+    live: str | None
+    fix: tuple[str, ...] = ()
+    reason: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """One line, without what would fix it."""
+        return plain(self._said())
+
+    def _said(self) -> str:
+        what = f"{self.kind} {self.object}"
+        if not self.aspect:
+            return f"{what} {'is missing' if self.live is None else 'is not declared'}"
+        if self.aspect == "name":
+            return f"{what} is called {shorten(self.live)}"
+        declared, live = first_difference(self.declared, self.live)
+        return f"{what}: {self.aspect}: declared {shorten(declared)}, live {shorten(live)}"
+
+
+def first_difference(declared: str | None, live: str | None) -> tuple[str | None, str | None]:
+    """Of two long texts, where they begin to differ."""
+    if declared is None or live is None:
+        return declared, live
+    lines, others = (
+        [line.strip() for line in text.splitlines() if line.strip()] for text in (declared, live)
+    )
+    if len(lines) > 1 and len(others) > 1 and lines != others:
+        pairs = zip_longest(lines, others, fillvalue="nothing more")
+        declared, live = next((one, other) for one, other in pairs if one != other)
+    same = next((place for place, (a, b) in enumerate(zip(declared, live, strict=False)) if a != b), 0)
+    if max(len(declared), len(live)) > WIDTH and same > WIDTH // 2:
+        declared, live = (f"…{text[same - WIDTH // 4 :]}" for text in (declared, live))
+    return declared, live
+
+
+def shorten(value: str | None, length: int = WIDTH) -> str:
+    """A value on one line, its end cut off when it is long."""
+    if value is None:
+        return "none"
+    line = plain(" ".join(value.split()))
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def compare(declared: Snapshot, live: Snapshot, app_of: Callable[[Item], str]) -> list[Difference]:
+    """Every difference of a live database from the declared one, in order of app, kind and object."""
+    found = _Comparison(with_live_partitions(declared, live), live, app_of).differences()
     return sorted(found, key=lambda one: (one.app, one.kind, one.object, one.aspect))
 
 
 class _Comparison:
-    def __init__(self, declared: Catalog, live: Catalog, app_of: Callable[[Item], str]) -> None:
+    def __init__(self, declared: Snapshot, live: Snapshot, app_of: Callable[[Item], str]) -> None:
         self._declared = declared.items
         self._live = live.items
         self._app_of = app_of
         self._superuser = live.superuser
-        self._alike = write_views_alike(declared.version, live.version)
+        self._views_alike = write_views_alike(declared.version, live.version)
         both = [key for key in declared.items if key in live.items]
         self._both = dict.fromkeys(both)
         self._missing = {key: item for key, item in declared.items.items() if key not in self._both}
@@ -53,7 +111,7 @@ class _Comparison:
         for key in self._both:
             yield from self._facts(self._declared[key], self._live[key])
 
-    def _goes_with_parent(self, item: Item, gone: dict[Key, Item], catalog: dict[Key, Item]) -> bool:
+    def _goes_with_parent(self, item: Item, gone: dict[Key, Item], snapshot: dict[Key, Item]) -> bool:
         """Whether what it lies on is reported, so that nothing is to be said of it."""
         if (
             item.kind == "sequence"
@@ -63,13 +121,13 @@ class _Comparison:
         ):
             return True  # an identity column is one no more, or has become one
         extension = gone.get(("extension", item.facts.get(MEMBER, "")))
-        if extension is not None and goes_with(item, extension):
+        if extension is not None and lies_with_extension(item, extension):
             return True
         above = [item.parent] if item.parent else []
         if "partition of" in item.facts:
             above.append(("table", item.facts["partition of"]))
         return any(
-            key in gone or (key in catalog and self._goes_with_parent(catalog[key], gone, catalog))
+            key in gone or (key in snapshot and self._goes_with_parent(snapshot[key], gone, snapshot))
             for key in above
         )
 
@@ -92,14 +150,19 @@ class _Comparison:
             values = declared.facts.get(aspect), live.facts.get(aspect)
             if aspect.startswith("_") or values[0] == values[1]:
                 continue
-            if aspect == "definition" and "view" in live.kind and not self._alike and same_query(*values):
+            if (
+                aspect == "definition"
+                and "view" in live.kind
+                and not self._views_alike
+                and same_query(*values)
+            ):
                 continue
             yield self._difference(aspect, declared, live)
 
     def _difference(self, aspect: str, declared: Item | None, live: Item | None) -> Difference:
         item = declared or live
         assert item is not None
-        statements, reason = offer(Change(aspect, declared, live, self._superuser))
+        statements, reason = fixes.statements(Change(aspect, declared, live, self._superuser))
         return Difference(
             app=self._app_of(item),
             kind=item.kind,
@@ -116,14 +179,14 @@ def _value(aspect: str, item: Item | None) -> str | None:
     if item is None:
         return None
     if aspect == "name":
-        return item.own
+        return item.identifier
     return item.facts.get(aspect) if aspect else "there"
 
 
 def _signature(item: Item) -> object:
     """What is left of an item without its name."""
     facts = {
-        aspect: value.replace(f" {item.own} ", " ", 1) if aspect == "definition" else value
+        aspect: value.replace(f" {item.identifier} ", " ", 1) if aspect == "definition" else value
         for aspect, value in item.facts.items()
     }
     return (item.kind, item.parent, tuple(sorted(facts.items())))

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from dotbase.catalog.facts.items import Snapshot
+from dotbase.catalog.facts.queries import Scope
+from dotbase.catalog.facts.reader import read
 from dotbase.connection import connect
-from dotbase.drift import partitions, schedules
-from dotbase.drift.items import Catalog
-from dotbase.drift.queries import Scope
-from dotbase.drift.reader import collect
+from dotbase.drift import partitions, pg_cron
 from dotbase.migrate import history, statements
 from dotbase.options import GlobalOptions
 from dotbase.render.steps import Step
@@ -26,11 +26,11 @@ MAINTAIN = 170000  # the version that brought this right
 
 @dataclass(frozen=True)
 class Reference:
-    """What a fresh build comes to: its catalog, how much of it was read, pg_cron's lines to be."""
+    """What a fresh build comes to: a snapshot of it, how much of it was read, pg_cron's lines to be."""
 
-    catalog: Catalog
+    snapshot: Snapshot
     scope: Scope
-    lines: dict[str, tuple[str, str]]
+    lines: pg_cron.DeclaredLines
 
 
 def build(
@@ -38,12 +38,12 @@ def build(
 ) -> Reference:
     """Build the database on the checkout's local cluster, read it, drop it."""
     with empty_database(options, variables) as url, connect(url) as connection:
-        make(connection, steps, variables)
+        apply_steps(connection, steps, variables)
         oldest = min(live_version, connection.info.server_version)
         return read_reference(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))
 
 
-def make(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:
+def apply_steps(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:
     """Apply the rendered steps one after the other, and open the history.
 
     That gives the catalog that `migrate` gives, without its looking at every step what the step made.
@@ -64,7 +64,7 @@ def read_reference(connection: Connection, variables: Variables, scope: Scope) -
     """Read a fresh build; what is made in it to look at is undone."""
     with connection.transaction(force_rollback=True):
         models = partitions.make_models(connection, scope, variables.owner)
-        lines = schedules.declared(connection)
-        catalog = collect(connection, scope)
-    partitions.take_models(catalog, models)
-    return Reference(catalog, scope, lines)
+        lines = pg_cron.declared_lines(connection)
+        snapshot = read(connection, scope)
+    partitions.set_models_aside(snapshot, models)
+    return Reference(snapshot, scope, lines)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from dotbase.drift.items import Difference, brief
+from dotbase.drift.compare import Difference, shorten
 from dotbase.printable import comment, json_lines, plain
 
 STATEMENTS = 200  # of what is offered on one line; --sql prints it whole
@@ -92,13 +92,13 @@ def _table(app: str, found: Sequence[Difference]) -> Table:
         table.add_column(column, overflow="fold")
     for one in found:
         what = f"{one.kind}: {one.aspect}" if one.aspect else one.kind
-        fix = brief("; ".join(one.fix), STATEMENTS) if one.fix else f"by hand only: {one.reason}"
-        cells = [what, one.object, brief(one.declared), brief(one.live), fix]
+        fix = shorten("; ".join(one.fix), STATEMENTS) if one.fix else f"by hand only: {one.reason}"
+        cells = [what, one.object, shorten(one.declared), shorten(one.live), fix]
         table.add_row(*(Text(plain(cell)) for cell in cells))
     return table
 
 
 def _remedy(one: Difference) -> str:
     if one.fix:
-        return "fix: " + brief("; ".join(one.fix), STATEMENTS)
+        return "fix: " + shorten("; ".join(one.fix), STATEMENTS)
     return f"by hand only: {one.reason}"

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dotbase.drift.fix import Change, Unsafe, anew, default, literal
-from dotbase.drift.items import Item
+from dotbase.catalog.facts.items import Item
+from dotbase.drift.fixes.parts import Change, Unsafe, comment_target, literal, made_again, set_or_drop_default
 
 ROWS = "its rows would go with it: move them, then drop it by hand"
 LOST = "its rows are lost: restore them from a backup"
-
-
-def statements(change: Change) -> Iterator[str]:
-    """The statements of this family, if the change is one of it."""
-    fixer = FIXERS.get(change.item.kind)
-    if fixer is not None:
-        yield from fixer(change)
 
 
 def _table(change: Change) -> Iterator[str]:
@@ -35,7 +28,7 @@ def _table(change: Change) -> Iterator[str]:
     elif aspect.startswith("option "):
         yield _option(change)
     else:
-        raise Unsafe("the table has to be made anew, and its rows moved")
+        raise Unsafe("the table has to be made made_again, and its rows moved")
 
 
 def _option(change: Change) -> str:
@@ -50,9 +43,9 @@ def _option(change: Change) -> str:
 
 def _column(change: Change) -> Iterator[str]:
     item, aspect, wanted = change.item, change.aspect, change.wanted
-    lead = f"alter table {item.on} alter column {item.own}"
+    lead = f"alter table {item.on} alter column {item.identifier}"
     if aspect == "name" and change.declared:
-        yield f"alter table {item.on} rename column {item.own} to {change.declared.own}"
+        yield f"alter table {item.on} rename column {item.identifier} to {change.declared.identifier}"
     elif not aspect and change.live:
         raise Unsafe("what people have in it would go with it: move it, then drop the column by hand")
     elif not aspect:
@@ -60,7 +53,7 @@ def _column(change: Change) -> Iterator[str]:
     elif aspect == "not null":
         yield f"{lead} {'set' if wanted else 'drop'} not null"
     elif aspect == "default":
-        yield f"{lead} {default(wanted)}"
+        yield f"{lead} {set_or_drop_default(wanted)}"
     elif aspect == "identity" and wanted and change.found:
         yield f"{lead} set generated {wanted}"
     elif aspect == "identity":
@@ -77,21 +70,21 @@ def _constraint(change: Change) -> Iterator[str]:
     item, aspect, declared = change.item, change.aspect, change.declared
     lead = f"alter table {item.on}"
     if declared is None:
-        yield f"{lead} drop constraint {item.own}"
+        yield f"{lead} drop constraint {item.identifier}"
         return
-    add = f"add constraint {declared.own} {_constraint_text(declared)}"
+    add = f"add constraint {declared.identifier} {_constraint_text(declared)}"
     if aspect == "name":
-        yield f"{lead} rename constraint {item.own} to {declared.own}"
+        yield f"{lead} rename constraint {item.identifier} to {declared.identifier}"
     elif aspect == "validated" and not change.wanted:
-        yield f"{lead} validate constraint {item.own}"
+        yield f"{lead} validate constraint {item.identifier}"
     elif aspect == "deferrable" and declared.facts["definition"].startswith("FOREIGN KEY"):
-        yield f"{lead} alter constraint {item.own} {change.wanted or 'not deferrable'}"
+        yield f"{lead} alter constraint {item.identifier} {change.wanted or 'not deferrable'}"
     elif aspect == "validated":
         raise Unsafe("it is validated, which says more than is declared")
     else:
-        yield f"{lead} {f'drop constraint {item.own}, ' if aspect else ''}{add}"
+        yield f"{lead} {f'drop constraint {item.identifier}, ' if aspect else ''}{add}"
         if "comment" in declared.facts:
-            yield f"comment on constraint {item.own} on {item.on} is {literal(declared.facts['comment'])}"
+            yield f"comment on {comment_target(item)} is {literal(declared.facts['comment'])}"
 
 
 def _constraint_text(item: Item) -> str:
@@ -102,12 +95,12 @@ def _constraint_text(item: Item) -> str:
 def _index(change: Change) -> Iterator[str]:
     item, aspect, declared = change.item, change.aspect, change.declared
     if aspect == "name" and declared:
-        yield f"alter index {item.name} rename to {declared.own}"
+        yield f"alter index {item.name} rename to {declared.identifier}"
     elif aspect == "valid":
         yield f"reindex index {item.name}"
     elif aspect == "clustered":
         yield f"alter table {item.on} " + (
-            f"cluster on {item.own}" if change.wanted else "set without cluster"
+            f"cluster on {item.identifier}" if change.wanted else "set without cluster"
         )
     else:
         if change.live:
@@ -142,16 +135,16 @@ def _view(change: Change) -> Iterator[str]:
     elif declared is None:
         yield f"drop {item.kind} {item.name}"
     elif not change.aspect:
-        yield from anew(declared, _made)
+        yield from made_again(declared, _create)
     elif item.kind == "materialized view":
         raise Unsafe("it has to be dropped and made again with its indexes and grants")
     elif change.live and change.live.facts["_columns"] != declared.facts["_columns"]:
         raise Unsafe("its columns differ: it has to be dropped and made again, with all that reads from it")
     else:
-        yield from _made(declared)
+        yield from _create(declared)
 
 
-def _made(item: Item) -> Iterator[str]:
+def _create(item: Item) -> Iterator[str]:
     options = [
         f"{aspect.removeprefix('option ')} = {literal(value)}"
         for aspect, value in sorted(item.facts.items())

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from dotbase.drift.items import OWNER, Item
+from dotbase.catalog.facts.items import OWNER, Item
 
 # A name as the server quotes it, in which anything may be.
 NAME = r'"(?:[^"]|"")+"|[^\s"]+'
@@ -48,19 +48,19 @@ class Unsafe(Exception):
     """No statement is offered, for this reason."""
 
 
-def target(item: Item) -> str:
+def comment_target(item: Item) -> str:
     """An item as `comment on` takes it."""
     if item.kind in ON_TABLE:
-        return f"{item.kind} {item.own} on {item.on}"
+        return f"{item.kind} {item.identifier} on {item.on}"
     return f"{item.kind} {item.name}"
 
 
-def holder(item: Item) -> str:
+def settings_target(item: Item) -> str:
     """An item as `alter … set` takes it."""
-    return f"{item.kind} {item.own if item.kind in ('database', 'role') else item.name}"
+    return f"{item.kind} {item.identifier if item.kind in ('database', 'role') else item.name}"
 
 
-def setting(name: str, value: str | None) -> str:
+def set_or_reset(name: str, value: str | None) -> str:
     """`set … = …`, or `reset …`; values of lists are told one by one."""
     if value is None:
         return f"reset {name}"
@@ -70,8 +70,8 @@ def setting(name: str, value: str | None) -> str:
     return f"set {name} = {literal(value)}"
 
 
-def default(value: str | None) -> str:
-    """Of a column."""
+def set_or_drop_default(value: str | None) -> str:
+    """`set default …`, or `drop default`, of a column."""
     return "drop default" if value is None else f"set default {value}"
 
 
@@ -80,25 +80,25 @@ def literal(value: str | None) -> str:
     return "null" if value is None else "'" + value.replace("'", "''") + "'"
 
 
-def rights(value: str | None) -> set[str]:
+def split_rights(value: str | None) -> set[str]:
     """The single rights of a fact about grants."""
     return set(value.split(", ")) if value else set()
 
 
-def grants(item: Item, aspect: str, found: set[str], wanted: set[str]) -> Iterator[str]:
+def change_grants(item: Item, aspect: str, found: set[str], wanted: set[str]) -> Iterator[str]:
     """Revoke what is too much, grant what is too little; `*` is the right to grant on."""
     match = GRANT.match(aspect)
     assert match
     role = match["role"]
-    column = match["column"] or (item.own if item.kind == "column" else None)
+    column = match["column"] or (item.identifier if item.kind == "column" else None)
     lead = ""
     if item.kind == "default privileges":
         lead = f"{item.create} "
-        role = item.own if role == OWNER else role
+        role = item.identifier if role == OWNER else role
         on = _objects(item)
     else:
-        role = item.facts.get("owner", item.own) if role == OWNER else role
-        on = grantable(item)
+        role = item.facts.get("owner", item.identifier) if role == OWNER else role
+        on = grant_target(item)
     for take, word in ((True, "revoke"), (False, "grant")):
         plain, option = [], []
         for right in sorted(found - wanted if take else wanted - found):
@@ -123,7 +123,7 @@ def _objects(item: Item) -> str:
     return match["objects"]
 
 
-def grantable(item: Item) -> str:
+def grant_target(item: Item) -> str:
     """An item as `grant … on` takes it."""
     if item.kind == "column":
         return f"table {item.on}"
@@ -131,21 +131,21 @@ def grantable(item: Item) -> str:
         return f"table {item.name}"
     if item.kind in ROUTINES:
         return f"routine {item.name}"
-    return f"{item.kind} {item.own if item.kind == 'database' else item.name}"
+    return f"{item.kind} {item.identifier if item.kind == 'database' else item.name}"
 
 
-def anew(item: Item, fresh: Callable[[Item], Iterator[str]]) -> Iterator[str]:
+def made_again(item: Item, create: Callable[[Item], Iterator[str]]) -> Iterator[str]:
     """An item made again with its owner, grants, comments and settings."""
-    yield from fresh(item)
+    yield from create(item)
     if "owner" in item.facts:
         yield f"alter {item.kind} {item.name} owner to {item.facts['owner']}"
     if any(GRANT.match(aspect) for aspect in item.facts):
-        yield f"revoke all on {grantable(item)} from public"
+        yield f"revoke all on {grant_target(item)} from public"
     for aspect, value in sorted(item.facts.items()):
         if GRANT.match(aspect) and not aspect.endswith(OWNER):
-            yield from grants(item, aspect, set(), rights(value))
+            yield from change_grants(item, aspect, set(), split_rights(value))
         elif aspect == "comment":
-            yield f"comment on {target(item)} is {literal(value)}"
+            yield f"comment on {comment_target(item)} is {literal(value)}"
         elif aspect.startswith("comment on column "):
             name = aspect.removeprefix("comment on column ")
             yield f"comment on column {item.name}.{name} is {literal(value)}"

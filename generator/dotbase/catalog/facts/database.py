@@ -1,9 +1,9 @@
-"""Schemas, extensions, publications, default privileges, and the database itself."""
+"""The database itself, its schemas, extensions, publications, event triggers and default privileges."""
 
 from __future__ import annotations
 
-from dotbase.drift.items import NEWEST
-from dotbase.drift.queries import facts, grants, member, query
+from dotbase.catalog.facts.items import NEWEST
+from dotbase.catalog.facts.queries import ENABLED, facts, grants, member, query
 
 CLIENTS = "('anon', 'authenticated', 'service_role', 'authenticator', 'dotbase_cron')"
 
@@ -15,8 +15,8 @@ select
     || $grants,
     'create schema ' || s.name, null
 from pg_catalog.pg_namespace as n
-inner join spaces as s on s.oid = n.oid
-left join people as o on o.oid = n.nspowner
+inner join schemas as s on s.oid = n.oid
+left join role_names as o on o.oid = n.nspowner
 """,
     facts=facts(
         ("owner", "o.name"),
@@ -36,8 +36,8 @@ select
 from pg_catalog.pg_extension as e
 inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
 left join pg_catalog.pg_available_extensions as a on a.name = e.extname
-left join people as o on o.oid = e.extowner
-where %(whole)s and n.nspname <> all (%(ignored)s::text[])
+left join role_names as o on o.oid = e.extowner
+where %(whole_database)s and n.nspname <> all (%(ignored)s::text[])
 """,
     facts=facts(
         (
@@ -59,8 +59,8 @@ select
     $facts,
     null, null
 from pg_catalog.pg_publication as p
-left join people as o on o.oid = p.pubowner
-where %(whole)s
+left join role_names as o on o.oid = p.pubowner
+where %(whole_database)s
 union all
 select
     'published table', n.name || '.' || quote_ident(c.relname) || ' in ' || quote_ident(p.pubname),
@@ -70,14 +70,14 @@ select
 from pg_catalog.pg_publication_rel as r
 inner join pg_catalog.pg_publication as p on p.oid = r.prpubid
 inner join pg_catalog.pg_class as c on c.oid = r.prrelid
-inner join spaces as n on n.oid = c.relnamespace
+inner join schemas as n on n.oid = c.relnamespace
 union all
 select
     'published schema', n.name || ' in ' || quote_ident(p.pubname), quote_ident(p.pubname), n.name,
     'publication', quote_ident(p.pubname), '{}', n.name, null
 from pg_catalog.pg_publication_namespace as r
 inner join pg_catalog.pg_publication as p on p.oid = r.pnpubid
-inner join spaces as n on n.oid = r.pnnspid
+inner join schemas as n on n.oid = r.pnnspid
 """,
     facts=facts(
         ("owner", "o.name"),
@@ -101,6 +101,29 @@ inner join spaces as n on n.oid = r.pnnspid
         )""",
         ),
         ("rows", "pg_catalog.pg_get_expr(r.prqual, c.oid)"),
+    ),
+)
+
+EVENT_TRIGGERS = query(
+    """
+select
+    'event trigger', quote_ident(e.evtname), quote_ident(e.evtname), coalesce(n.name, ''), null, null,
+    $facts,
+    null, null
+from pg_catalog.pg_event_trigger as e
+inner join pg_catalog.pg_proc as p on p.oid = e.evtfoid
+left join schemas as n on n.oid = p.pronamespace
+left join role_names as o on o.oid = e.evtowner
+where %(whole_database)s or n.oid is not null
+""",
+    facts=facts(
+        ("owner", "o.name"),
+        ("event", "e.evtevent"),
+        ("function", "e.evtfoid::regprocedure::text"),
+        ("tags", "pg_catalog.array_to_string(e.evttags, ', ')"),
+        ("enabled", ENABLED.format("e.evtenabled")),
+        member("pg_event_trigger", "e.oid"),
+        ("comment", "pg_catalog.obj_description(e.oid, 'pg_event_trigger')"),
     ),
 )
 
@@ -131,9 +154,9 @@ cross join lateral (
         when 'T' then ' on types' else ' on schemas'
     end as objects
 ) as k
-left join people as o on o.oid = d.defaclrole
-left join spaces as n on n.oid = d.defaclnamespace
-where case when d.defaclnamespace = 0 then %(whole)s else n.oid is not null end
+left join role_names as o on o.oid = d.defaclrole
+left join schemas as n on n.oid = d.defaclnamespace
+where case when d.defaclnamespace = 0 then %(whole_database)s else n.oid is not null end
 """,
     grants=grants("d.defaclacl", "r", "d.defaclrole"),
     grants_2=grants("null", "r", "d.defaclrole"),
@@ -148,14 +171,14 @@ DATABASE = query(
     """
 select
     'database', 'itself', quote_ident(d.datname), '', null, null,
-    $facts || case when %(whole)s then $grants - 'grant to its owner' else '{}' end || coalesce((
+    $facts || case when %(whole_database)s then $grants - 'grant to its owner' else '{}' end || coalesce((
         select pg_catalog.jsonb_object_agg(
             'setting ' || pg_catalog.split_part(s.setting, '=', 1),
             pg_catalog.substr(s.setting, pg_catalog.strpos(s.setting, '=') + 1)
         )
         from pg_catalog.pg_db_role_setting as r
         cross join lateral pg_catalog.unnest(r.setconfig) as s (setting)
-        where r.setdatabase = d.oid and r.setrole = 0 and %(whole)s
+        where r.setdatabase = d.oid and r.setrole = 0 and %(whole_database)s
     ), '{}'),
     null, '{}'::jsonb
 from pg_catalog.pg_database as d
@@ -163,10 +186,10 @@ where d.datname = pg_catalog.current_database()
 """,
     facts=facts(
         ("owner", f"case when d.datdba::regrole::text in {CLIENTS} then d.datdba::regrole::text end"),
-        ("connection limit", "case when %(whole)s then nullif(d.datconnlimit, -1)::text end"),
-        ("template", "case when %(whole)s and d.datistemplate then 'yes' end"),
+        ("connection limit", "case when %(whole_database)s then nullif(d.datconnlimit, -1)::text end"),
+        ("template", "case when %(whole_database)s and d.datistemplate then 'yes' end"),
     ),
     grants=grants("d.datacl", "d", "d.datdba"),
 )
 
-QUERIES = (SCHEMAS, EXTENSIONS, PUBLICATIONS, DEFAULT_PRIVILEGES, DATABASE)
+QUERIES = (SCHEMAS, EXTENSIONS, PUBLICATIONS, EVENT_TRIGGERS, DEFAULT_PRIVILEGES, DATABASE)

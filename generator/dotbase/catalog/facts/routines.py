@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import facts, grants, member, no_part, query
+from dotbase.catalog.facts.queries import facts, grants, member, no_part, query
 
 ROUTINES = query(
     """
@@ -20,9 +20,9 @@ select
         then pg_catalog.pg_get_functiondef(p.oid) end,
     null
 from pg_catalog.pg_proc as p
-inner join spaces as n on n.oid = p.pronamespace
+inner join schemas as n on n.oid = p.pronamespace
 inner join pg_catalog.pg_language as l on l.oid = p.prolang
-left join people as o on o.oid = p.proowner
+left join role_names as o on o.oid = p.proowner
 where $no_part
 """,
     facts=facts(

@@ -1,4 +1,4 @@
-"""What all queries of the reader share: whose names are told, which schemas are read, and grants as facts.
+"""What the queries for facts share: which schemas are read, roles by name, grants as facts.
 
 Each query gives kind, name, own name, schema, kind and name of the parent, facts, statement that makes it,
 facts while absent. Names are quoted by the server; definitions are deparsed by it with an empty search_path.
@@ -9,14 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from string import Template
 
-from dotbase.drift.items import MEMBER, OWNER, SUPERUSER
+from dotbase.catalog.facts.items import MEMBER, OWNER, SUPERUSER
+
+# When a trigger or an event trigger is on.
+ENABLED = "case {} when 'D' then 'disabled' when 'R' then 'on replicas' when 'A' then 'always' end"
 
 # On a plain PostgreSQL what initdb and extensions brought is compared too. The constructors and casts of a
 # range come and go with its type, entries of operator families with their class or extension.
 COMMON = f"""
-with people (oid, name) as (
+with role_names (oid, name) as (
     select r.oid,
-        case when %(alike)s and r.rolsuper then '{SUPERUSER}' else pg_catalog.quote_ident(r.rolname) end
+        case
+            when %(superusers_alike)s and r.rolsuper then '{SUPERUSER}' else pg_catalog.quote_ident(r.rolname)
+        end
     from pg_catalog.pg_roles as r
     union all
     select 0, 'public'
@@ -39,7 +44,7 @@ parts (classid, objid) as (
     where d.classid in ('pg_catalog.pg_amop'::regclass, 'pg_catalog.pg_amproc'::regclass)
         and d.refclassid = 'pg_catalog.pg_opfamily'::regclass
 ),
-spaces (oid, name) as (
+schemas (oid, name) as (
     select n.oid, pg_catalog.quote_ident(n.nspname)
     from pg_catalog.pg_namespace as n
     where case
@@ -56,29 +61,29 @@ spaces (oid, name) as (
 class Scope:
     """What of a database is compared.
 
-    ours:     names of the schemas that are ours, or None: all schemas of the database.
-    ignored:  schemas that are left out.
-    alike:    whether superusers count as one, whatever they are called.
-    maintain: whether the right MAINTAIN is compared, which PostgreSQL has from 17 on.
-    built_in: whether what initdb made is read, on a plain Postgres.
+    ours:             names of the schemas that are ours, or None: all schemas of the database.
+    ignored:          schemas that are left out.
+    superusers_alike: whether superusers count as one, whatever they are called.
+    maintain:         whether the right MAINTAIN is compared, which PostgreSQL has from 17 on.
+    built_in:         whether what initdb made is read, on a plain Postgres.
     """
 
     ours: tuple[str, ...] | None
     ignored: tuple[str, ...] = ()
-    alike: bool = True
+    superusers_alike: bool = True
     maintain: bool = False
     built_in: bool = True
 
     @property
     def parameters(self) -> dict[str, object]:
-        """For the queries."""
+        """Its values, as the queries name them."""
         return {
             "ours": list(self.ours) if self.ours is not None else None,
             "ignored": list(self.ignored),
-            "alike": self.alike,
+            "superusers_alike": self.superusers_alike,
             "maintain": self.maintain,
             "built_in": self.built_in,
-            "whole": self.ours is None,
+            "whole_database": self.ours is None,
         }
 
 
@@ -95,7 +100,7 @@ def grants(acl: str, of: str, owner: str, word: str = "grant to") -> str:
                     pg_catalog.lower(given.privilege_type), case when given.is_grantable then '*' end
                 ), ', ') as privileges
             from pg_catalog.aclexplode(coalesce({acl}, pg_catalog.acldefault('{of}', {owner}))) as given
-            left join people as w on w.oid = given.grantee
+            left join role_names as w on w.oid = given.grantee
             where given.privilege_type <> 'MAINTAIN' or %(maintain)s
             group by 1
         ) as g
@@ -108,7 +113,7 @@ def column_grants(acl: str, owner: str, word: str) -> str:
 
 
 def no_part(classid: str, objid: str) -> str:
-    """What is no part of a type."""
+    """A condition: it is no part of a type, and no entry of a family that comes with its class."""
     return f"""not exists (
         select from parts as part
         where part.classid = 'pg_catalog.{classid}'::regclass and part.objid = {objid}
@@ -136,5 +141,5 @@ def facts(*pairs: tuple[str, str]) -> str:
 
 
 def query(text: str, **parts: str) -> str:
-    """A query of the reader, its `$parts` put in."""
+    """A query with what all share, its `$parts` put in."""
     return COMMON + Template(text).substitute(parts)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dotbase.drift.fix import Change, Unsafe
+from dotbase.drift.fixes.parts import Change, Unsafe
 
 
-def statements(change: Change) -> Iterator[str]:
-    """The statements of this family, if the change is one of it; what is left is dropped by its identity."""
-    fixer = FIXERS.get(change.item.kind)
-    if fixer is not None:
-        yield from fixer(change)
-    elif change.aspect:
+def of_other_kind(change: Change) -> Iterator[str]:
+    """Of the kinds that have no rules of their own: what is not declared is dropped by its identity."""
+    if change.aspect:
         return
-    elif change.live and change.declared is None:
+    if change.declared is None:
         yield f"drop {change.item.kind} {change.item.name}"
-    elif change.declared and not change.aspect and change.item.kind == "statistics":
+    elif change.item.kind == "statistics":
         yield change.declared.facts["definition"]
         yield f"alter statistics {change.item.name} owner to {change.declared.facts['owner']}"
 
@@ -33,9 +30,9 @@ def _extension(change: Change) -> Iterator[str]:
     if declared is None:
         raise Unsafe("what hangs on it would go with it: look, then drop it by hand")
     if change.aspect == "version":
-        yield f"alter extension {item.own} update"
+        yield f"alter extension {item.identifier} update"
     elif change.aspect == "schema":
-        yield f"alter extension {item.own} set schema {change.wanted}"
+        yield f"alter extension {item.identifier} set schema {change.wanted}"
     elif change.aspect == "owner":
         raise Unsafe("no statement gives an extension to somebody else")
     elif declared.create:
@@ -46,9 +43,9 @@ def _database(change: Change) -> Iterator[str]:
     if change.aspect == "owner":
         raise Unsafe("whose it is to be is for its operator to say: alter database … owner to that role")
     elif change.aspect == "connection limit":
-        yield f"alter database {change.item.own} connection limit -1"
+        yield f"alter database {change.item.identifier} connection limit -1"
     elif change.aspect == "template":
-        yield f"alter database {change.item.own} is_template false"
+        yield f"alter database {change.item.identifier} is_template false"
 
 
 def _family(change: Change) -> Iterator[str]:
@@ -57,7 +54,7 @@ def _family(change: Change) -> Iterator[str]:
 
 
 def _publication(change: Change) -> Iterator[str]:
-    name, wanted = change.item.own, change.wanted
+    name, wanted = change.item.identifier, change.wanted
     if not change.aspect:
         raise Unsafe(
             "subscribers may hang on it" if change.live else "its subscribers have to be set up again"
@@ -80,48 +77,49 @@ def _published(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     word = "table only" if item.kind == "published table" else "tables in schema"
     if change.live:
-        yield f"alter publication {item.own} drop {word} {item.create}"
+        yield f"alter publication {item.identifier} drop {word} {item.create}"
     if declared:
         facts = declared.facts
         columns = f" ({facts['columns']})" if "columns" in facts else ""
         rows = f" where ({facts['rows']})" if "rows" in facts else ""
-        yield f"alter publication {item.own} add {word} {item.create}{columns}{rows}"
+        yield f"alter publication {item.identifier} add {word} {item.create}{columns}{rows}"
 
 
 def _role(change: Change) -> Iterator[str]:
     item, aspect = change.item, change.aspect
     if not aspect and change.declared:
-        yield change.declared.create or f"create role {item.own}"
+        yield change.declared.create or f"create role {item.identifier}"
     elif aspect == "connection limit":
-        yield f"alter role {item.own} connection limit {change.wanted or '-1'}"
+        yield f"alter role {item.identifier} connection limit {change.wanted or '-1'}"
     elif aspect == "valid until":
-        yield f"alter role {item.own} valid until 'infinity'"
+        yield f"alter role {item.identifier} valid until 'infinity'"
     elif aspect == "password" and not change.wanted:
-        yield f"alter role {item.own} password null"
+        yield f"alter role {item.identifier} password null"
     elif change.declared and change.live:
-        yield f"alter role {item.own} {'' if change.wanted else 'no'}{aspect}"
+        yield f"alter role {item.identifier} {'' if change.wanted else 'no'}{aspect}"
 
 
 def _membership(change: Change) -> Iterator[str]:
     item = change.item
     if not change.aspect:
-        yield f"revoke {item.own} from {item.on}" if change.live else f"grant {item.own} to {item.on}"
+        verb, to = ("revoke", "from") if change.live else ("grant", "to")
+        yield f"{verb} {item.identifier} {to} {item.on}"
     elif change.aspect == "admin":
-        yield f"revoke admin option for {item.own} from {item.on}"
+        yield f"revoke admin option for {item.identifier} from {item.on}"
     else:
         value = {"yes": "false", "no": "true"}[change.found or "yes"]
-        yield f"grant {item.own} to {item.on} with {change.aspect} {value}"
+        yield f"grant {item.identifier} to {item.on} with {change.aspect} {value}"
 
 
 def _pg_cron(change: Change) -> Iterator[str]:
     if change.declared and change.declared.create:
         if change.aspect == "server":
-            yield f"select cron.unschedule({change.item.own})"
+            yield f"select cron.unschedule({change.item.identifier})"
         yield change.declared.create
     elif change.declared:
         raise Unsafe("its row in jobs.jobs was changed too: put that right, then run jobs.sync_pg_cron()")
     else:
-        yield f"select cron.unschedule({change.item.own})"
+        yield f"select cron.unschedule({change.item.identifier})"
 
 
 FIXERS: dict[str, Callable[[Change], Iterator[str]]] = {

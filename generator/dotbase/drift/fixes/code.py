@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from dotbase.drift.fix import ROUTINES, Change, Unsafe, anew, literal
-from dotbase.drift.items import BUILT_IN, MEMBER, Item
+from dotbase.catalog.facts.items import BUILT_IN, MEMBER, Item
+from dotbase.drift.fixes.parts import ROUTINES, Change, Unsafe, literal, made_again
 
 # How an attribute of a routine is told to `alter`, with a value and without.
 ATTRIBUTES: dict[str, tuple[str, str]] = {
@@ -26,13 +26,6 @@ MODES = {
 }
 
 
-def statements(change: Change) -> Iterator[str]:
-    """The statements of this family, if the change is one of it."""
-    fixer = FIXERS.get(change.item.kind)
-    if fixer is not None:
-        yield from fixer(change)
-
-
 def _routine(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     if declared is None:
@@ -44,14 +37,14 @@ def _routine(change: Change) -> Iterator[str]:
     elif declared.create is None:
         raise Unsafe("an aggregate is made again with `dotbase migrate`, from its file")
     elif not change.aspect:
-        yield from anew(declared, _made)
+        yield from made_again(declared, _create)
     elif any(item.facts.get(aspect) != declared.facts.get(aspect) for aspect in ("arguments", "returns")):
         raise Unsafe(
             "names, defaults or result differ: it has to be dropped, and made again by `dotbase migrate` with"
             " its grants and RPC"
         )
     else:
-        yield from _made(declared)
+        yield from _create(declared)
 
 
 def _attribute(change: Change) -> str:
@@ -62,7 +55,7 @@ def _attribute(change: Change) -> str:
     return f"alter {change.item.kind} {change.item.name} {told}"
 
 
-def _made(item: Item) -> Iterator[str]:
+def _create(item: Item) -> Iterator[str]:
     if item.create is not None:
         yield item.create.rstrip()
 
@@ -70,16 +63,16 @@ def _made(item: Item) -> Iterator[str]:
 def _policy(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     if change.aspect == "name" and declared:
-        yield f"alter policy {item.own} on {item.on} rename to {declared.own}"
+        yield f"alter policy {item.identifier} on {item.on} rename to {declared.identifier}"
         return
     if change.live:
-        yield f"drop policy {item.own} on {item.on}"
+        yield f"drop policy {item.identifier} on {item.on}"
     if declared:
         facts = declared.facts
         yield " ".join(
             part
             for part in (
-                f"create policy {declared.own} on {declared.on}",
+                f"create policy {declared.identifier} on {declared.on}",
                 f"as {facts['permissive']}" if "permissive" in facts else "",
                 f"for {facts['command']} to {facts['roles']}",
                 f"using ({facts['using']})" if "using" in facts else "",
@@ -93,53 +86,53 @@ def _policy(change: Change) -> Iterator[str]:
 def _trigger(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     if change.aspect == "name" and declared:
-        yield f"alter trigger {item.own} on {item.on} rename to {declared.own}"
+        yield f"alter trigger {item.identifier} on {item.on} rename to {declared.identifier}"
         return
-    yield from _acting("trigger", change)
+    yield from _trigger_or_rule("trigger", change)
 
 
 def _rule(change: Change) -> Iterator[str]:
-    yield from _acting("rule", change)
+    yield from _trigger_or_rule("rule", change)
 
 
-def _acting(word: str, change: Change) -> Iterator[str]:
+def _trigger_or_rule(word: str, change: Change) -> Iterator[str]:
     """Triggers and rules: switched, dropped, made again."""
     item, declared = change.item, change.declared
     if change.aspect == "enabled":
-        yield f"alter table {item.on} {MODES[change.wanted].format(word, item.own)}"
+        yield f"alter table {item.on} {MODES[change.wanted].format(word, item.identifier)}"
         return
     if change.live:
-        yield f"drop {word} {item.own} on {item.on}"
+        yield f"drop {word} {item.identifier} on {item.on}"
     if declared and declared.create:
         yield declared.create.rstrip(";")
         if "enabled" in declared.facts:
-            yield f"alter table {item.on} {MODES[declared.facts['enabled']].format(word, item.own)}"
+            yield f"alter table {item.on} {MODES[declared.facts['enabled']].format(word, item.identifier)}"
         yield from _comment(declared)
 
 
 def _event_trigger(change: Change) -> Iterator[str]:
     item, declared = change.item, change.declared
     if change.aspect == "enabled":
-        yield f"alter event trigger {item.own} {MODES[change.wanted].format('', '').strip()}"
+        yield f"alter event trigger {item.identifier} {MODES[change.wanted].format('', '').strip()}"
         return
     if change.live:
-        yield f"drop event trigger {item.own}"
+        yield f"drop event trigger {item.identifier}"
     if declared:
         facts = declared.facts
         tags = ", ".join(literal(tag) for tag in facts.get("tags", "").split(", ") if tag)
         when = f" when tag in ({tags})" if tags else ""
         does = f"execute function {facts['function']}"
-        yield f"create event trigger {item.own} on {facts['event']}{when} {does}"
-        yield f"alter event trigger {item.own} owner to {facts['owner']}"
+        yield f"create event trigger {item.identifier} on {facts['event']}{when} {does}"
+        yield f"alter event trigger {item.identifier} owner to {facts['owner']}"
         if "enabled" in facts:
-            yield f"alter event trigger {item.own} {MODES[facts['enabled']].format('', '').strip()}"
+            yield f"alter event trigger {item.identifier} {MODES[facts['enabled']].format('', '').strip()}"
         if "comment" in facts:
-            yield f"comment on event trigger {item.own} is {literal(facts['comment'])}"
+            yield f"comment on event trigger {item.identifier} is {literal(facts['comment'])}"
 
 
 def _comment(item: Item) -> Iterator[str]:
     if "comment" in item.facts:
-        yield f"comment on {item.kind} {item.own} on {item.on} is {literal(item.facts['comment'])}"
+        yield f"comment on {item.kind} {item.identifier} on {item.on} is {literal(item.facts['comment'])}"
 
 
 def _type(change: Change) -> Iterator[str]:
@@ -149,7 +142,7 @@ def _type(change: Change) -> Iterator[str]:
     if declared is None:
         yield f"drop type {item.name}"
     elif declared.create:
-        yield from anew(declared, _made)
+        yield from made_again(declared, _create)
 
 
 FIXERS: dict[str, Callable[[Change], Iterator[str]]] = {

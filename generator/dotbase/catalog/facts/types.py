@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import COMMON, facts, grants, member, no_part, query
+from dotbase.catalog.facts.queries import COMMON, facts, grants, member, no_part, query
 
 TYPES = query(
     """
@@ -15,9 +15,9 @@ select
     ) end,
     null
 from pg_catalog.pg_type as t
-inner join spaces as n on n.oid = t.typnamespace
+inner join schemas as n on n.oid = t.typnamespace
 left join pg_catalog.pg_class as c on c.oid = t.typrelid
-left join people as o on o.oid = t.typowner
+left join role_names as o on o.oid = t.typowner
 cross join lateral (
     select case t.typtype
         when 'c' then 'as (' || coalesce((
@@ -84,18 +84,18 @@ OPERATOR = """pg_catalog.concat_ws(
         )"""
 
 
-def _others(
+def _by_identity(
     kind: str,
     classid: str,
     namespace: str | None,
     owner: str | None,
     definition: str = "null",
     acl: tuple[str, str] | None = None,
-    everyone: bool = False,
+    with_built_in: bool = False,
 ) -> str:
-    """Things that have an identity, an owner, and perhaps a definition on one line."""
-    space = f"inner join spaces as n on n.oid = x.{namespace}" if namespace else ""
-    people = f"left join people as o on o.oid = x.{owner}" if owner else ""
+    """A query for objects that have an identity, an owner, and perhaps a definition on one line."""
+    schemas = f"inner join schemas as n on n.oid = x.{namespace}" if namespace else ""
+    owners = f"left join role_names as o on o.oid = x.{owner}" if owner else ""
     compared = facts(
         ("owner", "o.name" if owner else "null"),
         ("definition", definition),
@@ -109,53 +109,55 @@ select
     {"'schema', n.name" if namespace else "null, null"},
     {compared}{rights}, null, null
 from pg_catalog.{classid} as x
-{space}
-{people}
+{schemas}
+{owners}
 cross join lateral pg_catalog.pg_identify_object('pg_catalog.{classid}'::regclass, x.oid, 0) as i
-where {"true" if everyone else "x.oid >= 16384"} and {no_part(classid, "x.oid")}
-{"" if namespace else "    and %(whole)s"}
+where {"true" if with_built_in else "x.oid >= 16384"} and {no_part(classid, "x.oid")}
+{"" if namespace else "    and %(whole_database)s"}
 """
 
 
-OTHERS = COMMON + "union all".join(
+OTHER_OBJECTS = COMMON + "union all".join(
     (
-        _others(
+        _by_identity(
             "statistics",
             "pg_statistic_ext",
             "stxnamespace",
             "stxowner",
             "pg_catalog.pg_get_statisticsobjdef(x.oid)",
         ),
-        _others("operator", "pg_operator", "oprnamespace", "oprowner", OPERATOR, everyone=True),
-        _others("operator class", "pg_opclass", "opcnamespace", "opcowner"),
-        _others("operator family", "pg_opfamily", "opfnamespace", "opfowner"),
-        _others("collation", "pg_collation", "collnamespace", "collowner", "x.collcollate"),
-        _others("conversion", "pg_conversion", "connamespace", "conowner", "x.conproc::text"),
-        _others("text search configuration", "pg_ts_config", "cfgnamespace", "cfgowner"),
-        _others("text search dictionary", "pg_ts_dict", "dictnamespace", "dictowner", "x.dictinitoption"),
-        _others("text search parser", "pg_ts_parser", "prsnamespace", None),
-        _others("text search template", "pg_ts_template", "tmplnamespace", None),
-        _others("cast", "pg_cast", None, None, "nullif(x.castfunc, 0)::regprocedure::text"),
-        _others("transform", "pg_transform", None, None),
-        _others(
+        _by_identity("operator", "pg_operator", "oprnamespace", "oprowner", OPERATOR, with_built_in=True),
+        _by_identity("operator class", "pg_opclass", "opcnamespace", "opcowner"),
+        _by_identity("operator family", "pg_opfamily", "opfnamespace", "opfowner"),
+        _by_identity("collation", "pg_collation", "collnamespace", "collowner", "x.collcollate"),
+        _by_identity("conversion", "pg_conversion", "connamespace", "conowner", "x.conproc::text"),
+        _by_identity("text search configuration", "pg_ts_config", "cfgnamespace", "cfgowner"),
+        _by_identity(
+            "text search dictionary", "pg_ts_dict", "dictnamespace", "dictowner", "x.dictinitoption"
+        ),
+        _by_identity("text search parser", "pg_ts_parser", "prsnamespace", None),
+        _by_identity("text search template", "pg_ts_template", "tmplnamespace", None),
+        _by_identity("cast", "pg_cast", None, None, "nullif(x.castfunc, 0)::regprocedure::text"),
+        _by_identity("transform", "pg_transform", None, None),
+        _by_identity(
             "language",
             "pg_language",
             None,
             "lanowner",
             "case when x.lanpltrusted then 'trusted' else 'not trusted' end",
             acl=("lanacl", "l"),
-            everyone=True,
+            with_built_in=True,
         ),
-        _others("operator of a family", "pg_amop", None, None),
-        _others("function of a family", "pg_amproc", None, None, "x.amproc::regprocedure::text"),
-        _others("foreign data wrapper", "pg_foreign_data_wrapper", None, "fdwowner"),
-        _others("server", "pg_foreign_server", None, "srvowner"),
-        _others("access method", "pg_am", None, None),
+        _by_identity("operator of a family", "pg_amop", None, None),
+        _by_identity("function of a family", "pg_amproc", None, None, "x.amproc::regprocedure::text"),
+        _by_identity("foreign data wrapper", "pg_foreign_data_wrapper", None, "fdwowner"),
+        _by_identity("server", "pg_foreign_server", None, "srvowner"),
+        _by_identity("access method", "pg_am", None, None),
         # The one of these that all databases share; its connection string is not for everybody to read.
-        _others("subscription", "pg_subscription", None, "subowner")
+        _by_identity("subscription", "pg_subscription", None, "subowner")
         + "and x.subdbid = (select d.oid from pg_catalog.pg_database as d"
         " where d.datname = pg_catalog.current_database())\n",
     )
 )
 
-QUERIES = (TYPES, OTHERS)
+QUERIES = (TYPES, OTHER_OBJECTS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.drift.changes import change
 
-WHOLE = [
+DATABASE = [
     change(
         "a schema more",
         "create schema stray; create table stray.x (y int)",

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from dotbase.drift.queries import column_grants, facts, grants, member, query
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from dotbase.catalog.facts.queries import Scope, column_grants, facts, grants, member, query
+
+Connection = psycopg.Connection[Any]
 
 KIND = """case c.relkind
         when 'v' then 'view' when 'm' then 'materialized view' when 'f' then 'foreign table' else 'table'
@@ -28,8 +35,8 @@ select
     $facts || $options || $grants,
     null, null
 from pg_catalog.pg_class as c
-inner join spaces as n on n.oid = c.relnamespace
-left join people as o on o.oid = c.relowner
+inner join schemas as n on n.oid = c.relnamespace
+left join role_names as o on o.oid = c.relowner
 left join pg_catalog.pg_am as a on a.oid = c.relam
 left join lateral (
     select pg_catalog.string_agg(h.inhparent::regclass::text, ', ' order by h.inhseqno) as parents
@@ -79,8 +86,8 @@ select
     ), '{}'),
     null, null
 from pg_catalog.pg_class as c
-inner join spaces as n on n.oid = c.relnamespace
-left join people as o on o.oid = c.relowner
+inner join schemas as n on n.oid = c.relnamespace
+left join role_names as o on o.oid = c.relowner
 where c.relkind in ('v', 'm')
 """,
     kind=KIND,
@@ -123,7 +130,7 @@ select
     $facts || $grants,
     null, null
 from pg_catalog.pg_class as c
-inner join spaces as n on n.oid = c.relnamespace
+inner join schemas as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 inner join pg_catalog.pg_type as t on t.oid = a.atttypid
 left join pg_catalog.pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
@@ -150,8 +157,8 @@ where c.relkind in ('r', 'p', 'f') and n.name <> 'pg_catalog'
     grants=column_grants("a.attacl", "c.relowner", "grant to"),
 )
 
-# What everybody leaves alone: columns that the system has, and those of its own tables.
-RIGHTS = query(
+# Of columns that the system has, and of those of its own tables, the grants alone.
+SYSTEM_COLUMNS = query(
     """
 select
     'column', n.name || '.' || quote_ident(c.relname) || '.' || quote_ident(a.attname),
@@ -159,7 +166,7 @@ select
     $grants,
     null, '{}'::jsonb
 from pg_catalog.pg_class as c
-inner join spaces as n on n.oid = c.relnamespace
+inner join schemas as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute as a
     on a.attrelid = c.oid and (a.attnum < 0 or n.name = 'pg_catalog') and a.attacl is not null
 where c.relkind in ('r', 'p', 'f')
@@ -182,9 +189,9 @@ select
     $facts || $grants,
     null, null
 from pg_catalog.pg_class as c
-inner join spaces as n on n.oid = c.relnamespace
+inner join schemas as n on n.oid = c.relnamespace
 inner join pg_catalog.pg_sequence as s on s.seqrelid = c.oid
-left join people as o on o.oid = c.relowner
+left join role_names as o on o.oid = c.relowner
 left join pg_catalog.pg_depend as d
     on d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.objsubid = 0
         and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
@@ -208,4 +215,32 @@ where c.relkind = 'S'
     grants=grants("c.relacl", "s", "c.relowner"),
 )
 
-QUERIES = (TABLES, VIEWS, COLUMNS, RIGHTS, SEQUENCES)
+QUERIES = (TABLES, VIEWS, COLUMNS, SYSTEM_COLUMNS, SEQUENCES)
+
+PARTITIONED = """
+select n.nspname, c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname),
+    c.relrowsecurity, c.relforcerowsecurity
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind = 'p'
+    and n.nspname !~ '^pg_'
+    and (%(ours)s::text[] is null or n.nspname = any (%(ours)s::text[]))
+order by c.oid
+"""
+
+
+@dataclass(frozen=True)
+class PartitionedTable:
+    """A table with partitions; its name is the one that its item has."""
+
+    schema: str
+    table: str
+    name: str
+    row_security: bool
+    forced: bool
+
+
+def partitioned_tables(connection: Connection, scope: Scope) -> list[PartitionedTable]:
+    """All of these schemas, the eldest first."""
+    rows = connection.execute(PARTITIONED, {"ours": scope.parameters["ours"]}).fetchall()
+    return [PartitionedTable(*row) for row in rows]

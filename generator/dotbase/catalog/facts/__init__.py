@@ -1,0 +1,1 @@
+"""Facts of every object, for comparison: what a snapshot of one database is, and the queries that take it."""
