@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
-from dotbase.lint import routines
+from dotbase.lint import database
 from dotbase.migrate import squawk
 from dotbase.render.project import Project
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
@@ -122,7 +122,7 @@ def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(
         connection.execute("select pg_terminate_backend(pg_backend_pid())")
         raise AssertionError
 
-    monkeypatch.setattr(routines, "check", end)
+    monkeypatch.setattr(database, "routines", end)
     project = make_shop(tmp_path)
     write(project, "pyproject.toml", "")
     write(project, "tool.py", "import os\n")
