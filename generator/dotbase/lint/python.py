@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ COMMANDS = {
 CONTRACTS = ".importlinter"
 IMPORTS = ["lint-imports", "--no-cache", "--no-logo", CONTRACTS]
 BROKEN = "Broken contracts"
+# A finding is a line: import-linter breaks lines where it sees no terminal, too.
+WIDE = {"COLUMNS": "1000"}
 
 
 def check(project: Project) -> list[Section]:
@@ -38,7 +41,7 @@ def imports(project: Project) -> Section:
     if code:
         # Before the broken contracts come figures; a contract file that cannot be read is told without them.
         lines = said[said.index(BROKEN) + 1 :] if BROKEN in said else said
-        section.findings = [line for line in lines if line.strip("-")]
+        section.findings = [line for line in lines if line.strip("- ")]
     return section
 
 
@@ -55,7 +58,12 @@ def _run(project: Project, command: Sequence[str]) -> tuple[int, list[str]]:
     binary = Path(sys.executable).parent / command[0]
     try:
         result = subprocess.run(
-            [str(binary), *command[1:]], capture_output=True, text=True, check=False, cwd=project.root
+            [str(binary), *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=project.root,
+            env=os.environ | WIDE,
         )
     except FileNotFoundError:
         raise DotbaseError(f"{command[0]} is not installed", "run `make setup`") from None

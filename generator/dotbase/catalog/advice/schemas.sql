@@ -1,4 +1,4 @@
--- Schemas, roles and extensions.
+-- Schemas, roles, extensions; comments.
 
 schemas as (
     select
@@ -44,6 +44,19 @@ extensions as (
         ) as newest_version
     from pg_catalog.pg_extension as e
     inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+),
+
+-- Which schemas, relations and routines have one.
+comments as (
+    select
+        d.objoid as oid,
+        case d.classoid
+            when 'pg_catalog.pg_namespace'::pg_catalog.regclass then 'schema'
+            when 'pg_catalog.pg_class'::pg_catalog.regclass then 'relation'
+            when 'pg_catalog.pg_proc'::pg_catalog.regclass then 'routine'
+        end as kind
+    from pg_catalog.pg_description as d
+    where d.objsubid = 0
 ),
 
 -- In whatever schema they are: that need not be the extension's.
