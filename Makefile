@@ -40,7 +40,7 @@ test-pg18: node-packages ## The tests on PostgreSQL 18
 test-pgbouncer: setup ## What clients do again, through PgBouncer in transaction mode
 	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 --pgbouncer $(CLIENT_TESTS)
 
-lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict
+lint: setup ## sqlfluff, squawk, plpgsql_check, ruff, mypy --strict, import-linter
 	@DOTBASE_CLUSTER=test $(DOTBASE) lint
 
 bench: setup node-packages ## The measured claims of docs/, measured again

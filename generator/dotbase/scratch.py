@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from dotbase import cluster
+from dotbase.catalog.server import databases
 from dotbase.connection import connect
 from dotbase.migrate.migration import migrate
 from dotbase.migrate.run import Run
@@ -77,10 +78,9 @@ def build(
 
 def _drop_leftovers(maintenance: Connection) -> None:
     """Databases of runs that were killed."""
-    names = maintenance.execute(
-        "select datname from pg_catalog.pg_database where starts_with(datname, %s)", [PREFIX]
-    ).fetchall()
-    for (name,) in names:
+    for name in databases(maintenance):
+        if not name.startswith(PREFIX):
+            continue
         free = maintenance.execute("select pg_try_advisory_lock(hashtext(%s))", [name]).fetchone()
         if free == (True,):
             _drop(maintenance, name)

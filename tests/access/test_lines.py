@@ -29,16 +29,16 @@ def noted(module_db: Database, stranger: str) -> Iterator[World]:
 @by_caller
 @pytest.mark.parametrize("name", ["notes.notes", "notes.boards", "api.pinned_notes"])
 def test_table(noted: World, caller: Caller, name: str) -> None:
-    findings = try_table(noted, noted.sessions[caller.name], noted.things[name])
+    findings = try_table(noted, noted.sessions[caller.name], noted.objects[name])
     assert not findings, report(findings)
 
 
 @by_caller
 def test_everything_else_of_the_app(noted: World, caller: Caller) -> None:
     session = noted.sessions[caller.name]
-    of_app = [thing for thing in noted.matrix.things["notes"] if thing.kind in ("rpc", "function")]
+    of_app = [thing for thing in noted.matrix.objects["notes"] if thing.kind in ("rpc", "function")]
     findings = list(try_routines(noted, session, of_app, calls(noted.db, ["notes", "api"])))
-    for thing in noted.matrix.things["notes"]:
+    for thing in noted.matrix.objects["notes"]:
         if thing.kind == "schema":
             findings += try_schema(noted, session, thing)
         if thing.kind == "sequence":
@@ -66,7 +66,7 @@ def test_the_lines_mean_what_they_say(noted: World, caller: str, statement: str,
 def test_the_matrix_is_a_part_of_what_dotbase_access_prints(noted: World) -> None:
     cells = {
         (cell.role, cell.command, cell.column): (cell.rows, cell.refused)
-        for cell in noted.matrix.of(noted.things["notes.notes"])
+        for cell in noted.matrix.of(noted.objects["notes.notes"])
     }
     assert cells["authenticated", "update", "title"] == ("own", None)
     assert cells["administrator", "update", "title"] == ("own", None)
@@ -86,6 +86,6 @@ def test_it_holds_behind_open_schemas_too(noted: World) -> None:
         finding
         for session in noted.sessions.values()
         for name in ("notes.notes", "notes.boards", "api.pinned_notes")
-        for finding in try_table(noted, session, noted.things[name])
+        for finding in try_table(noted, session, noted.objects[name])
     ]
     assert not findings, report(findings)

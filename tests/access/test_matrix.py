@@ -27,7 +27,7 @@ def every_call(shut_world: World) -> dict[str, str]:
 @by_caller
 @pytest.mark.parametrize("name", [*TABLES, *VIEWS])
 def test_table(world: World, caller: Caller, name: str) -> None:
-    findings = try_table(world, world.sessions[caller.name], world.things[name])
+    findings = try_table(world, world.sessions[caller.name], world.objects[name])
     assert not findings, report(findings)
 
 

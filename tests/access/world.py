@@ -58,9 +58,9 @@ class World:
     stored: dict[str, str] = field(default_factory=dict)
 
     @cached_property
-    def things(self) -> dict[str, AccessObject]:
+    def objects(self) -> dict[str, AccessObject]:
         """The objects by the name that is printed."""
-        return {thing.title: thing for things in self.matrix.things.values() for thing in things}
+        return {thing.title: thing for found in self.matrix.objects.values() for thing in found}
 
     @cached_property
     def _cells(self) -> dict[tuple[str, str], list[Cell]]:
@@ -75,7 +75,7 @@ class World:
 
     def of_kind(self, *kinds: str) -> list[AccessObject]:
         """The objects of these kinds."""
-        return [thing for thing in self.things.values() if thing.kind in kinds]
+        return [thing for thing in self.objects.values() if thing.kind in kinds]
 
     def value(self, query: str, *parameters: object) -> Any:
         """The first column of the first row, as the onlooker sees it; None without a row."""

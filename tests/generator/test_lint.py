@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import psycopg
 import pytest
 
-from dotbase.lint import routines
+from dotbase.lint import database, python
 from dotbase.migrate import squawk
 from dotbase.render.project import Project
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
@@ -122,7 +122,7 @@ def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(
         connection.execute("select pg_terminate_backend(pg_backend_pid())")
         raise AssertionError
 
-    monkeypatch.setattr(routines, "check", end)
+    monkeypatch.setattr(database, "routines", end)
     project = make_shop(tmp_path)
     write(project, "pyproject.toml", "")
     write(project, "tool.py", "import os\n")
@@ -171,3 +171,36 @@ def test_the_project_s_python_is_read_where_it_has_some(tmp_path: Path) -> None:
     assert any("tool.py:1:" in line and "F401" in line for line in found["ruff check"]), found
     assert found["ruff format"]
     assert any("tool.py:2: error: Function is missing" in line for line in found["mypy --strict"]), found
+    assert found["import-linter"] == []
+
+
+CONTRACT = """[importlinter]
+root_package = tool
+
+[importlinter:contract:layers]
+name = What is above imports what is below
+type = layers
+layers =
+    tool.{above}
+    tool.below
+"""
+
+
+def test_imports_are_held_to_the_project_s_contracts(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    above = "a_module_whose_name_is_so_long_that_no_line_of_eighty_characters_would_hold_it"
+    write(tmp_path, "tool/__init__.py", "")
+    write(tmp_path, f"tool/{above}.py", "from tool import below\n")
+    write(tmp_path, "tool/below.py", "")
+    assert python.imports(project).verdict == "left out: the project has no .importlinter"
+    contract = CONTRACT.format(above=above)
+    write(tmp_path, ".importlinter", contract)
+    assert python.imports(project).verdict == "clean"
+    write(tmp_path, "tool/below.py", f"from tool import {above}\n")
+    assert python.imports(project).findings == [
+        "What is above imports what is below",
+        f"tool.below is not allowed to import tool.{above}:",
+        f"- tool.below -> tool.{above} (l.1)",
+    ]
+    write(tmp_path, ".importlinter", contract.replace("root_package = tool", "root_package = none_such"))
+    assert python.imports(project).findings == ["Could not find package 'none_such' in your Python path."]

@@ -11,7 +11,7 @@ import pytest
 
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
-from dotbase.verify.declarations import violations
+from dotbase.verify.declarations import errors
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.shop import make_shop
@@ -150,11 +150,11 @@ def test_lint_finds_a_grant_in_a_template(tmp_path: Path, migrated: Rig, plpgsql
 def test_every_kind_of_right_needs_its_line(shop: Path, migrated: Rig, sql: str, sentence: str) -> None:
     with migrated.connect() as connection, connection.transaction(force_rollback=True):
         connection.execute(sql.encode())
-        said = [violation.sentence for violation in violations(connection, Project(shop), Variables())]
+        said = [violation.sentence for violation in errors(connection, Project(shop), Variables())]
     assert any(sentence in one and one.startswith("policies/shop.yaml:") for one in said), said
 
 
 def test_a_routine_of_the_cron_role_may_be_its_own(shop: Path, migrated: Rig) -> None:
     with migrated.connect() as connection, connection.transaction(force_rollback=True):
         connection.execute("alter function shop.sweep() owner to dotbase_cron")
-        assert list(violations(connection, Project(shop), Variables())) == []
+        assert list(errors(connection, Project(shop), Variables())) == []

@@ -13,7 +13,7 @@ import pytest
 from dotbase.errors import DotbaseError
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
-from dotbase.verify.declarations import verify, violations
+from dotbase.verify.declarations import errors, verify
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.shop import POLICIES, ROUTINES, make_shop
@@ -149,7 +149,7 @@ def test_the_checkout_has_no_problem_but_a_job_of_no_function_is_one(
 ) -> None:
     project, variables = Project(copy_project(tmp_path)), Variables()
     with module_db.server.connect(module_db.name) as looking:
-        assert list(violations(looking, project, variables)) == []
+        assert list(errors(looking, project, variables)) == []
     path = tmp_path / "cron/luckywalk.yaml"
     text = path.read_text(encoding="utf-8").replace("function: ", "function: no_", 1)
     path.write_text(text, encoding="utf-8")
@@ -184,7 +184,7 @@ def test_a_job_s_function_takes_its_slot_and_its_batch_limit_and_nothing_else(
     function = f"luckywalk.by_night({arguments})"
     with module_db.server.connect(module_db.name) as looking, looking.transaction(force_rollback=True):
         looking.execute(f"create function {function} returns jsonb return null::jsonb".encode())
-        sentences = [one.sentence for one in violations(looking, project, Variables())]
+        sentences = [one.sentence for one in errors(looking, project, Variables())]
     refusals = [one for one in sentences if "takes arguments that no job gives" in one]
     assert len(refusals) == (not taken), sentences
 
@@ -207,7 +207,7 @@ def test_a_job_s_function_returns_what_it_did(
     path.write_text(re.sub("function: .*", "function: by_night", path.read_text(), count=1))
     with module_db.server.connect(module_db.name) as looking, looking.transaction(force_rollback=True):
         looking.execute(f"create {made.format('luckywalk.by_night')}".encode())
-        sentences = [str(one) for one in violations(looking, project, Variables())]
+        sentences = [str(one) for one in errors(looking, project, Variables())]
     refusals = [one for one in sentences if "luckywalk.by_night returns " in one]
     assert [said is not None and said in one for one in refusals] == ([True] if said else []), sentences
 
@@ -270,4 +270,4 @@ def with_more(folder: Path, lines: str, module_db: Database) -> list[str]:
     path = folder / "cron/luckywalk.yaml"
     path.write_text(path.read_text().replace("create_new_round:\n", f"create_new_round:\n{lines}", 1))
     with module_db.server.connect(module_db.name) as looking:
-        return [str(one) for one in violations(looking, project, Variables())]
+        return [str(one) for one in errors(looking, project, Variables())]

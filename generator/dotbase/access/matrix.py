@@ -12,11 +12,12 @@ from typing import Any, Literal
 
 import psycopg
 
-from dotbase.access.objects import EXPOSED, AccessObject, Kind, things
+from dotbase.access import objects
+from dotbase.access.objects import EXPOSED, AccessObject, Kind
+from dotbase.catalog.privileges import Privilege
 from dotbase.render.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
 from dotbase.render.documents import Place
 from dotbase.render.templates import Variables
-from dotbase.verify.rights import Live
 
 COMMANDS: dict[Kind, tuple[str, ...]] = {
     "schema": ("usage", "create"),
@@ -65,7 +66,7 @@ class Matrix:
 
     apps: tuple[str, ...]
     roles: tuple[str, ...]
-    things: dict[str, list[AccessObject]]
+    objects: dict[str, list[AccessObject]]
     cells: tuple[Cell, ...]
 
     def of(self, thing: AccessObject) -> list[Cell]:
@@ -86,7 +87,7 @@ class Line:
 
 def build(connection: psycopg.Connection[Any], apps: Sequence[AppPolicies], variables: Variables) -> Matrix:
     """The matrix of a database that these declarations were applied to."""
-    found = things(connection, [*(one.app for one in apps), EXPOSED])
+    found = objects.read(connection, [*(one.app for one in apps), EXPOSED])
     lines = Lines(apps, variables)
     by_app: dict[str, list[AccessObject]] = {}
     for thing in found:
@@ -103,9 +104,9 @@ def build(connection: psycopg.Connection[Any], apps: Sequence[AppPolicies], vari
     return Matrix(names, lines.roles, by_app, tuple(cells))
 
 
-def with_undeclared(matrix: Matrix, live: Sequence[Live]) -> Matrix:
-    """The matrix with what a role may do though no line says so; `live`: those rights."""
-    found = {(one.shown, one.column, one.role, one.privilege.split(" ")[0]) for one in live}
+def with_undeclared(matrix: Matrix, undeclared: Sequence[Privilege]) -> Matrix:
+    """The matrix with what a role may do though no line says so."""
+    found = {(one.title, one.column, one.role, one.privilege.split(" ")[0]) for one in undeclared}
 
     def marked(cell: Cell) -> Cell:
         role = SIGNED_IN if cell.role == ADMINISTRATOR else cell.role

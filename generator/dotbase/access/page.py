@@ -80,7 +80,7 @@ def render(matrix: Matrix, project: Project) -> str:
         ],
         cells=len(matrix.cells),
         allowed=sum(cell.allowed for cell in matrix.cells),
-        objects=sum(len(things) for things in matrix.things.values()),
+        objects=sum(map(len, matrix.objects.values())),
     )
 
 

@@ -58,7 +58,7 @@ def table(matrix: Matrix, app: str) -> list[tuple[AccessObject, dict[str, list[S
                 for role in matrix.roles
             },
         )
-        for thing in matrix.things[app]
+        for thing in matrix.objects[app]
     ]
 
 

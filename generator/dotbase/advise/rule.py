@@ -24,7 +24,7 @@ class Rule:
     at:            where findings are traced to: the `source` of the object, or its line in `policies`.
     needs:         the extension without which the rule is left out.
     only_ours:     it makes the server plan or run what it finds, and is asked of our own database alone.
-    sql:           a query over the CTEs of catalog.sql, giving schema, name, part, detail.
+    sql:           a query over the views of dotbase.catalog.advice, giving schema, name, part, detail.
     """
 
     number: str
@@ -71,11 +71,6 @@ def rules() -> tuple[Rule, ...]:
 def by_number() -> dict[str, Rule]:
     """All rules, to be found by number."""
     return {rule.number: rule for rule in rules()}
-
-
-def catalog() -> str:
-    """The CTEs that rules read."""
-    return resources.files("dotbase.advise").joinpath("catalog.sql").read_text(encoding="utf-8")
 
 
 def _read(file: str, text: str) -> Rule:

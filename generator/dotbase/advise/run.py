@@ -15,7 +15,11 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from dotbase.advise.declared import Exceptions, House
-from dotbase.advise.rule import Finding, Rule, catalog, rules
+from dotbase.advise.rule import Finding, Rule, rules
+from dotbase.catalog.advice import views
+from dotbase.catalog.roles import owner_or_self
+from dotbase.catalog.schemas import made_by_people
+from dotbase.catalog.server import installed_extensions
 from dotbase.connection import close_path
 from dotbase.errors import DotbaseError
 from dotbase.render.templates import Variables
@@ -25,26 +29,6 @@ VARIABLE = re.compile(r""":'(\w+)'|:"(\w+)\"""")
 TIME_LIMIT = "60s"
 # Planning a body folds calls of immutable functions by running them, as whoever asks, superuser or not.
 NOT_LIVE = "it plans bodies, which runs functions of whoever made them; `dotbase advise --scratch` asks it"
-
-# On Supabase what belongs to the platform's own roles is not ours to fix.
-SCHEMAS = """
-select n.nspname::text
-from pg_catalog.pg_namespace as n
-where n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
-    and not exists (
-        select
-        from pg_catalog.pg_depend as d
-        where d.objid = n.oid
-            and d.classid = 'pg_catalog.pg_namespace'::pg_catalog.regclass
-            and d.deptype = 'e'
-    )
-    and (
-        n.nspname = 'public'
-        or %(target)s <> 'supabase'
-        or pg_catalog.pg_has_role(%(owner)s, n.nspowner, 'MEMBER')
-    )
-order by 1
-"""
 
 
 @dataclass
@@ -109,14 +93,9 @@ def prepare(connection: Connection) -> None:
 
 def looked_at(connection: Connection, variables: Variables) -> list[str]:
     """The schemas that rules look at."""
-    cursor = connection.cursor(row_factory=tuple_row)
-    owner = cursor.execute(
-        "select rolname::text from pg_catalog.pg_roles where rolname in (%s, current_user)"
-        " order by rolname = %s desc limit 1",
-        [variables.owner, variables.owner],
-    ).fetchone()
-    cursor.execute(SCHEMAS, {"target": variables.target, "owner": owner[0] if owner else None})
-    return [name for (name,) in cursor.fetchall()]
+    # On Supabase what belongs to the platform's own roles is not ours to fix.
+    member = owner_or_self(connection, variables.owner) if variables.target == "supabase" else None
+    return made_by_people(connection, member)
 
 
 def check(
@@ -130,7 +109,7 @@ def check(
     """The findings of these rules, or of all, in these schemas, and the rules that could not be run."""
     values = _values(connection, declared, schemas)
     cursor = connection.cursor(row_factory=tuple_row)
-    prelude = catalog()
+    prelude = views()
     found: list[Finding] = []
     skipped: list[tuple[Rule, str]] = []
     for rule in chosen if chosen is not None else rules():
@@ -164,11 +143,6 @@ def check(
 
 def _values(connection: Connection, declared: Exceptions, schemas: list[str]) -> dict[str, str]:
     """What stands for `:'name'` and `:"name"` in rules, as SQL."""
-    cursor = connection.cursor(row_factory=tuple_row)
-    extensions = cursor.execute(
-        "select e.extname::text, n.nspname::text from pg_catalog.pg_extension as e"
-        " inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace"
-    ).fetchall()
     literals = {
         "schemas": schemas,
         "exposed": declared.exposed,
@@ -176,4 +150,7 @@ def _values(connection: Connection, declared: Exceptions, schemas: list[str]) ->
         "partitions": json.dumps(declared.partitions),
     }
     values = {name: sql.Literal(value).as_string(connection) for name, value in literals.items()}
-    return values | {name: sql.Identifier(schema).as_string(connection) for name, schema in extensions}
+    extensions = installed_extensions(connection)
+    return values | {
+        name: sql.Identifier(schema).as_string(connection) for name, schema in extensions.items()
+    }

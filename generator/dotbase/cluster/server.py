@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from dotbase.catalog.server import databases
 from dotbase.cluster import binaries, creation, ports, processes, reasons, settings, state
 from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
@@ -169,6 +170,5 @@ def _ensure_database(layout: Layout, port: int) -> None:
                 ) from error
             time.sleep(0.1)
     with connection:
-        row = connection.execute("select from pg_database where datname = %s", [settings.DATABASE]).fetchone()
-        if row is None:
+        if settings.DATABASE not in databases(connection):
             connection.execute(f"create database {settings.DATABASE}")

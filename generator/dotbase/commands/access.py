@@ -20,7 +20,7 @@ from dotbase.render.project import Project
 from dotbase.render.templates import TARGETS, Target, Variables
 from dotbase.scratch import scratch_database
 from dotbase.verify.declarations import verify_objects
-from dotbase.verify.rights import read, undeclared
+from dotbase.verify.rights import undeclared
 
 WIDE = 200
 
@@ -50,8 +50,9 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None, target: Ta
         options, steps, variables, lambda connection: verify_objects(connection, project, variables)
     ) as connection:
         declared = policies.of(project)
-        live = undeclared(read(connection, project, variables), declared, variables)
-        matrix = with_undeclared(build(connection, declared, variables), live)
+        matrix = with_undeclared(
+            build(connection, declared, variables), undeclared(connection, project, declared, variables)
+        )
     if html is not None:
         _write(html, page.render(matrix, project))
     if as_json:

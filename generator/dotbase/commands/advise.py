@@ -18,6 +18,8 @@ from dotbase.advise.declared import House
 from dotbase.advise.rule import LEVELS, Finding, Level, by_number
 from dotbase.advise.run import Advice, advise
 from dotbase.advise.sources import Sources
+from dotbase.catalog import schemas
+from dotbase.catalog.server import is_extension_available
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate.run import RunOptions, choose_variables
@@ -107,9 +109,7 @@ def _database(
     variables = Variables()
     with scratch_database(options, render_steps(project, variables), variables) as connection:
         # The server that dotbase starts brings it; without it, its rule is left out with a note.
-        if connection.execute(
-            "select from pg_catalog.pg_available_extensions where name = 'plpgsql_check'"
-        ).rowcount:
+        if is_extension_available(connection, "plpgsql_check"):
             connection.execute("create extension plpgsql_check with schema extensions")
         yield connection, variables
 
@@ -125,10 +125,9 @@ def _explained(number: str) -> str:
 
 def _refuse_empty(connection: psycopg.Connection[Any], project: Project) -> None:
     """Nothing is found where nothing is: that is no good news."""
-    query = "select from pg_catalog.pg_namespace where nspname = any (%s)"
     with connection.transaction():
         close_path(connection)
-        there = connection.execute(query, [list(project.apps)]).rowcount
+        there = schemas.existing(connection, project.apps)
     if not there:
         name = connection.info.dbname
         raise DotbaseError(f"database {name} has no schema of an app", "run `dotbase migrate` there first")

@@ -9,7 +9,7 @@ import click
 
 from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
-from dotbase.lint import Section, python, raised, routines, style
+from dotbase.lint import Section, database, python, sql
 from dotbase.migrate import squawk
 from dotbase.options import GlobalOptions
 from dotbase.render.assembly import render_steps
@@ -17,7 +17,6 @@ from dotbase.render.project import Project
 from dotbase.render.steps import Step
 from dotbase.render.templates import TARGETS, Target, Variables
 from dotbase.scratch import scratch_database
-from dotbase.verify.declarations import violations
 
 Linter = Callable[[], list[Section]]
 
@@ -32,9 +31,9 @@ def command(options: GlobalOptions) -> None:
     project = Project.find(options.project)
     steps = {target: render_steps(project, Variables(target)) for target in TARGETS}
     linters: dict[str, Linter] = {
-        "sqlfluff": lambda: [style.check(project, steps["postgres"], {"supabase": steps["supabase"]})],
+        "sqlfluff": lambda: [sql.style(project, steps["postgres"], {"supabase": steps["supabase"]})],
         "squawk": lambda: [_danger(steps)],
-        "raised errors": lambda: [raised.check(project, [*steps["postgres"], *steps["supabase"]])],
+        "raised errors": lambda: [sql.raised_errors(project, [*steps["postgres"], *steps["supabase"]])],
         "scratch database": lambda: _database(options, project, steps["postgres"]),
         "Python": lambda: python.check(project),
     }
@@ -71,14 +70,10 @@ def _danger(steps: Mapping[Target, Sequence[Step]]) -> Section:
 def _database(options: GlobalOptions, project: Project, steps: Sequence[Step]) -> list[Section]:
     variables = Variables()
     with scratch_database(options, steps, variables) as connection:
-        declarations = Section("declarations", f"{len(project.apps)} apps")
-        declarations.findings = [error.sentence for error in violations(connection, project, variables)]
-        return [declarations, routines.check(connection, project)]
+        return database.check(connection, project, variables)
 
 
 def _print(section: Section) -> None:
-    count = len(section.findings)
-    verdict = "clean" if not count else f"{count} finding{'s' if count > 1 else ''}"
-    click.echo(f"{section.name}: {section.looked_at}: {verdict}")
+    click.echo(f"{section.name}: {section.looked_at}: {section.verdict}")
     for finding in section.findings:
         click.echo(f"  {finding}")

@@ -10,21 +10,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from dotbase.catalog import schemas
 from dotbase.connection import connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
 
 Row = dict[str, Any]
-
-OWNER = """
-select
-    n.nspowner::regrole::text as owner,
-    pg_has_role(n.nspowner, 'MEMBER') as may,
-    pg_has_role(n.nspowner, 'USAGE') as inherits
-from pg_catalog.pg_namespace as n
-inner join pg_catalog.pg_class as c on c.relnamespace = n.oid and c.relname = 'heartbeats'
-where n.nspname = 'jobs'
-"""
 
 
 class Session:
@@ -58,16 +49,16 @@ def opened(options: GlobalOptions) -> Iterator[Session]:
         connect(resolve_url(options), application_name="dotbase jobs") as connection,
     ):
         session = Session(connection)
-        found = session.row(OWNER)
-        if found is None:
+        jobs = schemas.ownership(connection, "jobs", "heartbeats")
+        if jobs is None:
             raise DotbaseError("this database has no jobs yet", "run `dotbase migrate`")
-        if not found["may"]:
+        if not jobs.is_member:
             raise DotbaseError(
                 f"role {connection.info.user} may not look after jobs",
-                f"connect as a superuser or a member of {found['owner']}",
+                f"connect as a superuser or a member of {jobs.owner}",
             )
-        if not found["inherits"]:
-            connection.execute(sql.SQL("set role {}").format(sql.SQL(found["owner"])))
+        if not jobs.inherits:
+            connection.execute(sql.SQL("set role {}").format(sql.SQL(jobs.owner)))
         yield session
 
 

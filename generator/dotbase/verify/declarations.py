@@ -8,71 +8,33 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog import relations, routines
+from dotbase.catalog.relations import Relation
+from dotbase.catalog.roles import names as role_names
+from dotbase.catalog.routines import Routine
 from dotbase.errors import DotbaseError
 from dotbase.render.declarations import policies
 from dotbase.render.declarations.policies import AppPolicies, real_role
 from dotbase.render.documents import Document, Place
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
-from dotbase.verify import jobs as verify_jobs
-from dotbase.verify.rights import read as read_rights
-from dotbase.verify.rights import violations as of_rights
+from dotbase.verify import jobs, rights
 
 Connection = psycopg.Connection[Any]
 
-RELATIONS = """
-select n.nspname, c.relname, c.relkind in ('r', 'p', 'f'), coalesce((
-    select bool_or(o.option_value::boolean)
-    from pg_catalog.pg_options_to_table(c.reloptions) as o
-    where o.option_name = 'security_invoker'
-), false), array(
-    select a.attname::text
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-)
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where n.nspname = any (%s) and c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
-"""
-
-ROUTINES = """
-select n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid)
-from pg_catalog.pg_proc as p
-inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-where n.nspname = any (%s)
-"""
-
-# Sequences of the exposed schema, and what the owner has outside of the apps.
-ASTRAY = """
-select case when c.relkind = 'S' then 'sequence' when c.relkind in ('v', 'm') then 'view' else 'table' end,
-    n.nspname, c.relname
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S') and not c.relispartition
-    and (
-        (n.nspname = 'api' and c.relkind = 'S')
-        or (pg_catalog.pg_get_userbyid(c.relowner) = %(owner)s and not n.nspname = any (%(schemas)s))
-    )
-union all
-select 'function', n.nspname, p.proname
-from pg_catalog.pg_proc as p
-inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-where pg_catalog.pg_get_userbyid(p.proowner) = %(owner)s and not n.nspname = any (%(schemas)s)
-order by 2, 3
-"""
 # The platform's, the tool's and the clock's, beside those of the apps.
 OTHER_SCHEMAS = ("api", "auth", "dotbase", "test_clock")
 
 
 @dataclass(frozen=True)
-class Catalog:
-    """What the database has, by schema."""
+class Found:
+    """What the database has, by schema and name."""
 
-    tables: dict[tuple[str, str], list[str]]
-    views: dict[tuple[str, str], bool]  # whether it reads as its caller
-    routines: dict[tuple[str, str], list[str]]  # the arguments of each of that name
+    tables: dict[tuple[str, str], Relation]
+    views: dict[tuple[str, str], Relation]
+    routines: dict[tuple[str, str], list[Routine]]  # each of that name
     roles: frozenset[str]
-    astray: list[tuple[str, str, str]]  # kind, schema, name
+    misplaced: list[tuple[str, str, str]]  # schema, name, kind
 
 
 def verify(connection: Connection, project: Project, variables: Variables) -> None:
@@ -80,70 +42,75 @@ def verify(connection: Connection, project: Project, variables: Variables) -> No
 
     Reads catalogs and plans queries, no more, so that it can be the last thing before a commit.
     """
-    violation = next(violations(connection, project, variables), None)
-    if violation is not None:
-        raise violation
+    error = next(errors(connection, project, variables), None)
+    if error is not None:
+        raise error
 
 
-def violations(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
+def errors(connection: Connection, project: Project, variables: Variables) -> Iterator[DotbaseError]:
     """Everything that `verify` would refuse."""
     declared = policies.of(project)
-    first = list(_of_objects(connection, project, declared, variables))
+    first = list(_object_errors(connection, project, declared, variables))
     yield from first
     # What is not there, or has no line, would be told once more for each of its rights.
     if not first:
-        live = read_rights(connection, project, variables)
-        yield from of_rights(live, project, declared, variables)
+        live = rights.read(connection, project, variables)
+        yield from rights.errors(live, project, declared, variables)
 
 
 def verify_objects(connection: Connection, project: Project, variables: Variables) -> None:
     """Refuse as `verify` does, but let rights be what they are: for whoever wants to see them."""
-    for violation in _of_objects(connection, project, policies.of(project), variables):
-        raise violation
+    for error in _object_errors(connection, project, policies.of(project), variables):
+        raise error
 
 
-def _of_objects(
+def _object_errors(
     connection: Connection, project: Project, declared: list[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
     found = _read(connection, project, variables)
     for one in declared:
         yield from _tables(one, found, variables)
         yield from _functions(one, found, variables)
-        yield from verify_jobs.violations(connection, one.app, project, found.routines)
+        yield from jobs.errors(connection, one.app, project, found.routines)
     yield from _exposed(declared, found)
-    yield from _astray(project, found)
+    yield from _misplaced(project, found)
 
 
-def _read(connection: Connection, project: Project, variables: Variables) -> Catalog:
+def _read(connection: Connection, project: Project, variables: Variables) -> Found:
     schemas = [*project.apps, "api"]
-    tables: dict[tuple[str, str], list[str]] = {}
-    views: dict[tuple[str, str], bool] = {}
-    for schema, name, is_table, invoker, columns in connection.execute(RELATIONS, [schemas]):
-        if is_table:
-            tables[(schema, name)] = columns
-        else:
-            views[(schema, name)] = invoker
-    routines: dict[tuple[str, str], list[str]] = {}
-    for schema, name, arguments in connection.execute(ROUTINES, [schemas]):
-        routines.setdefault((schema, name), []).append(arguments)
-    roles = connection.execute("select rolname from pg_catalog.pg_roles").fetchall()
+    there = relations.of_schemas(connection, schemas)
+    by_name: dict[tuple[str, str], list[Routine]] = {}
+    for routine in routines.of_schemas(connection, schemas):
+        by_name.setdefault((routine.schema, routine.name), []).append(routine)
+    misplaced: list[tuple[str, str, str]] = [
+        ("api", r.name, "sequence") for r in there if (r.schema, r.kind) == ("api", "sequence")
+    ]
     # On Supabase the owner is everybody's `postgres`: what lies elsewhere is none of ours.
-    owner = variables.owner if variables.target == "postgres" else None
-    places = {"owner": owner, "schemas": [*project.apps, *OTHER_SCHEMAS]}
-    astray = connection.execute(ASTRAY, places).fetchall()
-    return Catalog(tables, views, routines, frozenset(name for (name,) in roles), astray)
+    if variables.target == "postgres":
+        known = [*project.apps, *OTHER_SCHEMAS]
+        for relation in relations.elsewhere(connection, variables.owner, known):
+            misplaced.append((relation.schema, relation.name, relation.kind))
+        for routine in routines.elsewhere(connection, variables.owner, known):
+            misplaced.append((routine.schema, routine.name, "function"))
+    return Found(
+        {(r.schema, r.name): r for r in there if r.kind == "table"},
+        {(r.schema, r.name): r for r in there if r.kind == "view"},
+        by_name,
+        role_names(connection),
+        sorted(misplaced),
+    )
 
 
-def _tables(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
-    for table, rights in one.policies.tables.items():
-        columns = found.tables.get((one.app, table))
-        if columns is None:
+def _tables(one: AppPolicies, found: Found, variables: Variables) -> Iterator[DotbaseError]:
+    for table, lines in one.policies.tables.items():
+        relation = found.tables.get((one.app, table))
+        if relation is None:
             yield _missing(one.document, f"table {one.app}.{table}", "tables", table)
             continue
-        for number, right in enumerate(rights):
+        for number, right in enumerate(lines):
             yield from _roles(one.document, [right.role], found, variables, "tables", table, number)
             for column in right.columns or ():
-                if column not in columns:
+                if column not in relation.columns:
                     place: Place = ("tables", table, number, "columns")
                     yield _missing(one.document, f"column {column} of {one.app}.{table}", *place)
     for schema, table in sorted(found.tables):
@@ -162,7 +129,7 @@ def _tables(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[
             )
 
 
-def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterator[DotbaseError]:
+def _functions(one: AppPolicies, found: Found, variables: Variables) -> Iterator[DotbaseError]:
     for section, names in (("functions", one.policies.functions), ("rpcs", one.policies.rpcs)):
         for name, roles in names.items():
             if (one.app, name) not in found.routines:
@@ -171,7 +138,7 @@ def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterat
     for name, roles in one.policies.views.items():
         if ("api", name) not in found.views:
             yield _missing(one.document, f"view api.{name}", "views", name)
-        elif not found.views[("api", name)]:
+        elif not found.views[("api", name)].reads_as_caller:
             yield DotbaseError(
                 f"view api.{name} reads as its owner, past row-level security",
                 "make it `with (security_invoker = true)`",
@@ -180,7 +147,7 @@ def _functions(one: AppPolicies, found: Catalog, variables: Variables) -> Iterat
         yield from _roles(one.document, roles, found, variables, "views", name)
 
 
-def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseError]:
+def _exposed(declared: list[AppPolicies], found: Found) -> Iterator[DotbaseError]:
     """Nothing is in api that no line put there."""
     rpcs = {name: one.app for one in declared for name in one.policies.rpcs}
     views = {name for one in declared for name in one.policies.views}
@@ -193,7 +160,7 @@ def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseErr
     for schema, name in sorted(found.routines):
         # A namesake of an RPC is none: it has other arguments than the RPC's function.
         behind = found.routines.get((rpcs.get(name, ""), name), [])
-        if schema == "api" and last and found.routines[(schema, name)] != behind:
+        if schema == "api" and last and _arguments(found.routines[(schema, name)]) != _arguments(behind):
             yield DotbaseError(
                 f"function api.{name} is no RPC",
                 "move it to its app's schema and list it under `rpcs:`",
@@ -206,17 +173,21 @@ def _exposed(declared: list[AppPolicies], found: Catalog) -> Iterator[DotbaseErr
             )
 
 
-def _astray(project: Project, found: Catalog) -> Iterator[DotbaseError]:
+def _misplaced(project: Project, found: Found) -> Iterator[DotbaseError]:
     """What no line could allow, because it lies where no app's lines reach."""
-    for kind, schema, name in found.astray:
+    for schema, name, kind in found.misplaced:
         what = "is exposed" if schema == "api" else "lies outside of every app"
         yield DotbaseError(
             f"{kind} {schema}.{name} {what}", "move it to its app's schema", project.document.name
         )
 
 
+def _arguments(overloads: list[Routine]) -> list[str]:
+    return sorted(routine.arguments for routine in overloads)
+
+
 def _roles(
-    document: Document, roles: list[str], found: Catalog, variables: Variables, *place: str | int
+    document: Document, roles: list[str], found: Found, variables: Variables, *place: str | int
 ) -> Iterator[DotbaseError]:
     for role in roles:
         if real_role(role, variables) not in found.roles:

@@ -7,34 +7,28 @@ from typing import Any
 
 import psycopg
 
+from dotbase.catalog.routines import Routine
 from dotbase.errors import DotbaseError
 from dotbase.render.documents import Document, load
 from dotbase.render.project import Project
 
 # What jobs.call_routine hands to a job's function, by name, where it has them.
 ARGUMENTS = {"slot timestamp with time zone", "batch_limit integer"}
-RESULT = """
-select pg_catalog.pg_get_function_result(p.oid)
-from pg_catalog.pg_proc as p
-inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-where n.nspname = %s and p.proname = %s
-"""
 NUMBERS = {20, 21, 23, 1700}  # bigint, smallint, integer, numeric
 TIMESTAMPTZ = 1184
 
-Routines = Mapping[tuple[str, str], list[str]]
+Routines = Mapping[tuple[str, str], list[Routine]]
 
 
-def violations(
+def errors(
     connection: psycopg.Connection[Any], app: str, project: Project, routines: Routines
 ) -> Iterator[DotbaseError]:
-    """What is wrong with an app's jobs. `routines`: arguments of functions by schema and name."""
+    """What is wrong with an app's jobs. `routines`: by schema and name."""
     path = project.root / "cron" / f"{app}.yaml"
     if path.is_file():
         document = load(path, project.root)
         for name, job in document.data.items():
-            unfit = list(_function(document, name, app, job["function"], routines))
-            yield from unfit or _result(connection, document, name, app, job["function"])
+            yield from _function(document, name, app, job["function"], routines)
             yield from _settings(document, name, job, project)
             if job.get("backlog"):
                 yield from _backlog(connection, document, name, job["backlog"]["query"])
@@ -43,36 +37,30 @@ def violations(
 def _function(
     document: Document, name: str, app: str, function: str, routines: Routines
 ) -> Iterator[DotbaseError]:
-    arguments = routines.get((app, function), [])
+    overloads = routines.get((app, function), [])
     where = document.where(name, "function")
-    if not arguments:
+    if not overloads:
         yield DotbaseError(
             f"function {app}.{function} does not exist", "make it, rename the line, or delete it", where
         )
-    elif len(arguments) > 1:
+    elif len(overloads) > 1:
         yield DotbaseError(
-            f"there are {len(arguments)} functions {app}.{function}",
+            f"there are {len(overloads)} functions {app}.{function}",
             "give the job's function a name of its own",
             where,
         )
-    elif not {*filter(None, arguments[0].split(", "))} <= ARGUMENTS:
+    elif not {*filter(None, overloads[0].arguments.split(", "))} <= ARGUMENTS:
         yield DotbaseError(
-            f"{app}.{function}({arguments[0]}) takes arguments that no job gives",
+            f"{app}.{function}({overloads[0].arguments}) takes arguments that no job gives",
             "name a function that takes none, or of these: " + ", ".join(sorted(ARGUMENTS)),
             where,
         )
-
-
-def _result(
-    connection: psycopg.Connection[Any], document: Document, name: str, app: str, function: str
-) -> Iterator[DotbaseError]:
-    for (result,) in connection.execute(RESULT, [app, function]):
-        if result not in ("jsonb", "void"):
-            yield DotbaseError(
-                f"{app}.{function} returns {result or 'nothing, as procedures do'}",
-                "a job's function returns jsonb: `processed`, the number of rows, and `more`",
-                document.where(name, "function"),
-            )
+    elif overloads[0].result not in ("jsonb", "void"):
+        yield DotbaseError(
+            f"{app}.{function} returns {overloads[0].result or 'nothing, as procedures do'}",
+            "a job's function returns jsonb: `processed`, the number of rows, and `more`",
+            where,
+        )
 
 
 def _settings(

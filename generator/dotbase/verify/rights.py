@@ -9,7 +9,9 @@ from typing import Any
 
 import psycopg
 
-from dotbase.catalog.rights import RIGHTS
+from dotbase.catalog import policies, privileges, roles
+from dotbase.catalog.policies import Policy, Unsecured
+from dotbase.catalog.privileges import DefaultPrivilege, Owned, Privilege
 from dotbase.errors import DotbaseError
 from dotbase.printable import plain
 from dotbase.render import sources
@@ -17,145 +19,191 @@ from dotbase.render.declarations.policies import AppPolicies, Right, all_grants,
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
 
+Connection = psycopg.Connection[Any]
+# A right as a line gives it: kind, object, column, role, privilege.
+Key = tuple[str, str, str | None, str, str]
+
 # What `rows: own` and `rows: all` are in the catalog; any other condition is only known by its template.
-SHOWN = {"own": "(user_id = ( SELECT auth.uid() AS uid))", "all": "true"}
+CONDITIONS = {"own": "(user_id = ( SELECT auth.uid() AS uid))", "all": "true"}
 COMMANDS = {"select": "r", "insert": "a", "update": "w", "delete": "d"}
 NOBODY = (False, "*", ("anon", "authenticated"), "false", None)
 SECTIONS = {"routine": "functions", "schema": "functions", "type": "functions", "view": "views"}
-# Asked who is calling by every policy; the bootstrap's core gives them, as Supabase does by itself.
-ASKERS = ("anon", "authenticated", "service_role")
+# Clients' roles: `auth` is asked by every policy who is calling, and none of them may become the owner.
+CLIENTS = ("anon", "authenticated", "service_role")
+LOGINS = (*CLIENTS, "authenticator")
 
 
 @dataclass(frozen=True)
-class Live:
-    """One row of the query: a right, an owner, or how row-level security is."""
+class Rights:
+    """What the apps' schemas grant and how they are protected, where it is not the owner's own."""
 
-    what: str
+    privileges: Sequence[Privilege]
+    unsecured: Sequence[Unsecured]
+    owned_by_others: Sequence[Owned]
+    members: Sequence[str]  # client roles that may become the owner
+    defaults: Sequence[DefaultPrivilege]
+    policies: Sequence[Policy]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An object that is not as the lines say, and by what statement a template may have made it so.
+
+    verb, target, word: a statement with this verb on this target that names this word.
+    """
+
     kind: str
     schema: str
     name: str
-    shown: str
-    column: str | None
-    role: str
-    privilege: str
-    facts: list[Any] | None
-
-    @property
-    def key(self) -> tuple[str, str, str | None, str, str]:
-        """The right as a line gives it."""
-        kind = self.kind if self.kind in ("schema", "routine") else "relation"
-        target = self.schema if kind == "schema" else f"{self.schema}.{self.name}"
-        return (kind, target, self.column, self.role, self.privilege)
+    verb: str
+    target: str
+    word: str
 
 
-def read(connection: psycopg.Connection[Any], project: Project, variables: Variables) -> list[Live]:
-    """Every right but the owner's, in one query."""
-    ours = variables.target == "postgres"
-    values = {
-        "apps": [*project.apps, "api"],
-        # The platform's `auth` is not ours to judge; the history and the movable clock always are.
-        "schemas": [*project.apps, "api", "dotbase", "test_clock", *(["auth"] if ours else [])],
-        "owner": variables.owner,
-    }
-    return [Live(*row) for row in connection.execute(RIGHTS, values)]
+def read(connection: Connection, project: Project, variables: Variables) -> Rights:
+    """What the catalog says of rights, owners and row-level security."""
+    owner = variables.owner
+    apps = [*project.apps, "api"]
+    return Rights(
+        _privileges(connection, project, variables),
+        policies.unsecured(connection, apps),
+        privileges.owned_by_others(connection, apps, owner),
+        roles.members(connection, owner, LOGINS),
+        privileges.defaults(connection, _schemas(project, variables), owner),
+        policies.policies(connection, apps),
+    )
 
 
-def undeclared(live: Sequence[Live], declared: Sequence[AppPolicies], variables: Variables) -> list[Live]:
-    """The rights that no line gives."""
-    lines = _expected(declared, variables)
-    return [one for one in live if one.what == "right" and one.key not in lines and not _tools(one)]
+def undeclared(
+    connection: Connection, project: Project, declared: Sequence[AppPolicies], variables: Variables
+) -> list[Privilege]:
+    """The privileges that no line gives."""
+    return _undeclared(_privileges(connection, project, variables), declared, variables)
 
 
-def violations(
-    live: Sequence[Live], project: Project, declared: Sequence[AppPolicies], variables: Variables
+def errors(
+    rights: Rights, project: Project, declared: Sequence[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
     """Every difference between the lines and the catalog, each as a sentence."""
-    for one in undeclared(live, declared, variables):
+    for one in _undeclared(rights.privileges, declared, variables):
         on = f" (column {one.column})" if one.column else ""
-        what = f"{one.role} has {one.privilege} on {one.kind} {one.shown}{on}, which no line says"
-        yield _refusal(one, what, "say it here", project, declared)
-    yield from _ill_made(live, project, declared, variables)
-    yield from _policies(live, project, declared, variables)
-    yield from _missing(live, declared, variables)
+        what = f"{one.role} has {one.privilege} on {one.kind} {one.title}{on}, which no line says"
+        fault = Fault(one.kind, one.schema, one.name, "grant", one.name, one.role)
+        yield _error(fault, what, "say it here", project, declared)
+    for table in rights.unsecured:
+        what = f"row-level security of table {table.title} is not {table.lacks}"
+        fault = Fault("table", table.schema, table.name, "alter", table.name, "security")
+        yield _error(fault, what, "leave it to this line", project, declared)
+    yield from _owner_errors(rights, project, declared, variables)
+    yield from _policy_errors(rights, project, declared, variables)
+    yield from _missing_errors(rights, declared, variables)
 
 
-def _ill_made(
-    live: Sequence[Live], project: Project, declared: Sequence[AppPolicies], variables: Variables
+def _schemas(project: Project, variables: Variables) -> list[str]:
+    """The apps' schemas and ours; the platform's `auth` is not ours to judge."""
+    ours = ["auth"] if variables.target == "postgres" else []
+    return [*project.apps, "api", "dotbase", "test_clock", *ours]
+
+
+def _privileges(connection: Connection, project: Project, variables: Variables) -> list[Privilege]:
+    return privileges.granted(connection, _schemas(project, variables), variables.owner)
+
+
+def _undeclared(
+    found: Sequence[Privilege], declared: Sequence[AppPolicies], variables: Variables
+) -> list[Privilege]:
+    lines = _declared(declared, variables)
+    return [one for one in found if _key(one) not in lines and not _is_bootstrap(one)]
+
+
+def _is_bootstrap(one: Privilege) -> bool:
+    """Whether it is of those that the bootstrap gives, as Supabase does by itself: to ask who is calling."""
+    asking = ("schema", "usage"), ("routine", "execute")
+    return one.schema == "auth" and one.role in CLIENTS and (one.kind, one.privilege) in asking
+
+
+def _owner_errors(
+    rights: Rights, project: Project, declared: Sequence[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
-    lines = _expected(declared, variables)
-    for one in live:
-        if one.what == "owner":
-            # pg_cron shows a role its own lines only: a routine that is given to its role may be its own.
-            execute = ("routine", f"{one.schema}.{one.name}", None, one.role, "execute")
-            if not (one.kind == "routine" and one.role == variables.cron_role and execute in lines):
-                what = f"{one.kind} {one.shown} belongs to {one.role}, not to {variables.owner}"
-                yield _refusal(one, what, f"let {variables.owner} own it", project, declared)
-        elif one.what == "security":
-            what = f"row-level security of table {one.shown} is not {one.privilege}"
-            yield _refusal(one, what, "leave it to this line", project, declared)
-        elif one.what == "default":
-            what = f"{one.role} will have {one.privilege} on every one of {one.shown} that is made later"
-            yield _refusal(one, what, "say it here of each object", project, declared)
-        elif one.what == "member":
-            what = f"{one.role} is a member of {one.shown}, and has all of its rights"
-            yield _refusal(one, what, "say here what it may do", project, declared)
+    """Who owns, may become the owner, or will have rights on what is made later."""
+    lines, owner = _declared(declared, variables), variables.owner
+    for one in rights.owned_by_others:
+        # pg_cron shows a role its own lines only: a routine that is given to its role may be its own.
+        execute = ("routine", f"{one.schema}.{one.name}", None, one.owner, "execute")
+        if not (one.kind == "routine" and one.owner == variables.cron_role and execute in lines):
+            what = f"{one.kind} {one.title} belongs to {one.owner}, not to {owner}"
+            fault = Fault(one.kind, one.schema, one.name, "alter", one.name, one.owner)
+            yield _error(fault, what, f"let {owner} own it", project, declared)
+    for role in rights.members:
+        what = f"{role} is a member of {owner}, and has all of its rights"
+        # Any grant to the role: a template may name the owner by a variable.
+        fault = Fault("role", "", owner, "grant", "", role)
+        yield _error(fault, what, "say here what it may do", project, declared)
+    for default in rights.defaults:
+        what = (
+            f"{default.role} will have {default.privilege} on every one of {default.title} that is made later"
+        )
+        fault = Fault("schema", default.schema, default.schema, "alter", default.schema, default.role)
+        yield _error(fault, what, "say it here of each object", project, declared)
 
 
-def _policies(
-    live: Sequence[Live], project: Project, declared: Sequence[AppPolicies], variables: Variables
+def _policy_errors(
+    rights: Rights, project: Project, declared: Sequence[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
     wanted: dict[tuple[str, str, str], tuple[Any, ...]] = {}
     for app in declared:
-        for table, rights in app.policies.tables.items():
-            wanted |= {(app.app, table, name): facts for name, facts in _wanted(rights, variables)}
+        for table, lines in app.policies.tables.items():
+            wanted |= {(app.app, table, name): facts for name, facts in _policies_of(lines, variables)}
     found = set()
-    for one in live:
-        if one.what != "policy" or one.facts is None:
-            continue
-        permissive, command, roles, using, check = one.facts
-        key = (one.schema, one.name, one.privilege)
+    for policy in rights.policies:
+        key = (policy.schema, policy.table, policy.name)
         found.add(key)
-        facts = (permissive, command, tuple(sorted(roles)), using, check)
         if key not in wanted:
-            what = f"table {one.shown} has policy {one.privilege}, which no line says"
-            yield _refusal(one, what, "say it here", project, declared)
-        elif not _same(wanted[key], facts):
-            what = f"policy {one.privilege} of table {one.shown} is not what its line says"
-            yield _refusal(one, what, "say it here", project, declared)
+            what = f"table {policy.title} has policy {policy.name}, which no line says"
+            yield _policy_error(key, what, "say it here", project, declared)
+        elif not _same(wanted[key], policy):
+            what = f"policy {policy.name} of table {policy.title} is not what its line says"
+            yield _policy_error(key, what, "say it here", project, declared)
     for schema, table, name in wanted.keys() - found:
-        one = Live("policy", "table", schema, table, f"{schema}.{table}", None, "", name, None)
-        what = f"policy {name} of table {one.shown} is missing"
-        yield _refusal(one, what, "leave it to this line", project, declared)
+        what = f"policy {name} of table {schema}.{table} is missing"
+        yield _policy_error((schema, table, name), what, "leave it to this line", project, declared)
 
 
-def _wanted(rights: list[Right], variables: Variables) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    if not rights:
+def _policy_error(
+    key: tuple[str, str, str], what: str, remedy: str, project: Project, declared: Sequence[AppPolicies]
+) -> DotbaseError:
+    schema, table, name = key
+    return _error(Fault("table", schema, table, "policy", table, name), what, remedy, project, declared)
+
+
+def _policies_of(lines: list[Right], variables: Variables) -> Iterator[tuple[str, tuple[Any, ...]]]:
+    """The policies that a table's lines become, by name."""
+    if not lines:
         yield "nobody", NOBODY
-    for right in rights:
-        rows = SHOWN.get(right.rows, ...)
+    for right in lines:
+        rows = CONDITIONS.get(right.rows, ...)
         using = None if right.command == "insert" else rows
         check = rows if right.command in ("insert", "update") else None
         role = (real_role(right.role, variables),)
         yield f"{right.role}_{right.command}"[:63], (True, COMMANDS[right.command], role, using, check)
 
 
-def _same(wanted: tuple[Any, ...], found: tuple[Any, ...]) -> bool:
+def _same(wanted: tuple[Any, ...], policy: Policy) -> bool:
     """An ellipsis stands for a condition whose text Postgres writes in its own way: there has to be one."""
+    facts = (policy.permissive, policy.command, tuple(sorted(policy.roles)), policy.using, policy.check)
     return all(
-        have is not None if want is ... else have == want for want, have in zip(wanted, found, strict=True)
+        have is not None if want is ... else have == want for want, have in zip(wanted, facts, strict=True)
     )
 
 
-def _missing(
-    live: Sequence[Live], declared: Sequence[AppPolicies], variables: Variables
+def _missing_errors(
+    rights: Rights, declared: Sequence[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
-    have = {one.key for one in live if one.what == "right"}
+    have = {_key(one) for one in rights.privileges}
     have |= {
-        ("routine", f"{one.schema}.{one.name}", None, one.role, "execute")
-        for one in live
-        if one.what == "owner"
+        ("routine", f"{one.schema}.{one.name}", None, one.owner, "execute") for one in rights.owned_by_others
     }
-    for key, place in _expected(declared, variables).items():
+    for key, place in _declared(declared, variables).items():
         _, target, column, role, privilege = key
         if key not in have and role != variables.owner:
             on = f"{target} (column {column})" if column else target
@@ -166,11 +214,16 @@ def _missing(
             )
 
 
-def _expected(
-    declared: Sequence[AppPolicies], variables: Variables
-) -> dict[tuple[str, str, str | None, str, str], str]:
+def _key(one: Privilege) -> Key:
+    """A privilege as a line gives it."""
+    kind = one.kind if one.kind in ("schema", "routine") else "relation"
+    target = one.schema if kind == "schema" else f"{one.schema}.{one.name}"
+    return (kind, target, one.column, one.role, one.privilege)
+
+
+def _declared(declared: Sequence[AppPolicies], variables: Variables) -> dict[Key, str]:
     """Every right that a line gives, with its `file:line`."""
-    lines: dict[tuple[str, str, str | None, str, str], str] = {}
+    lines: dict[Key, str] = {}
     for app in declared:
         for place, grant in all_grants(app.app, app.policies, variables):
             for column in grant.columns or (None,):
@@ -179,39 +232,33 @@ def _expected(
     return lines
 
 
-def _tools(one: Live) -> bool:
-    asking = ("schema", "usage"), ("routine", "execute")
-    return one.schema == "auth" and one.role in ASKERS and (one.kind, one.privilege) in asking
-
-
-def _refusal(
-    one: Live, what: str, remedy: str, project: Project, declared: Sequence[AppPolicies]
+def _error(
+    fault: Fault, what: str, remedy: str, project: Project, declared: Sequence[AppPolicies]
 ) -> DotbaseError:
-    home = next((app for app in declared if app.app == one.schema), None)
-    if one.schema == "api":
-        home = next((a for a in declared if one.name in {*a.policies.rpcs, *a.policies.views}), home)
+    """The sentence, at the line of policies/ where it would be said."""
+    home = next((app for app in declared if app.app == fault.schema), None)
+    if fault.schema == "api":
+        home = next((a for a in declared if fault.name in {*a.policies.rpcs, *a.policies.views}), home)
     home = home or declared[-1]
-    section = SECTIONS.get(one.kind, "tables")
+    section = SECTIONS.get(fault.kind, "tables")
     for named in ("rpcs", "views", "functions", "tables"):
-        if one.name in getattr(home.policies, named):
+        if fault.name in getattr(home.policies, named):
             section = named
-    source = _source(one, project)
+    source = _source(fault, project)
     take = f"take it out of {source}" if source else "take it back"
-    return DotbaseError(plain(what), f"{remedy}, or {take}", home.document.where(section, one.name))
+    return DotbaseError(plain(what), f"{remedy}, or {take}", home.document.where(section, fault.name))
 
 
-def _source(one: Live, project: Project) -> str | None:
+def _source(fault: Fault, project: Project) -> str | None:
     """The template's line that seems to do it; statements may go over several lines."""
-    name = one.schema if one.what in ("default", "member") else one.name
-    verb = {"right": "grant", "policy": "policy", "member": "grant"}.get(one.what, "alter")
-    looked = re.compile(rf"\b{verb}\b[^;]*?(?<!\w){re.escape(name)}(?!\w)[^;]*", re.IGNORECASE)
-    best = None
+    statement = re.compile(
+        rf"\b{fault.verb}\b[^;]*?(?<!\w){re.escape(fault.target)}(?!\w)[^;]*", re.IGNORECASE
+    )
+    word = re.compile(rf"\b{re.escape(fault.word)}\b", re.IGNORECASE)
     paths = [path for layer in ("functions", "schema") for path in sorted((project.root / layer).glob("*/*"))]
     for path in filter(sources.is_sql, paths):
         text = path.read_text(encoding="utf-8")
-        for match in looked.finditer(text):
-            place = f"{project.relative(path)}:{text[: match.start()].count(chr(10)) + 1}"
-            if re.search(rf"\b{re.escape(one.role or one.privilege)}\b", match[0], re.IGNORECASE):
-                return place
-            best = best or (place if one.what == "security" and "security" in match[0].lower() else None)
-    return best
+        for match in statement.finditer(text):
+            if word.search(match[0]):
+                return f"{project.relative(path)}:{text[: match.start()].count(chr(10)) + 1}"
+    return None

@@ -13,9 +13,8 @@ from (
     select r.schema, r.name, r.acl
     from relations as r
     union all
-    select c.schema, c.relation_name, t.attacl
+    select c.schema, c.relation_name, c.acl
     from columns as c
-    inner join pg_catalog.pg_attribute as t on t.attrelid = c.relation and t.attnum = c.number
     union all
     -- USAGE on schema public is Postgres's own.
     select s.schema, null, s.acl

@@ -4,10 +4,5 @@
 -- remedy: Keep what people may see of each other in a table of the app's own.
 select distinct r.schema, r.name, null as part, 'reads auth.users' as detail
 from relations as r
-inner join pg_catalog.pg_rewrite as w on w.ev_class = r.oid
-inner join pg_catalog.pg_depend as d
-    on d.objid = w.oid
-    and d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-    and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-    and d.refobjid = pg_catalog.to_regclass('auth.users')
+inner join view_reads as v on v.view = r.oid and v.relation = pg_catalog.to_regclass('auth.users')
 where r.kind in ('v', 'm') and (r.exposed or exists (select from client_grants as g where g.oid = r.oid))

@@ -2,9 +2,9 @@
 -- title: A superuser's definer routine is executable by clients
 -- why: It runs with every right there is.
 -- remedy: Give it to the owner of the database (`alter function … owner to …`), or revoke execute.
-select r.schema, r.name, null as part, 'runs as ' || pg_catalog.pg_get_userbyid(r.owner) as detail
+select r.schema, r.name, null as part, 'runs as ' || o.name as detail
 from routines as r
-inner join pg_catalog.pg_roles as o on o.oid = r.owner and o.rolsuper
+inner join roles as o on o.oid = r.owner and o.superuser
 where r.definer
     and exists (
         select

@@ -19,11 +19,10 @@ with named as (
 
 -- Of several with one name, the steadiest: nobody is accused of what is not certain.
 called as (
-    select n.nspname::text as schema, p.proname::text as name, pg_catalog.min(p.provolatile::text) as volatility
-    from pg_catalog.pg_proc as p
-    inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
-    where p.proname::text in (select c.called_name from named as c)
-    group by n.nspname, p.proname
+    select p.schema, p.name, pg_catalog.min(p.volatility) as volatility
+    from callables as p
+    where p.name in (select c.called_name from named as c)
+    group by p.schema, p.name
 )
 
 select distinct

@@ -10,9 +10,9 @@ select
     null as part,
     pg_catalog.format('line %s: %s', c.lineno, c.message) as detail
 from routines as r
-left join pg_catalog.pg_trigger as t on t.tgfoid = r.oid and not t.tgisinternal and t.tgparentid = 0
+left join triggers as t on t.routine = r.oid and not t.is_internal and t.parent = 0
 cross join lateral :"plpgsql_check".plpgsql_check_function_tb(
-    r.oid, coalesce(t.tgrelid, 0), newtable => t.tgnewtable, oldtable => t.tgoldtable, fatal_errors => false,
+    r.oid, coalesce(t.relation, 0), newtable => t.new_table, oldtable => t.old_table, fatal_errors => false,
     other_warnings => false, extra_warnings => false, performance_warnings => false
 ) as c
 where r.language = 'plpgsql'

@@ -4,6 +4,5 @@
 -- remedy: Return a row type of the exposed schema with the columns that clients may see.
 select r.schema, r.name, null as part, 'returns ' || pg_catalog.format_type(r.result, null) as detail
 from routines as r
-inner join pg_catalog.pg_type as t on t.oid = r.result
-inner join pg_catalog.pg_class as c on c.oid = t.typrelid and c.relkind in ('r', 'p')
+inner join row_types as t on t.type = r.result
 where r.exposed

@@ -4,4 +4,4 @@
 -- remedy: `comment on function … is '…'`.
 select r.schema, r.name, null as part, 'has no comment' as detail
 from routines as r
-where pg_catalog.obj_description(r.oid, 'pg_proc') is null
+where not exists (select from comments as c where c.oid = r.oid and c.kind = 'routine')

@@ -6,8 +6,8 @@ select r.schema, r.name, null as part, 'has no comment' as detail
 from relations as r
 where r.kind <> 'S'
     and not r.is_partition
-    and pg_catalog.obj_description(r.oid, 'pg_class') is null
+    and not exists (select from comments as c where c.oid = r.oid and c.kind = 'relation')
 union all
 select s.schema, null, null, 'has no comment'
 from schemas as s
-where pg_catalog.obj_description(s.oid, 'pg_namespace') is null
+where not exists (select from comments as c where c.oid = s.oid and c.kind = 'schema')

@@ -6,12 +6,8 @@
 with filtered as (
     select distinct p.oid, p.relation, p.schema, p.relation_name, p.name as policy, c.name, c.number
     from policies as p
-    inner join pg_catalog.pg_depend as d
-        on d.objid = p.oid
-        and d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
-        and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-        and d.refobjid = p.relation
-    inner join columns as c on c.relation = p.relation and c.number = d.refobjsubid
+    inner join policy_columns as n on n.policy = p.oid and n.relation = p.relation
+    inner join columns as c on c.relation = p.relation and c.number = n.number
     where p.using_text ~ ('(^|[^.\w])' || c.pattern || '\)?(::[a-z ]+)? (=|IN) ')
         or p.using_text ~ (' = ' || c.pattern || '(?!\w)')
 )

@@ -9,21 +9,20 @@ with bounds as (
         t.schema,
         t.name,
         pg_catalog.max((pg_catalog.regexp_match(
-            pg_catalog.pg_get_expr(p.relpartbound, p.oid), $$TO \('([^']+)'[,)]$$
+            p.bounds, $$TO \('([^']+)'[,)]$$
         ))[1]::timestamptz) as ends_at
     from tables as t
-    inner join pg_catalog.pg_partitioned_table as k on k.partrelid = t.oid and k.partstrat = 'r'
+    inner join partition_keys as k on k.relation = t.oid and k.strategy = 'r'
     inner join columns as c
         on c.relation = t.oid
-        and c.number = k.partattrs[0]
+        and c.number = k.first_column
         and c.type in (
             'date'::pg_catalog.regtype, 'timestamptz'::pg_catalog.regtype, 'timestamp'::pg_catalog.regtype
         )
-    inner join pg_catalog.pg_inherits as i on i.inhparent = t.oid
-    inner join pg_catalog.pg_class as p on p.oid = i.inhrelid
-    where k.partdefid = 0
+    inner join partitions as p on p.parent = t.oid
+    where k.default_partition = 0
     group by t.oid, t.schema, t.name
-    having not pg_catalog.bool_or(pg_catalog.pg_get_expr(p.relpartbound, p.oid) like '%TO (MAXVALUE)%')
+    having not pg_catalog.bool_or(p.bounds like '%TO (MAXVALUE)%')
 )
 
 select b.schema, b.name, null as part, pg_catalog.format(

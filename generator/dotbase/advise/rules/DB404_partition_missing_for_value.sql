@@ -22,12 +22,11 @@ cross join lateral (
 where v.newest is not null
     and not exists (
         select
-        from pg_catalog.pg_inherits as i
-        inner join pg_catalog.pg_class as p on p.oid = i.inhrelid
-        where i.inhparent = t.oid
+        from partitions as p
+        where p.parent = t.oid
             and (
-                pg_catalog.pg_get_expr(p.relpartbound, p.oid) = 'DEFAULT'
-                or pg_catalog.replace(pg_catalog.pg_get_expr(p.relpartbound, p.oid), '''', '')
+                p.bounds = 'DEFAULT'
+                or pg_catalog.replace(p.bounds, '''', '')
                     ~ ('[( ]' || pg_catalog.regexp_replace(pg_catalog.replace(v.newest, '''', ''), '(\W)', '\\\1', 'g') || '[,)]')
             )
     )

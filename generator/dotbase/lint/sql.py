@@ -1,25 +1,31 @@
-"""sqlfluff on the rendered SQL. A body between $$ is not its matter: plpgsql_check reads those."""
+"""What is read in the rendered SQL: sqlfluff on all of it, and the names of the errors that it raises."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from dotbase.errors import DotbaseError
 from dotbase.lint import Section
+from dotbase.render.documents import load
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
 
 PROCESSES = "2"
+RAISED = re.compile(r"^(?:(?!--).)*?\bcore\.raise\(\s*(?:name\s*=>\s*)?'([^']*)'", re.MULTILINE)
 
 
-def check(project: Project, steps: Sequence[Step], elsewhere: Mapping[str, Sequence[Step]]) -> Section:
-    """Lint every step's text, and every rollback's; what cannot be parsed is a finding.
+def style(project: Project, steps: Sequence[Step], elsewhere: Mapping[str, Sequence[Step]]) -> Section:
+    """sqlfluff on every step's text, and on every rollback's; what cannot be parsed is a finding.
+
+    A body between $$ is not its matter: plpgsql_check reads those.
 
     elsewhere: the steps by another target; what reads the same there is linted once.
     """
@@ -44,6 +50,27 @@ def check(project: Project, steps: Sequence[Step], elsewhere: Mapping[str, Seque
                 for found in row["violations"]
             ]
     return section
+
+
+def raised_errors(project: Project, steps: Iterable[Step]) -> Section:
+    """Every literal name that no app's errors.yaml has: raised, a misspelt one is an internal error."""
+    known = {name for app in project.apps for name in _error_names(project, app)}
+    found: dict[str, None] = {}
+    for step in steps:
+        for match in RAISED.finditer(step.sql):
+            name = match[1]
+            if name not in known:
+                near = get_close_matches(name, known, 1)
+                found[
+                    f"{step.place_of(match.start(1))}: no errors.yaml has an error {name}; "
+                    + (f"did you mean {near[0]}?" if near else "declare it or raise another.")
+                ] = None
+    return Section("raised errors", f"{len(known)} names", list(found))
+
+
+def _error_names(project: Project, app: str) -> list[str]:
+    path = project.root / "functions" / app / "errors.yaml"
+    return list(load(path, project.root).data) if path.is_file() else []
 
 
 def _texts(step: Step) -> list[tuple[str, str]]:

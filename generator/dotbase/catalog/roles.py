@@ -1,0 +1,51 @@
+"""Roles: who exists, who is a member of whom, and as whom the session may act."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import psycopg
+from psycopg.rows import tuple_row
+
+Connection = psycopg.Connection[Any]
+
+NAMES = """
+select r.rolname::text
+from pg_catalog.pg_roles as r
+"""
+
+OWNER_OR_SELF = """
+select r.rolname::text
+from pg_catalog.pg_roles as r
+where r.rolname in (%(owner)s, current_user)
+order by r.rolname = %(owner)s desc
+limit 1
+"""
+
+MEMBERS = """
+select r.rolname::text
+from pg_catalog.pg_auth_members as m
+inner join pg_catalog.pg_roles as r on r.oid = m.member
+inner join pg_catalog.pg_roles as o on o.oid = m.roleid
+where o.rolname = %(role)s and r.rolname = any (%(among)s)
+order by r.rolname
+"""
+
+
+def names(connection: Connection) -> frozenset[str]:
+    """All roles of the server."""
+    return frozenset(name for (name,) in connection.cursor(row_factory=tuple_row).execute(NAMES))
+
+
+def owner_or_self(connection: Connection, owner: str) -> str:
+    """The owner, where there is a role of this name, else the session's own role."""
+    cursor = connection.cursor(row_factory=tuple_row).execute(OWNER_OR_SELF, {"owner": owner})
+    [(name,)] = cursor.fetchall()
+    return str(name)
+
+
+def members(connection: Connection, role: str, among: Collection[str]) -> list[str]:
+    """Those of the given roles that are direct members of a role."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    return [name for (name,) in cursor.execute(MEMBERS, {"role": role, "among": list(among)})]
