@@ -24,6 +24,7 @@ COMMANDS = {
     "jobs": "jobs",
     "lint": "lint",
     "access": "access",
+    "api": "api",
     "advise": "advise",
     "new": "new",
 }

@@ -255,7 +255,7 @@ def test_an_rpc_stands_once_in_all_apps(project: Path) -> None:
     refused(
         project,
         "policies/shop.yaml:3: RPC buy is declared already, at policies/jobs.yaml:2; "
-        "rename one of the two functions.",
+        "rename one of the two; a general noun carries its app's, as in my_shop_buy.",
     )
 
 
@@ -358,3 +358,72 @@ def test_each_right_becomes_a_policy_and_a_grant_of_its_columns(project: Path) -
         f"using ({own}) with check ({own});" in step.sql
     )
     assert "grant update (\n    a,\n    b\n) on shop.carts to dotbase_cron;" in step.sql
+
+
+def policies_of(project: Path, text: str) -> str:
+    write(project, "policies/shop.yaml", text)
+    return dotbase(project, "render").out
+
+
+def test_an_rpcs_line_may_be_a_mapping(project: Path) -> None:
+    out = policies_of(project, "tables: {}\nrpcs:\n  buy: {roles: [anon]}\n  sell: [anon]\n")
+    assert '"buy": [\n        "anon"\n    ],\n    "sell": [\n        "anon"\n    ]' in out
+    write(project, "policies/shop.yaml", "tables: {}\nrpcs:\n  buy: {roles: [anon], colour: red}\n")
+    refused(
+        project,
+        "policies/shop.yaml:3: `rpcs buy colour`: Extra inputs are not permitted; fix that entry.",
+    )
+
+
+def test_lines_of_one_role_and_command_are_one_policy_whose_conditions_are_ored(project: Path) -> None:
+    out = policies_of(
+        project,
+        "tables:\n  carts:\n"
+        "    - {role: authenticated, command: select, rows: own}\n"
+        "    - {role: anon, command: select, rows: is_public}\n"
+        "    - {role: authenticated, command: select, rows: is_public}\n",
+    )
+    assert out.count("create policy authenticated_select on shop.carts") == 1
+    assert "using ((user_id = (select auth.uid())) or (is_public));" in out
+    assert out.count("grant select on shop.carts to authenticated;") == 1
+
+
+def test_lines_of_one_role_and_command_with_different_columns_are_refused(project: Path) -> None:
+    write(
+        project,
+        "policies/shop.yaml",
+        "tables:\n  carts:\n"
+        "    - {role: authenticated, command: select, rows: own}\n"
+        "    - {role: authenticated, command: select, rows: is_public, columns: [cart_id]}\n",
+    )
+    refused(
+        project,
+        "policies/shop.yaml:1: `tables`: table carts has lines for select by authenticated with different"
+        " columns, and Postgres would give all of them on the rows of each: show the rows that are public in"
+        " part by an RPC, or keep those columns in a table of their own; fix that entry.",
+    )
+
+
+def test_names_in_mixed_case_and_key_words_are_quoted(project: Path) -> None:
+    out = policies_of(
+        project,
+        'tables:\n  Order:\n    - {role: Clerk, command: select, rows: all, columns: [user, Total, "a b"]}\n'
+        "private_views:\n  user: [Clerk]\nfunctions:\n  Sum: [Clerk]\n",
+    )
+    assert 'alter table shop."Order" enable row level security;' in out
+    assert "select core.revoke_relation('shop.\"Order\"');" in out
+    assert 'create policy "Clerk_select" on shop."Order"\nfor select to "Clerk"' in out
+    assert 'grant select (\n    "user",\n    "Total",\n    "a b"\n) on shop."Order" to "Clerk";' in out
+    assert 'grant select on shop."user" to "Clerk";' in out
+    assert 'grant execute on routine shop."Sum" to "Clerk";' in out
+
+
+def test_two_apps_cannot_expose_one_view(project: Path) -> None:
+    write(project, "policies/jobs.yaml", "views:\n  carts: [anon]\n")
+    write(project, "policies/shop.yaml", "tables: {}\nviews:\n  carts: [anon]\n")
+    write(project, "apps.yaml", "zone: UTC\napps:\n  jobs: {about: j}\n  shop: {about: s}\n")
+    refused(
+        project,
+        "policies/shop.yaml:3: view carts is declared already, at policies/jobs.yaml:2; "
+        "rename one of the two; a general noun carries its app's, as in my_shop_carts.",
+    )

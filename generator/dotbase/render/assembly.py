@@ -38,7 +38,7 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
         yield _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
     yield from versioned_steps(project, renderer)
     all_errors, schedules = errors.AllErrors(), cron.Schedules(project.zone)
-    rpcs: dict[str, str] = {}
+    rpcs: dict[tuple[str, str], str] = {}
     for app in project.apps:
         for path in _topics(project, app):
             text = renderer.render(path, app) + f"\nselect core.revoke_public_execute('{app}');\n"
@@ -175,16 +175,22 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
     yield _yaml_step(document, app, f"{name}#grants", text, document.line("functions"), always=True)
 
 
-def _rpcs(project: Project, app: str, variables: Variables, taken: dict[str, str]) -> Iterator[Step]:
+def _rpcs(
+    project: Project, app: str, variables: Variables, taken: dict[tuple[str, str], str]
+) -> Iterator[Step]:
     one = policies.of_app(project, app)
     declared, document = one.policies, one.document
-    for rpc in declared.rpcs:
-        where = document.where("rpcs", rpc)
-        first = taken.setdefault(rpc, where)
-        if first != where:
-            raise DotbaseError(
-                f"RPC {rpc} is declared already, at {first}", "rename one of the two functions", where
-            )
+    # Schema api is shared: what each app exposes there has a name of its own.
+    for section, kind in (("rpcs", "RPC"), ("views", "view")):
+        for name in getattr(declared, section):
+            where = document.where(section, name)
+            first = taken.setdefault((kind, name), where)
+            if first != where:
+                raise DotbaseError(
+                    f"{kind} {name} is declared already, at {first}",
+                    f"rename one of the two; a general noun carries its app's, as in my_{app}_{name}",
+                    where,
+                )
     text = policies.rpcs_sql(app, declared, variables)
     yield _yaml_step(document, app, f"{document.name}#rpcs", text, document.line("rpcs"), always=True)
 

@@ -22,20 +22,62 @@ OF_SUPABASE = ("graphql", "graphql_public", "net", "pgbouncer", "pgmq", "pgsodiu
 RESERVED = {*OF_DOTBASE, *OF_POSTGRES, *OF_SUPABASE, "supabase_functions", "supabase_migrations", "vault"}
 
 
+# Those of every database of dotbase, which the bootstrap names by itself.
+OWN_EXTENSIONS = ("pgcrypto", "pg_cron")
+OWN_ROLES = ("anon", "authenticated", "service_role", "authenticator", "dotbase_owner", "dotbase_cron")
+NOT_A_ROLE = ("public", "postgres", "none", "cron", "administrator", "current_user", "session_user")
+
+
 class App(BaseModel):
-    """One line of apps.yaml."""
+    """One line of apps.yaml: what the app is, the apps and the extensions of Postgres that it needs."""
 
     model_config = ConfigDict(extra="forbid")
     needs: list[str] = []
+    extensions: list[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]] = []
+    about: str
+
+    @field_validator("extensions")
+    @classmethod
+    def _not_the_bootstraps_own(cls, extensions: list[str]) -> list[str]:
+        for name in extensions:
+            if name in OWN_EXTENSIONS:
+                raise ValueError(f"every database of dotbase has {name}: leave it out")
+        return extensions
+
+
+class Role(BaseModel):
+    """A role beyond those that Supabase and dotbase bring.
+
+    login: whether it is logged in as; else it is switched to, as PostgREST does for a token's role.
+    of:    the roles that may switch to it, such as `authenticator`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    login: bool = False
+    of: list[str] = []
     about: str
 
 
 class Apps(BaseModel):
-    """apps.yaml: the business zone, and the apps by name."""
+    """apps.yaml: the business zone, roles of the project's own, and the apps by name."""
 
     model_config = ConfigDict(extra="forbid")
     zone: str
+    roles: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")], Role] = {}
     apps: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")], App]
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_of_the_projects_own(cls, roles: dict[str, Role]) -> dict[str, Role]:
+        for name, role in roles.items():
+            if name in (*OWN_ROLES, *NOT_A_ROLE) or name.startswith(("pg_", "supabase_")):
+                raise ValueError(f"role {name} is Postgres's, Supabase's or dotbase's own")
+            for member in role.of:
+                if member not in (*OWN_ROLES, *roles):
+                    raise ValueError(f"role {name} is `of` {member}, which is none of ours: declare it here")
+                if member in ("anon", "authenticated", "dotbase_owner"):
+                    raise ValueError(f"role {name} is `of` {member}, who would have its rights at once")
+        return roles
 
     @field_validator("zone")
     @classmethod
@@ -85,6 +127,16 @@ class Project:
     def zone(self) -> str:
         """The zone of business days and of schedules that name none."""
         return self.declared.zone
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """The extensions that the apps need, each once, in the order of the apps."""
+        return tuple(dict.fromkeys(name for app in self.apps for name in self.declared.apps[app].extensions))
+
+    @property
+    def roles(self) -> dict[str, Role]:
+        """The roles of the project's own, by name."""
+        return self.declared.roles
 
     @cached_property
     def apps(self) -> tuple[str, ...]:

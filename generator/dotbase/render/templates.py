@@ -12,6 +12,7 @@ from jinja2 import nodes
 
 from dotbase.errors import DotbaseError
 from dotbase.render import sources
+from dotbase.render.identifiers import quoted
 from dotbase.render.project import Project
 
 Target = Literal["postgres", "supabase"]
@@ -70,7 +71,11 @@ class Renderer:
             "owner": variables.owner,
             "cron_role": variables.cron_role,
             "zone": project.zone,
+            "extensions": project.extensions,
+            "roles": _attributes(project),
+            "memberships": [(name, member) for name, role in project.roles.items() for member in role.of],
             "master_key_file": str(variables.master_key_file) if variables.master_key_file else None,
+            "quoted": quoted,
             "own_rows": macros.own_rows,
             "is_printable": macros.is_printable,
         }
@@ -140,6 +145,14 @@ class Renderer:
             if path.name.endswith(".j2") and path.is_relative_to(self._project.root):
                 return f"{self._project.relative(path)}:{frame.lineno or 1}"
         return f"{name}:1"
+
+
+def _attributes(project: Project) -> list[tuple[str, str]]:
+    """The project's roles, each with the attributes that `create role` takes; none inherits by itself."""
+    return [
+        (name, "login noinherit" if role.login else "nologin noinherit")
+        for name, role in project.roles.items()
+    ]
 
 
 def _is_constant(node: nodes.Expr) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator, model_validator
 
@@ -12,10 +12,12 @@ from dotbase.errors import DotbaseError
 from dotbase.render.declarations import call
 from dotbase.render.declarations.grants import Grant, usage
 from dotbase.render.documents import Document, Place, load, validate
+from dotbase.render.identifiers import cut, literal, qualified, quoted
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+# Any name that Postgres takes: of any script and case, key words too.
+Identifier = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,63}$")]
 ADMINISTRATOR = "administrator"
 NO_ROLE = "administrator is a claim and no role of Postgres: only an RPC, which checks it, can be for it"
 
@@ -48,16 +50,43 @@ class Right(BaseModel):
         return self
 
 
+class Rpc(BaseModel):
+    """One RPC: who may call it. In YAML a list of roles, or a mapping with more keys."""
+
+    model_config = ConfigDict(extra="forbid")
+    roles: list[Identifier]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _roles_alone(cls, line: Any) -> Any:
+        return {"roles": line} if isinstance(line, list) else line
+
+
 class Policies(BaseModel):
     """Everything an app allows."""
 
     model_config = ConfigDict(extra="forbid")
     tables: dict[Identifier, list[Right]] = {}
     views: dict[Identifier, list[Identifier]] = {}
+    private_views: dict[Identifier, list[Identifier]] = {}
     functions: dict[Identifier, list[Identifier]] = {}
-    rpcs: dict[Identifier, list[Identifier]] = {}
+    rpcs: dict[Identifier, Rpc] = {}
 
-    @field_validator("views", "functions")
+    @field_validator("tables")
+    @classmethod
+    def _columns_for_all_rows(cls, tables: dict[str, list[Right]]) -> dict[str, list[Right]]:
+        """Postgres grants columns to a role, whichever the row: two lines cannot give them by rows."""
+        for table, rights in tables.items():
+            for (role, command), together in _by_role_and_command(rights):
+                if len({tuple(sorted(right.columns or ())) for right in together}) > 1:
+                    raise ValueError(
+                        f"table {table} has lines for {command} by {role} with different columns, and"
+                        " Postgres would give all of them on the rows of each: show the rows that are"
+                        " public in part by an RPC, or keep those columns in a table of their own"
+                    )
+        return tables
+
+    @field_validator("views", "private_views", "functions")
     @classmethod
     def _for_roles(cls, lines: dict[str, list[str]]) -> dict[str, list[str]]:
         if any(ADMINISTRATOR in roles for roles in lines.values()):
@@ -66,9 +95,9 @@ class Policies(BaseModel):
 
     @field_validator("rpcs")
     @classmethod
-    def _one_kind_of_person(cls, rpcs: dict[str, list[str]]) -> dict[str, list[str]]:
-        for name, roles in rpcs.items():
-            if {ADMINISTRATOR, "authenticated"} <= set(roles):
+    def _one_kind_of_person(cls, rpcs: dict[str, Rpc]) -> dict[str, Rpc]:
+        for name, rpc in rpcs.items():
+            if {ADMINISTRATOR, "authenticated"} <= set(rpc.roles):
                 raise ValueError(f"RPC {name} is for administrators, or for everybody who is signed in")
         return rpcs
 
@@ -113,29 +142,70 @@ def real_role(role: str, variables: Variables) -> str:
     return {"cron": variables.cron_role, ADMINISTRATOR: "authenticated"}.get(role, role)
 
 
+@dataclass(frozen=True)
+class RowPolicy:
+    """What one role may do with which rows of a table: one policy, also where several lines say it.
+
+    rows: the conditions of the lines, any of which is enough.
+    """
+
+    role: str
+    command: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...] | None
+
+    @property
+    def name(self) -> str:
+        """The policy's name in the database."""
+        return cut(f"{self.role}_{self.command}")
+
+    def condition(self, own_rows: str) -> str:
+        """The rows as one SQL condition."""
+        each = [{"own": own_rows, "all": "true"}.get(rows, rows) for rows in self.rows]
+        return each[0] if len(each) == 1 else " or ".join(f"({one})" for one in each)
+
+
+def row_policies(rights: list[Right]) -> list[RowPolicy]:
+    """The policies of a table's lines: one a role and command, which Postgres checks faster than two."""
+    return [
+        RowPolicy(role, command, tuple(right.rows for right in together), _columns(together[0]))
+        for (role, command), together in _by_role_and_command(rights)
+    ]
+
+
+def _by_role_and_command(rights: list[Right]) -> list[tuple[tuple[str, str], list[Right]]]:
+    """The lines of each role and command, in the order in which they begin."""
+    together: dict[tuple[str, str], list[Right]] = {}
+    for right in rights:
+        together.setdefault((right.role, right.command), []).append(right)
+    return list(together.items())
+
+
+def _columns(right: Right) -> tuple[str, ...] | None:
+    return None if right.columns is None else tuple(right.columns)
+
+
 def table_grants(app: str, table: str, rights: list[Right], variables: Variables) -> list[list[Grant]]:
     """What each line of a table gives."""
     found = []
     for right in rights:
         role = real_role(right.role, variables)
-        columns = None if right.columns is None else tuple(right.columns)
-        found.append([Grant(right.command, "relation", f"{app}.{table}", role, columns), usage(app, role)])
+        grant = Grant(right.command, "relation", app, table, role, _columns(right))
+        found.append([grant, usage(app, role)])
     return found
 
 
 def function_grants(app: str, name: str, roles: list[str], variables: Variables) -> list[Grant]:
     """What a line under `functions:` gives."""
     real = [real_role(role, variables) for role in roles]
-    return [
-        g for role in real for g in (Grant("execute", "routine", f"{app}.{name}", role), usage(app, role))
-    ]
+    return [g for role in real for g in (Grant("execute", "routine", app, name, role), usage(app, role))]
 
 
-def view_grants(name: str, roles: list[str], variables: Variables) -> list[Grant]:
-    """What a line under `views:` gives."""
+def view_grants(schema: str, name: str, roles: list[str], variables: Variables) -> list[Grant]:
+    """What a line under `views:` (schema api) or `private_views:` (the app's) gives."""
     real = [real_role(role, variables) for role in roles]
     return [
-        g for role in real for g in (Grant("select", "relation", f"api.{name}", role), usage("api", role))
+        g for role in real for g in (Grant("select", "relation", schema, name, role), usage(schema, role))
     ]
 
 
@@ -151,57 +221,67 @@ def all_grants(app: str, policies: Policies, variables: Variables) -> Iterator[t
             yield from ((("tables", table, number), grant) for grant in grants)
     for name, roles in policies.functions.items():
         yield from ((("functions", name), g) for g in function_grants(app, name, roles, variables))
-    for name, roles in policies.views.items():
-        yield from ((("views", name), g) for g in view_grants(name, roles, variables))
-    for name, roles in policies.rpcs.items():
-        yield from ((("rpcs", name), g) for g in rpc_grants(app, name, roles, variables))
+    for section, schema, views in _views(app, policies):
+        for name, roles in views.items():
+            yield from (((section, name), g) for g in view_grants(schema, name, roles, variables))
+    for name, rpc in policies.rpcs.items():
+        yield from ((("rpcs", name), g) for g in rpc_grants(app, name, rpc.roles, variables))
+
+
+def _views(app: str, policies: Policies) -> list[tuple[str, str, dict[str, list[str]]]]:
+    """The two sections of views, each with its schema."""
+    return [("views", "api", policies.views), ("private_views", app, policies.private_views)]
 
 
 def table_sql(app: str, table: str, rights: list[Right], variables: Variables, own_rows: str) -> str:
     """Row-level security, policies and grants of one table."""
-    name = f"{app}.{table}"
+    name = qualified(app, table)
     lines = [
         f"alter table {name} enable row level security;",
         f"alter table {name} force row level security;",
-        f"select core.drop_policies('{name}');",
+        f"select core.drop_policies({literal(name)});",
         # Whatever anybody had before goes first; the owner's own rights stay.
-        f"select core.revoke_relation('{name}');",
+        f"select core.revoke_relation({literal(name)});",
     ]
     if not rights:
         # Restrictive, so that a policy and a grant made by hand open nothing.
         lines.append(
             f"create policy nobody on {name}\nas restrictive for all to anon, authenticated\nusing (false);"
         )
-    for right, grants in zip(rights, table_grants(app, table, rights, variables), strict=True):
-        role = real_role(right.role, variables)
-        rows = {"own": own_rows, "all": "true"}.get(right.rows, right.rows)
+    grants = table_grants(app, table, rights, variables)
+    of_right: dict[tuple[str, str], list[Grant]] = {}
+    for right, given in zip(rights, grants, strict=True):
+        of_right[right.role, right.command] = given
+    for policy in row_policies(rights):
+        rows = policy.condition(own_rows)
         condition = {
             "insert": f"with check ({rows})",
             "update": f"using ({rows}) with check ({rows})",
-        }.get(right.command, f"using ({rows})")
+        }.get(policy.command, f"using ({rows})")
         lines += [
-            f"create policy {right.role}_{right.command} on {name}\n"
-            f"for {right.command} to {role}\n"
+            f"create policy {quoted(policy.name)} on {name}\n"
+            f"for {policy.command} to {quoted(real_role(policy.role, variables))}\n"
             f"{condition};",
-            *(grant.sql for grant in grants),
+            *(grant.sql for grant in of_right[policy.role, policy.command]),
         ]
     return "\n\n".join(lines) + "\n"
 
 
 def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
-    """Usage of the schema, execute on routines that are no RPCs, select on the app's views in api."""
+    """Usage of the schema, execute on routines that are no RPCs, select on the app's views."""
     lines = [f"select core.revoke_app('{app}');"]
     every = [grant for _, grant in all_grants(app, policies, variables)]
-    lines += [grant.sql for grant in every if grant.kind == "schema" and grant.target == app]
+    lines += [grant.sql for grant in every if grant.kind == "schema" and grant.schema == app]
     for name, roles in policies.functions.items():
         lines += [grant.sql for grant in function_grants(app, name, roles, variables)]
-    for name, roles in policies.views.items():
-        lines.append(f"select core.revoke_relation('api.{name}');")
-        lines += [grant.sql for grant in view_grants(name, roles, variables)]
+    for _, schema, views in _views(app, policies):
+        for name, roles in views.items():
+            lines.append(f"select core.revoke_relation({literal(qualified(schema, name))});")
+            lines += [grant.sql for grant in view_grants(schema, name, roles, variables)]
     return "\n\n".join(dict.fromkeys(lines)) + "\n"
 
 
 def rpcs_sql(app: str, policies: Policies, variables: Variables) -> str:
-    """The call that builds the app's RPCs."""
-    rpcs = {name: [real_role(role, variables) for role in roles] for name, roles in policies.rpcs.items()}
+    """The call that builds the wrappers of the app's RPCs."""
+    rpcs = {name: [real_role(role, variables) for role in rpc.roles] for name, rpc in policies.rpcs.items()}
     return call("core.build_wrappers", app, rpcs)
