@@ -199,7 +199,7 @@ def _is_its_end(rpc: str, person: Person, answer: object, role: str) -> bool:
 def test_a_client_wants_his_own_code_run_by_the_owner_in_an_rpc(
     plant: str, person: Person, rpcs: dict[str, str], town: Town
 ) -> None:
-    roles = {rpc: role for one in policies.of(PROJECT) for rpc, [role, *_] in one.policies.rpcs.items()}
+    roles = {rpc: line.roles[0] for one in policies.of(PROJECT) for rpc, line in one.policies.rpcs.items()}
     with thief(town.db, "authenticator", "authenticated", person.claims, (TEMPORARY, PUBLIC)) as t:
         PLANTS[plant](t)
         for schema in ("api", "luckywalk", "core", "ledger", "jobs"):

@@ -15,7 +15,7 @@ import psycopg
 from dotbase.access import objects
 from dotbase.access.objects import EXPOSED, AccessObject, Kind
 from dotbase.catalog.privileges import Privilege
-from dotbase.render.declarations.policies import ADMINISTRATOR, AppPolicies, real_role
+from dotbase.render.declarations.policies import ADMINISTRATOR, AppPolicies, real_role, view_sections
 from dotbase.render.documents import Place
 from dotbase.render.templates import Variables
 
@@ -145,16 +145,18 @@ class Lines:
                 self._add(
                     one, "table", one.app, table, right.role, right.command, right.rows, columns, *place
                 )
-        for view, roles in one.policies.views.items():
-            self._homes[("view", view)] = one.app
-            for role in roles:
-                self._add(one, "view", EXPOSED, view, role, "select", "all", None, "views", view)
+        for section, schema, views in view_sections(one.app, one.policies):
+            for view, roles in views.items():
+                if schema == EXPOSED:
+                    self._homes[("view", view)] = one.app
+                for role in roles:
+                    self._add(one, "view", schema, view, role, "select", "all", None, section, view)
         for name, roles in one.policies.functions.items():
             for role in roles:
                 self._add(one, "function", one.app, name, role, "execute", None, None, "functions", name)
-        for name, roles in one.policies.rpcs.items():
+        for name, rpc in one.policies.rpcs.items():
             self._homes[("rpc", name)] = one.app
-            for role in roles:
+            for role in rpc.roles:
                 for kind, schema in (("rpc", EXPOSED), ("function", one.app)):
                     self._add(one, kind, schema, name, role, "execute", None, None, "rpcs", name)
 

@@ -29,6 +29,7 @@ select
         from pg_catalog.pg_options_to_table(c.reloptions) as o
         where o.option_name = 'security_invoker'
     ), false) as reads_as_caller,
+    c.relkind = 'm' as is_materialized,
     case when c.relkind = 'S' then '{}'::text[] else array(
         select a.attname::text
         from pg_catalog.pg_attribute as a
@@ -56,6 +57,7 @@ class Relation:
     kind:            foreign tables are tables, materialized views are views.
     title:           schema and name, quoted where they need it.
     reads_as_caller: a view with security_invoker.
+    is_materialized: a view that keeps its rows, which no row-level security holds for.
     columns:         in their order; a sequence has none.
     """
 
@@ -64,6 +66,7 @@ class Relation:
     name: str
     title: str
     reads_as_caller: bool
+    is_materialized: bool
     columns: Sequence[str]
 
 

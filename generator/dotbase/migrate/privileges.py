@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,11 +41,16 @@ def check(
     if server.standby:
         raise DotbaseError("the server is a standby, which cannot be written", "connect to the primary")
     found = PrivilegeCheck(notes=_notes(connection, server))
+    edited = bootstrap is not None and (release is None or release.bootstrap_sha != bootstrap.sha)
     if target == "supabase":
         require(connection, target, owner)
+        require(connection, target, owner)
+        # The platform has brought the rest, and its `postgres` may make both.
+        if bootstrap is not None and (bootstrap.roles or bootstrap.extensions):
+            lacking = _lacking(connection, server, bootstrap.roles, bootstrap.extensions)
+            found.bootstrap = bool(lacking) or edited
         return found
-    missing = _missing(connection, server, owner)
-    edited = bootstrap is not None and (release is None or release.bootstrap_sha != bootstrap.sha)
+    missing = _missing(connection, server, owner, bootstrap)
     if server.superuser:
         found.bootstrap = bootstrap is not None and (bool(missing) or edited)
         if not found.bootstrap:
@@ -109,29 +115,42 @@ def _require_version(connection: Connection) -> None:
         )
 
 
-def _missing(connection: Connection, server: Server, owner: str) -> list[str]:
+def _missing(connection: Connection, server: Server, owner: str, bootstrap: Step | None) -> list[str]:
     """What the bootstrap would have made, and is not there."""
-    roles = (owner, *CLIENT_ROLES, "dotbase_cron")
-    there = prerequisites.existing_roles(connection, roles)
-    missing = [f"role {role}" for role in roles if role not in there]
+    roles, extensions = (bootstrap.roles, bootstrap.extensions) if bootstrap else ((), ())
+    # pg_cron lives in one database of a server.
+    of_cron = ["pg_cron"] if server.cron_database == connection.info.dbname else []
+    missing = _lacking(
+        connection,
+        server,
+        (owner, *CLIENT_ROLES, "dotbase_cron", *roles),
+        ("pgcrypto", *of_cron, *extensions),
+    )
     schemas = prerequisites.existing_schemas(connection, BOOTSTRAP_SCHEMAS)
     missing += [f"schema {schema}" for schema in BOOTSTRAP_SCHEMAS if schema not in schemas]
-    # pg_cron lives in one database of a server.
-    wanted = ["pgcrypto", *(["pg_cron"] if server.cron_database == connection.info.dbname else [])]
-    for extension in wanted:
-        if extension in server.extensions:
-            continue
-        missing.append(f"extension {extension}")
-        if not prerequisites.is_available(connection, extension):
-            raise DotbaseError(
-                f"extension {extension} is not installed on the server",
-                "install it there (Debian: postgresql-15, postgresql-15-cron) and run migrate again",
-            )
     if not missing:
         found = prerequisites.read_owner(connection, owner)
         if found is None or not found.may_create:
             missing.append(f"the right of {owner} to create schemas in this database")
     return missing
+
+
+def _lacking(
+    connection: Connection, server: Server, roles: Sequence[str], extensions: Sequence[str]
+) -> list[str]:
+    """Those of these roles and extensions that are not there; one that cannot be made is refused."""
+    there = prerequisites.existing_roles(connection, roles)
+    lacking = [f"role {role}" for role in roles if role not in there]
+    for extension in extensions:
+        if extension in server.extensions:
+            continue
+        lacking.append(f"extension {extension}")
+        if not prerequisites.is_available(connection, extension):
+            raise DotbaseError(
+                f"extension {extension} is not installed on the server",
+                "install it there (Debian: postgresql-15, postgresql-15-cron) and run migrate again",
+            )
+    return lacking
 
 
 def _notes(connection: Connection, server: Server) -> list[str]:

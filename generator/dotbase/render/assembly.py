@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -35,7 +36,8 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
     renderer = Renderer(project, variables)
     bootstrap = sources.by_stem(project, project.root / "schema" / "core").get(BOOTSTRAP)
     if bootstrap is not None and "core" in project.apps:
-        yield _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
+        step = _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
+        yield replace(step, roles=tuple(project.roles), extensions=project.extensions)
     yield from versioned_steps(project, renderer)
     all_errors, schedules = errors.AllErrors(), cron.Schedules(project.zone)
     rpcs: dict[tuple[str, str], str] = {}

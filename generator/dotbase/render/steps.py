@@ -27,7 +27,8 @@ class Step:
     transactional:   False for statements that cannot run in a transaction.
     boundary:        name of the commit point in front of this step, if it has one.
     always_with_app: re-applied whenever a routine file of its app was (grants and
-                     rpcs are lost when a routine is dropped and made again).
+                     RPCs are lost when a routine is dropped and made again).
+    roles, extensions: what the bootstrap makes for this project alone, of apps.yaml.
     """
 
     key: str
@@ -43,6 +44,8 @@ class Step:
     transactional: bool = True
     boundary: str | None = None
     always_with_app: bool = False
+    roles: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
 
     @property
     def sha(self) -> str:

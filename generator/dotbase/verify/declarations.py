@@ -70,6 +70,7 @@ def _object_errors(
     found = _read(connection, project, variables)
     for one in declared:
         yield from _tables(one, found, variables)
+        yield from _views(one, found, variables)
         yield from _functions(one, found, variables)
         yield from jobs.errors(connection, one.app, project, found.routines)
     yield from _exposed(declared, found)
@@ -120,31 +121,46 @@ def _tables(one: AppPolicies, found: Found, variables: Variables) -> Iterator[Do
                 f"add `{table}: []` to close it, or say who may do what with it",
                 one.document.where("tables"),
             )
-    for schema, view in sorted(found.views):
-        if schema == one.app:
+
+
+def _views(one: AppPolicies, found: Found, variables: Variables) -> Iterator[DotbaseError]:
+    """Views in api, which clients read as themselves, and those of the app's own schema."""
+    for section, schema, lines in policies.view_sections(one.app, one.policies):
+        for name, roles in lines.items():
+            where = one.document.where(section, name)
+            view = found.views.get((schema, name))
+            if view is None:
+                yield _missing(one.document, f"view {schema}.{name}", section, name)
+            elif view.is_materialized and schema == "api":
+                yield DotbaseError(
+                    f"materialized view api.{name} shows all of its rows, since no row-level security"
+                    " holds for it",
+                    "move it to the app's schema, list it under `private_views:`, and show it by an RPC",
+                    where,
+                )
+            elif roles and not (view.reads_as_caller or view.is_materialized):
+                yield DotbaseError(
+                    f"view {schema}.{name} reads as its owner, past row-level security",
+                    "make it `with (security_invoker = true)`",
+                    where,
+                )
+            yield from _roles(one.document, roles, found, variables, section, name)
+    for schema, name in sorted(found.views):
+        if schema == one.app and name not in one.policies.private_views:
             yield DotbaseError(
-                f"view {schema}.{view} is in the app's private schema",
-                "make it in schema api, with security_invoker",
-                one.document.where("views"),
+                f"view {schema}.{name} has no line",
+                f"add `{name}: []` under `private_views:`, or make it in schema api for clients to see",
+                one.document.where("private_views"),
             )
 
 
 def _functions(one: AppPolicies, found: Found, variables: Variables) -> Iterator[DotbaseError]:
-    for section, names in (("functions", one.policies.functions), ("rpcs", one.policies.rpcs)):
+    called = {name: rpc.roles for name, rpc in one.policies.rpcs.items()}
+    for section, names in (("functions", one.policies.functions), ("rpcs", called)):
         for name, roles in names.items():
             if (one.app, name) not in found.routines:
                 yield _missing(one.document, f"function {one.app}.{name}", section, name)
             yield from _roles(one.document, roles, found, variables, section, name)
-    for name, roles in one.policies.views.items():
-        if ("api", name) not in found.views:
-            yield _missing(one.document, f"view api.{name}", "views", name)
-        elif not found.views[("api", name)].reads_as_caller:
-            yield DotbaseError(
-                f"view api.{name} reads as its owner, past row-level security",
-                "make it `with (security_invoker = true)`",
-                one.document.where("views", name),
-            )
-        yield from _roles(one.document, roles, found, variables, "views", name)
 
 
 def _exposed(declared: list[AppPolicies], found: Found) -> Iterator[DotbaseError]:
@@ -193,7 +209,7 @@ def _roles(
         if real_role(role, variables) not in found.roles:
             yield DotbaseError(
                 f"role {role} does not exist",
-                "name anon, authenticated, service_role, cron or a role of yours",
+                "name anon, authenticated, service_role, cron, or a role that `roles:` of apps.yaml declares",
                 document.where(*place),
             )
 

@@ -15,7 +15,7 @@ from dotbase.catalog.privileges import DefaultPrivilege, Owned, Privilege
 from dotbase.errors import DotbaseError
 from dotbase.printable import plain
 from dotbase.render import sources
-from dotbase.render.declarations.policies import AppPolicies, Right, all_grants, real_role
+from dotbase.render.declarations.policies import AppPolicies, Right, all_grants, real_role, row_policies
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
 
@@ -180,12 +180,12 @@ def _policies_of(lines: list[Right], variables: Variables) -> Iterator[tuple[str
     """The policies that a table's lines become, by name."""
     if not lines:
         yield "nobody", NOBODY
-    for right in lines:
-        rows = CONDITIONS.get(right.rows, ...)
-        using = None if right.command == "insert" else rows
-        check = rows if right.command in ("insert", "update") else None
-        role = (real_role(right.role, variables),)
-        yield f"{right.role}_{right.command}"[:63], (True, COMMANDS[right.command], role, using, check)
+    for policy in row_policies(lines):
+        rows = CONDITIONS.get(policy.rows[0], ...) if len(policy.rows) == 1 else ...
+        using = None if policy.command == "insert" else rows
+        check = rows if policy.command in ("insert", "update") else None
+        role = (real_role(policy.role, variables),)
+        yield policy.name, (True, COMMANDS[policy.command], role, using, check)
 
 
 def _same(wanted: tuple[Any, ...], policy: Policy) -> bool:

@@ -221,14 +221,14 @@ def all_grants(app: str, policies: Policies, variables: Variables) -> Iterator[t
             yield from ((("tables", table, number), grant) for grant in grants)
     for name, roles in policies.functions.items():
         yield from ((("functions", name), g) for g in function_grants(app, name, roles, variables))
-    for section, schema, views in _views(app, policies):
+    for section, schema, views in view_sections(app, policies):
         for name, roles in views.items():
             yield from (((section, name), g) for g in view_grants(schema, name, roles, variables))
     for name, rpc in policies.rpcs.items():
         yield from ((("rpcs", name), g) for g in rpc_grants(app, name, rpc.roles, variables))
 
 
-def _views(app: str, policies: Policies) -> list[tuple[str, str, dict[str, list[str]]]]:
+def view_sections(app: str, policies: Policies) -> list[tuple[str, str, dict[str, list[str]]]]:
     """The two sections of views, each with its schema."""
     return [("views", "api", policies.views), ("private_views", app, policies.private_views)]
 
@@ -274,7 +274,7 @@ def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
     lines += [grant.sql for grant in every if grant.kind == "schema" and grant.schema == app]
     for name, roles in policies.functions.items():
         lines += [grant.sql for grant in function_grants(app, name, roles, variables)]
-    for _, schema, views in _views(app, policies):
+    for _, schema, views in view_sections(app, policies):
         for name, roles in views.items():
             lines.append(f"select core.revoke_relation({literal(qualified(schema, name))});")
             lines += [grant.sql for grant in view_grants(schema, name, roles, variables)]
