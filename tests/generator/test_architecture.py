@@ -25,13 +25,13 @@ NO_CATALOGS = {
     "pg_hba",
     "pg_ident",
     "pg_stat_statements",
+    "pg_read_all_settings",
+    "pg_terminate_backend",
     "pg_upgrade",
 }
 # Who names them outside of the package `catalog`, and why.
 READERS = {
     "cluster/supabase.sql": "it makes a database look like Supabase's, and gives the tool no answer",
-    "drift/": "its queries are still to be moved",
-    "migrate/": "its queries are still to be moved",
 }
 SMALLEST, LARGEST = 20, 300
 # Modules of another size, and why.

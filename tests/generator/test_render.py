@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from dotbase.render.assembly import render_steps
+from dotbase.render.identifiers import RESERVED
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
 from tests.generator.small import dotbase, make, refused, write
+from tests.harness.databases import Database
 from tests.harness.server import ROOT
 
 
@@ -270,3 +272,11 @@ def test_a_plain_file_that_becomes_a_template_is_the_same_step(project: Path) ->
     steps = render_steps(Project(project), Variables())
     assert [step.key for step in steps] == before
     assert "functions/shop/carts.sql.j2:1" in [step.place for step in steps]
+
+
+def test_the_words_that_are_quoted_are_those_that_postgres_reserves(db: Database) -> None:
+    words = db.rows("select word from pg_get_keywords() where catcode in ('R', 'T')")
+    known = {row["word"] for row in words}
+    assert known <= RESERVED
+    # PostgreSQL 16 added one.
+    assert RESERVED - known <= {"system_user"}

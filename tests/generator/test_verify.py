@@ -87,7 +87,7 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
             "create view api.peeks with (security_invoker = true) as select 1 as one;",
             "policies/shop.yaml:5: view api.peeks has no line; ",
         ),
-        ("create view shop.peeks as select 1 as one;", "policies/shop.yaml:5: view shop.peeks is in "),
+        ("create view shop.peeks as select 1 as one;", "policies/shop.yaml:5: view shop.peeks has no line; "),
         ("create table api.peeks (one int);", "policies/shop.yaml:1: table api.peeks is exposed; "),
         ("create sequence api.count;", "apps.yaml: sequence api.count is exposed; "),
         (
@@ -96,7 +96,7 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
         ),
         (
             "create materialized view shop.photo as select 1 as one;",
-            "policies/shop.yaml:5: view shop.photo is ",
+            "policies/shop.yaml:5: view shop.photo has no line; ",
         ),
         (
             "create function api.buy(cart_id text) returns int language sql as 'select 1';",

@@ -127,7 +127,8 @@ def _missing(connection: Connection, server: Server, owner: str, bootstrap: Step
         ("pgcrypto", *of_cron, *extensions),
     )
     schemas = prerequisites.existing_schemas(connection, BOOTSTRAP_SCHEMAS)
-    missing += [f"schema {schema}" for schema in BOOTSTRAP_SCHEMAS if schema not in schemas]
+    # Extensions lie in one of these.
+    missing = [f"schema {schema}" for schema in BOOTSTRAP_SCHEMAS if schema not in schemas] + missing
     if not missing:
         found = prerequisites.read_owner(connection, owner)
         if found is None or not found.may_create:

@@ -147,10 +147,11 @@ def _views(one: AppPolicies, found: Found, variables: Variables) -> Iterator[Dot
             yield from _roles(one.document, roles, found, variables, section, name)
     for schema, name in sorted(found.views):
         if schema == one.app and name not in one.policies.private_views:
+            section = "private_views" if ("private_views",) in one.document.lines else "views"
             yield DotbaseError(
                 f"view {schema}.{name} has no line",
                 f"add `{name}: []` under `private_views:`, or make it in schema api for clients to see",
-                one.document.where("private_views"),
+                one.document.where(section),
             )
 
 
