@@ -20,7 +20,6 @@ RELATIONS = """
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace and n.nspname = any (%(schemas)s)
     where c.relkind in ('r', 'p', 'f', 'v', 'm', 'S')
 """
-# By their index: the three thousand that come with Postgres are not read.
 ROUTINES = """
     from pg_catalog.pg_proc as p
     inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace and n.nspname = any (%(schemas)s)
@@ -66,6 +65,7 @@ granted (kind, schema, name, oid, part, grantee, privilege, grantable, owner) as
     cross join lateral pg_catalog.aclexplode(
         coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner))
     ) as a
+    -- By their index: the three thousand that come with Postgres are not read.
     where p.oid >= 16384
     union all
     -- Every role may use types, as Postgres has it.

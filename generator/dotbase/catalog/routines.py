@@ -42,7 +42,8 @@ select pg_catalog.count(*)
 {IN_PLPGSQL}
 where n.nspname = any (%(schemas)s)
 """
-# A trigger function is checked once for every table it is on.
+# A trigger function is checked once for every table it is on. The checker is found where the path leads: in a
+# database of ours alone.
 CHECK = f"""
 select
     p.oid::pg_catalog.regprocedure::text as routine,

@@ -28,9 +28,10 @@ CONDITIONS = {"own": "(user_id = ( SELECT auth.uid() AS uid))", "all": "true"}
 COMMANDS = {"select": "r", "insert": "a", "update": "w", "delete": "d"}
 NOBODY = (False, "*", ("anon", "authenticated"), "false", None)
 SECTIONS = {"routine": "functions", "schema": "functions", "type": "functions", "view": "views"}
-# Clients' roles: `auth` is asked by every policy who is calling, and none of them may become the owner.
+# Policies ask `auth` who is calling, as these.
 CLIENTS = ("anon", "authenticated", "service_role")
-LOGINS = (*CLIENTS, "authenticator")
+# None of these may become the owner.
+NO_MEMBERS = (*CLIENTS, "authenticator")
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Rights:
     privileges: Sequence[Privilege]
     unsecured: Sequence[Unsecured]
     owned_by_others: Sequence[Owned]
-    members: Sequence[str]  # client roles that may become the owner
+    members: Sequence[str]  # of the owner: who of NO_MEMBERS may become it
     defaults: Sequence[DefaultPrivilege]
     policies: Sequence[Policy]
 
@@ -68,7 +69,7 @@ def read(connection: Connection, project: Project, variables: Variables) -> Righ
         _privileges(connection, project, variables),
         policies.unsecured(connection, apps),
         privileges.owned_by_others(connection, apps, owner),
-        roles.members(connection, owner, LOGINS),
+        roles.members(connection, owner, NO_MEMBERS),
         privileges.defaults(connection, _schemas(project, variables), owner),
         policies.policies(connection, apps),
     )
