@@ -2,8 +2,11 @@
 .PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture test-launcher mutants lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
-SUPABASE_TESTS ?= tests/core tests/jobs tests/ledger tests/luckywalk tests/access tests/attacks tests/hostile
-CLIENT_TESTS ?= tests/core tests/ledger tests/luckywalk tests/hostile
+# The tests of every app that has some, and those of all apps together.
+APP_TESTS := $(wildcard $(patsubst policies/%.yaml,tests/%,$(wildcard policies/*.yaml)))
+SUPABASE_TESTS ?= $(APP_TESTS) tests/access tests/attacks tests/hostile
+# Jobs have few clients.
+CLIENT_TESTS ?= $(filter-out tests/jobs,$(APP_TESTS)) tests/hostile
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list

@@ -17,7 +17,7 @@ from tests.harness.server import Server
 from tests.harness.target import CRON_ALONE
 
 ONE, TWO = walker(1), walker(2)
-LOCK_OPTIONS = "set statement_timeout = '2s'; set lock_timeout = '1s'"
+TIMEOUTS = "set statement_timeout = '2s'; set lock_timeout = '1s'"
 # Each statement in a subtransaction that fails, one way or the other: nothing of it stays. What became of
 # them all is the message of the error that ends the block.
 ATTEMPTS = """
@@ -131,7 +131,7 @@ class Session:
     def __init__(self, caller: Caller, connection: psycopg.Connection[Any]) -> None:
         self.caller = caller
         self.connection = connection
-        connection.execute(LOCK_OPTIONS)
+        connection.execute(TIMEOUTS)
         connection.add_notice_handler(lambda notice: None)
         become(connection, caller, local=False)
 

@@ -9,9 +9,9 @@ from dotbase.render.declarations.policies import AppPolicies
 from dotbase.render.documents import load
 from dotbase.render.templates import Renderer
 from tests.access.callers import ONE, TWO
-from tests.access.world import PROJECT
 from tests.harness import target
 from tests.harness.databases import Database
+from tests.harness.declared import PROJECT
 from tests.harness.people import admin
 
 HERE = Path(__file__).parent

@@ -8,7 +8,7 @@ from typing import Any
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import AccessObject
 from tests.access.callers import Refusal, Session
-from tests.access.world import Finding, World, count_cells
+from tests.access.live_matrix import Finding, LiveMatrix, count_cells
 from tests.harness.databases import Database
 
 ROUTINES = """
@@ -69,13 +69,13 @@ def _call(row: dict[str, Any]) -> str:
 
 
 def try_routines(
-    world: World, session: Session, things: Sequence[AccessObject], calls: Mapping[str, str]
+    live: LiveMatrix, session: Session, things: Sequence[AccessObject], calls: Mapping[str, str]
 ) -> Iterator[Finding]:
     """One caller calls these RPCs or functions, each with nulls."""
-    cells = [cell for thing in things for cell in world.cells(thing, session.caller)]
+    cells = [cell for thing in things for cell in live.cells(thing, session.caller)]
     refusals = session.attempts([calls[cell.object] for cell in cells])
     count_cells(session.caller, cells, len(cells))
-    of_cells = [thing for thing in things for _ in world.cells(thing, session.caller)]
+    of_cells = [thing for thing in things for _ in live.cells(thing, session.caller)]
     for thing, cell, refusal in zip(of_cells, cells, refusals, strict=True):
         what = _wrong_call(thing, cell, refusal)
         if what:
@@ -101,23 +101,23 @@ def _wrong_call(thing: AccessObject, cell: Cell, refusal: Refusal | None) -> str
     return None
 
 
-def try_sequence(world: World, session: Session, thing: AccessObject) -> Iterator[Finding]:
+def try_sequence(live: LiveMatrix, session: Session, thing: AccessObject) -> Iterator[Finding]:
     """One caller reads, advances and sets one sequence."""
     tried = [
         (cell, statement.format(name=thing.title))
-        for cell in world.cells(thing, session.caller)
+        for cell in live.cells(thing, session.caller)
         for statement in SEQUENCE[cell.command]
     ]
-    count_cells(session.caller, world.cells(thing, session.caller), len(tried))
+    count_cells(session.caller, live.cells(thing, session.caller), len(tried))
     refusals = session.attempts([statement for _, statement in tried])
     for (cell, _), refusal in zip(tried, refusals, strict=True):
         if refusal is None or not refusal.names(thing.schema, thing.name, thing.kind):
             yield _finding(session, cell, str(refusal or "went through"))
 
 
-def try_schema(world: World, session: Session, thing: AccessObject) -> Iterator[Finding]:
+def try_schema(live: LiveMatrix, session: Session, thing: AccessObject) -> Iterator[Finding]:
     """One caller looks into one schema, and tries to make something in it."""
-    for cell in world.cells(thing, session.caller):
+    for cell in live.cells(thing, session.caller):
         count_cells(session.caller, [cell], 1 if cell.command == "usage" else len(BUILDING))
         if cell.command == "usage":
             refusal = session.attempt(f"select from {thing.title}.nothing_of_this_name")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import AccessObject
 from tests.access.callers import Caller, Refusal, Session
-from tests.access.world import STATEMENTS, Finding, World, count_cells, row_condition
+from tests.access.live_matrix import STATEMENTS, Finding, LiveMatrix, count_cells, row_condition
 from tests.access.writes import allowed_writes
 from tests.harness.figures import count
 
@@ -23,28 +23,30 @@ NEVER = {
 UNWRITABLE = ("0A000", "55000", "42809")
 
 
-def try_table(world: World, session: Session, thing: AccessObject, *, each_row: bool = True) -> list[Finding]:
+def try_table(
+    live: LiveMatrix, session: Session, thing: AccessObject, *, each_row: bool = True
+) -> list[Finding]:
     """Every cell of one caller and one table or view; what is not as declared.
 
     Without `each_row` a command that no line allows is tried by itself alone.
     """
-    findings = list(_try(world, session, thing, each_row))
-    if thing.title in world.stored and world.stored[thing.title] != world.content(thing.title):
-        world.keep([thing.title])
+    findings = list(_try(live, session, thing, each_row))
+    if thing.title in live.stored and live.stored[thing.title] != live.content(thing.title):
+        live.keep([thing.title])
         what = "what is stored has changed"
         findings.append(Finding(session.caller.name, "any", thing.title, None, "all rows", what))
     return findings
 
 
-def _try(world: World, session: Session, thing: AccessObject, each_row: bool) -> Iterator[Finding]:
-    cells = world.cells(thing, session.caller)
+def _try(live: LiveMatrix, session: Session, thing: AccessObject, each_row: bool) -> Iterator[Finding]:
+    cells = live.cells(thing, session.caller)
     yield from _denied(session, thing, [cell for cell in cells if not cell.allowed], each_row)
     allowed = [cell for cell in cells if cell.allowed]
     reads = [cell for cell in allowed if cell.command == "select"]
     for rows in {cell.rows: None for cell in reads}:
-        yield from _select(world, session, thing, [cell for cell in reads if cell.rows == rows])
+        yield from _select(live, session, thing, [cell for cell in reads if cell.rows == rows])
     if thing.kind == "table":
-        yield from allowed_writes(world, session.caller, thing, allowed)
+        yield from allowed_writes(live, session.caller, thing, allowed)
         yield from _never(session, thing)
 
 
@@ -86,7 +88,9 @@ def statements(caller: Caller, thing: AccessObject, cell: Cell, each_row: bool) 
             yield whose, f"insert into {name} (user_id, {column}) values ('{user_id}', default)"
 
 
-def _select(world: World, session: Session, thing: AccessObject, cells: Sequence[Cell]) -> Iterator[Finding]:
+def _select(
+    live: LiveMatrix, session: Session, thing: AccessObject, cells: Sequence[Cell]
+) -> Iterator[Finding]:
     """Each column can be read by itself, and all of them show the rows of their line, no more and no less."""
     refusals = session.attempts([f"select {_quoted(cell.column)} from {thing.title}" for cell in cells])
     count_cells(session.caller, cells, len(cells) + (not any(refusals)))
@@ -99,11 +103,11 @@ def _select(world: World, session: Session, thing: AccessObject, cells: Sequence
     seen = sorted(session.rows(f"select {columns} from {thing.title}"), key=str)
     if thing.kind == "view":
         # What its reader may read of the tables himself.
-        definition = world.value("select pg_get_viewdef(%s::regclass)", thing.title)
+        definition = live.value("select pg_get_viewdef(%s::regclass)", thing.title)
         should = sorted(session.rows(f"select {columns} from ({definition.rstrip(';')}) as v"), key=str)
     else:
         condition = row_condition(session.caller, cells[0])
-        should = world.visible(f"select {columns} from {thing.title} where {condition}", session.caller)
+        should = live.visible(f"select {columns} from {thing.title} where {condition}", session.caller)
     if seen != should:
         what = f"sees {len(seen)} rows, should see {len(should)}"
         for cell in cells:

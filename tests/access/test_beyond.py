@@ -6,8 +6,9 @@ import pytest
 
 from tests.access.callers import CALLERS, Caller, Refusal
 from tests.access.conftest import OPEN
+from tests.access.live_matrix import STATEMENTS, LiveMatrix, report
 from tests.access.routines import calls, try_schema
-from tests.access.world import STATEMENTS, World, report
+from tests.harness import apps
 from tests.harness.figures import count
 from tests.harness.target import OWNER, SUPABASE, only_on_postgres
 
@@ -65,35 +66,35 @@ def assert_denied(refusal: Refusal | None, statement: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def made(empty_world: World) -> World:
+def made(live_empty: LiveMatrix) -> LiveMatrix:
     """The owner has made one object of each kind in each schema, and every schema stands open."""
-    owner = empty_world.db.owner
-    for schema in schemas(empty_world):
+    owner = live_empty.db.owner
+    for schema in schemas(live_empty):
         owner.execute(f"set role {OWNER}".encode())
         for create, _ in NEWCOMERS.values():
             owner.execute(create.format(schema=schema).encode())
         owner.execute("reset role")
         owner.execute(OPEN.format(schema).encode())
-    return empty_world
+    return live_empty
 
 
-def schemas(world: World) -> list[str]:
-    return [thing.title for thing in world.of_kind("schema")]
+def schemas(live: LiveMatrix) -> list[str]:
+    return [thing.title for thing in live.of_kind("schema")]
 
 
 @by_caller
 def test_schemas_are_open_to_whom_a_line_lets_in_and_nobody_builds_in_them(
-    empty_world: World, caller: Caller
+    live_empty: LiveMatrix, caller: Caller
 ) -> None:
-    session = empty_world.sessions[caller.name]
-    findings = [f for thing in empty_world.of_kind("schema") for f in try_schema(empty_world, session, thing)]
+    session = live_empty.sessions[caller.name]
+    findings = [f for thing in live_empty.of_kind("schema") for f in try_schema(live_empty, session, thing)]
     assert not findings, report(findings)
 
 
 @only_on_postgres("the platform decides who may make temporary tables, and what its schemas hold")
 @by_caller
-def test_nobody_makes_a_schema_or_a_temporary_table(empty_world: World, caller: Caller) -> None:
-    session = empty_world.sessions[caller.name]
+def test_nobody_makes_a_schema_or_a_temporary_table(live_empty: LiveMatrix, caller: Caller) -> None:
+    session = live_empty.sessions[caller.name]
     for statement in (
         "create schema intruder",
         "create temporary table intruder ()",
@@ -108,21 +109,23 @@ def test_nobody_makes_a_schema_or_a_temporary_table(empty_world: World, caller: 
 
 @only_on_postgres("elsewhere others own much")
 @by_caller
-def test_tables_and_functions_outside_of_the_apps_are_the_owners(empty_world: World, caller: Caller) -> None:
+def test_tables_and_functions_outside_of_the_apps_are_the_owners(
+    live_empty: LiveMatrix, caller: Caller
+) -> None:
     """Whatever has come into the database beside the apps."""
-    session = empty_world.sessions[caller.name]
-    relations = empty_world.db.rows(
+    session = live_empty.sessions[caller.name]
+    relations = live_empty.db.rows(
         "select c.oid::regclass::text as name from pg_class as c "
         "inner join pg_namespace as n on n.oid = c.relnamespace "
         "where c.relkind in ('r', 'p', 'v', 'm', 'f') "
         "and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not n.nspname = any (%s)",
-        schemas(empty_world),
+        schemas(live_empty),
     )
     assert "test_clock.moved_clock" in [row["name"] for row in relations]
     for row in relations:
         for statement in (f"select from {row['name']}", f"delete from {row['name']}"):
             assert_denied(session.attempt(statement), statement)
-    found = calls(empty_world.db, ["auth", "extensions", "master_key", "test_clock", "public"])
+    found = calls(live_empty.db, ["auth", "extensions", "master_key", "test_clock", "public"])
     assert set(found) >= FOR_CLIENTS
     for title, call in found.items():
         if title in FOR_CLIENTS and caller.role in CLIENTS:
@@ -132,19 +135,22 @@ def test_tables_and_functions_outside_of_the_apps_are_the_owners(empty_world: Wo
 
 
 @by_caller
-def test_partitions_are_reached_through_their_parent_alone(empty_world: World, caller: Caller) -> None:
-    empty_world.db.value("select luckywalk.make_partitions()")
-    partitions = empty_world.db.rows(
-        "select c.oid::regclass::text as name from pg_class as c where c.relispartition and c.relkind = 'r'"
-        " and c.relname not in ('part')"
+def test_partitions_are_reached_through_their_parent_alone(live_empty: LiveMatrix, caller: Caller) -> None:
+    for said in apps.registered().values():
+        for statement in said.later:
+            live_empty.db.value(statement)
+    partitions = live_empty.db.rows(
+        "select c.oid::regclass::text as name, quote_ident(a.attname) as column from pg_class as c "
+        "inner join pg_attribute as a on a.attrelid = c.oid and a.attnum = 1 "
+        "where c.relispartition and c.relkind = 'r' and c.relname not in ('part')"
     )
     assert len(partitions) >= 6
-    session = empty_world.sessions[caller.name]
+    session = live_empty.sessions[caller.name]
     for row in partitions:
         for statement in (
             f"select * from {row['name']}",
             f"insert into {row['name']} default values",
-            f"update {row['name']} set user_id = default",
+            f"update {row['name']} set {row['column']} = default",
             f"delete from {row['name']}",
             f"truncate {row['name']}",
         ):
@@ -153,7 +159,7 @@ def test_partitions_are_reached_through_their_parent_alone(empty_world: World, c
 
 @by_caller
 @pytest.mark.parametrize("kind", NEWCOMERS)
-def test_what_the_owner_makes_later_is_nobody_elses(made: World, caller: Caller, kind: str) -> None:
+def test_what_the_owner_makes_later_is_nobody_elses(made: LiveMatrix, caller: Caller, kind: str) -> None:
     if SUPABASE and kind in ("function", "procedure"):
         pytest.skip(OPEN_BY_DEFAULT)
     session = made.sessions[caller.name]

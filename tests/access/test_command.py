@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from dotbase.commands import access
-from tests.access.world import PROJECT, World
+from tests.access.live_matrix import LiveMatrix
 from tests.generator.small import dotbase, make, refused, write
+from tests.harness.declared import PROJECT
 from tests.harness.server import ROOT
 from tests.harness.target import only_on_postgres
 
@@ -55,12 +56,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, An
 
 @only_on_postgres("the command builds a plain PostgreSQL")
 def test_json_has_one_object_a_cell_of_what_the_tests_execute(
-    written: tuple[list[dict[str, Any]], str], empty_world: World
+    written: tuple[list[dict[str, Any]], str], live_empty: LiveMatrix
 ) -> None:
     cells = written[0]
     keys = ("app", "kind", "object", "column", "role", "command", "rows", "refused", "line")
     printed = [tuple(cell[key] for key in keys) for cell in cells]
-    assert printed == [tuple(getattr(cell, key) for key in keys) for cell in empty_world.matrix.cells]
+    assert printed == [tuple(getattr(cell, key) for key in keys) for cell in live_empty.matrix.cells]
     assert all(cell["allowed"] is (cell["refused"] is None) for cell in cells)
     assert len(set(printed)) == len(printed)
 

@@ -6,35 +6,35 @@ from collections.abc import Iterator
 
 import pytest
 
-from dotbase.render.declarations import policies
 from tests.access import notes
 from tests.access.callers import CALLERS, Caller
 from tests.access.conftest import OPEN
+from tests.access.live_matrix import LiveMatrix, live_matrix, report
 from tests.access.routines import calls, try_routines, try_schema, try_sequence
 from tests.access.tables import try_table
-from tests.access.world import PROJECT, World, report, world_of
 from tests.harness.databases import Database
+from tests.harness.declared import POLICIES
 
 by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name.replace(" ", "-"))
 
 
 @pytest.fixture(scope="module")
-def noted(module_db: Database, stranger: str) -> Iterator[World]:
-    declared = [*policies.of(PROJECT), notes.install(module_db)]
-    with world_of(module_db, stranger, declared) as world:
-        world.keep(["notes.notes", "notes.boards"])
-        yield world
+def noted(module_db: Database, stranger: str) -> Iterator[LiveMatrix]:
+    declared = [*POLICIES, notes.install(module_db)]
+    with live_matrix(module_db, stranger, declared) as live:
+        live.keep(["notes.notes", "notes.boards"])
+        yield live
 
 
 @by_caller
 @pytest.mark.parametrize("name", ["notes.notes", "notes.boards", "api.pinned_notes"])
-def test_table(noted: World, caller: Caller, name: str) -> None:
+def test_table(noted: LiveMatrix, caller: Caller, name: str) -> None:
     findings = try_table(noted, noted.sessions[caller.name], noted.objects[name])
     assert not findings, report(findings)
 
 
 @by_caller
-def test_everything_else_of_the_app(noted: World, caller: Caller) -> None:
+def test_everything_else_of_the_app(noted: LiveMatrix, caller: Caller) -> None:
     session = noted.sessions[caller.name]
     of_app = [thing for thing in noted.matrix.objects["notes"] if thing.kind in ("rpc", "function")]
     findings = list(try_routines(noted, session, of_app, calls(noted.db, ["notes", "api"])))
@@ -58,12 +58,12 @@ def test_everything_else_of_the_app(noted: World, caller: Caller) -> None:
         ("walker two", "select motto from notes.boards", 3),
     ],
 )
-def test_the_lines_mean_what_they_say(noted: World, caller: str, statement: str, seen: int) -> None:
+def test_the_lines_mean_what_they_say(noted: LiveMatrix, caller: str, statement: str, seen: int) -> None:
     """By hand, so that the executed matrix is not the only one to say so."""
     assert len(noted.sessions[caller].rows(statement)) == seen
 
 
-def test_the_matrix_is_a_part_of_what_dotbase_access_prints(noted: World) -> None:
+def test_the_matrix_is_a_part_of_what_dotbase_access_prints(noted: LiveMatrix) -> None:
     cells = {
         (cell.role, cell.command, cell.column): (cell.rows, cell.refused)
         for cell in noted.matrix.of(noted.objects["notes.notes"])
@@ -79,7 +79,7 @@ def test_the_matrix_is_a_part_of_what_dotbase_access_prints(noted: World) -> Non
     assert (rpcs["authenticated"], rpcs["administrator"], rpcs["anon"]) == ("claim", None, "right")
 
 
-def test_it_holds_behind_open_schemas_too(noted: World) -> None:
+def test_it_holds_behind_open_schemas_too(noted: LiveMatrix) -> None:
     for schema in ("notes", "api"):
         noted.db.owner.execute(OPEN.format(schema).encode())
     findings = [

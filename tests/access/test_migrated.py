@@ -9,9 +9,9 @@ import psycopg
 import pytest
 
 from tests.access.conftest import OPEN
-from tests.access.everything import whole_matrix
+from tests.access.live_matrix import LiveMatrix, live_matrix, report
 from tests.access.test_beyond import assert_denied
-from tests.access.world import World, report, world_of
+from tests.access.whole_matrix import whole_matrix
 from tests.generator.conftest import new_database
 from tests.generator.small import dotbase
 from tests.harness.databases import Database
@@ -22,25 +22,25 @@ pytestmark = only_on_postgres("tests/supabase migrates there")
 
 
 @pytest.fixture(scope="module")
-def migrated(server: Server, maintenance: psycopg.Connection[Any], stranger: str) -> Iterator[World]:
+def migrated(server: Server, maintenance: psycopg.Connection[Any], stranger: str) -> Iterator[LiveMatrix]:
     with new_database(server, maintenance) as rig:
         said = dotbase(ROOT, "--database-url", server.conninfo(rig.name), "migrate")
         assert said.code == 0, said.err
         database = Database(server, rig.name)
-        with world_of(database, stranger) as world:
-            yield world
+        with live_matrix(database, stranger) as live:
+            yield live
         database.close()
 
 
-def test_the_matrix_is_what_was_declared(migrated: World) -> None:
+def test_the_matrix_is_what_was_declared(migrated: LiveMatrix) -> None:
     findings = whole_matrix(migrated, schemas_open=False)
     assert not findings, report(findings)
 
 
-def test_the_history_of_migrate_are_the_owners(migrated: World) -> None:
-    """They hold every text that was ever applied, and by whom."""
-    migrated.onlooker.execute(OPEN.format("dotbase").encode())
-    history = migrated.onlooker.execute(
+def test_the_history_of_migrate_is_the_owners(migrated: LiveMatrix) -> None:
+    """It holds every text that was ever applied, and by whom."""
+    migrated.superuser.execute(OPEN.format("dotbase").encode())
+    history = migrated.superuser.execute(
         "select c.oid::regclass::text as name from pg_class as c "
         "where c.relnamespace = 'dotbase'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'S')"
     ).fetchall()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dotbase.render.steps import Step
-from tests.access.world import PROJECT
 from tests.harness import templates
 from tests.harness.databases import Database
+from tests.harness.declared import APPS
 from tests.harness.target import OWNER, SUPABASE
 
 RIGHTS = """
@@ -50,7 +50,7 @@ def schemas(app: str) -> list[str]:
     return [app, "api", *(["auth"] if app == "core" and not SUPABASE else [])]
 
 
-@pytest.mark.parametrize("app", PROJECT.apps)
+@pytest.mark.parametrize("app", APPS)
 def test_every_file_of_routines_takes_execute_away_from_everybody(
     module_db: Database, steps: list[Step], app: str
 ) -> None:
@@ -72,7 +72,7 @@ def test_every_file_of_routines_takes_execute_away_from_everybody(
             assert left == [], step.key
 
 
-@pytest.mark.parametrize("app", PROJECT.apps)
+@pytest.mark.parametrize("app", APPS)
 def test_the_lines_of_a_table_give_no_more_when_they_alone_are_applied(
     module_db: Database, steps: list[Step], app: str
 ) -> None:

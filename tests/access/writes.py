@@ -1,6 +1,6 @@
 """Writes that a line allows: they reach the rows of the line, all of them, and no other row.
 
-The onlooker acts as the caller here, so that it can look before all is undone.
+The superuser acts as the caller here, so that it can look before all is undone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import psycopg
 from dotbase.access.matrix import Cell
 from dotbase.access.objects import AccessObject
 from tests.access.callers import Caller, Refusal
-from tests.access.world import Finding, World, count_cells, row_condition
+from tests.access.live_matrix import Finding, LiveMatrix, count_cells, row_condition
 
 # Where a row is stored: another place after every write.
 PLACE = "(tableoid::oid || ' ' || ctid)"
@@ -24,10 +24,10 @@ where attrelid = %s::regclass and attname = %s
 
 
 def allowed_writes(
-    world: World, caller: Caller, thing: AccessObject, cells: Sequence[Cell]
+    live: LiveMatrix, caller: Caller, thing: AccessObject, cells: Sequence[Cell]
 ) -> Iterator[Finding]:
     """Each allowed insert, update and delete of one caller on one table."""
-    writes = _Writes(world, caller, thing)
+    writes = _Writes(live, caller, thing)
     for cell in cells:
         if cell.command == "update":
             yield from writes.update(cell)
@@ -39,15 +39,15 @@ def allowed_writes(
 
 
 class _Writes:
-    def __init__(self, world: World, caller: Caller, thing: AccessObject) -> None:
-        self._world = world
-        self._onlooker = world.onlooker
+    def __init__(self, live: LiveMatrix, caller: Caller, thing: AccessObject) -> None:
+        self._live = live
+        self._superuser = live.superuser
         self._caller = caller
         self._thing = thing
 
     def update(self, cell: Cell) -> Iterator[Finding]:
         """Every row of the line is written, to the value that one of them has, and no other row."""
-        with self._onlooker.transaction(force_rollback=True):
+        with self._superuser.transaction(force_rollback=True):
             mine, others = self._split(row_condition(self._caller, cell))
             before = self._places()
             value = self._literal(mine, str(cell.column))
@@ -68,7 +68,7 @@ class _Writes:
 
     def delete(self, cell: Cell) -> Iterator[Finding]:
         """Every row of the line goes, and no other."""
-        with self._onlooker.transaction(force_rollback=True):
+        with self._superuser.transaction(force_rollback=True):
             mine, _ = self._split(row_condition(self._caller, cell))
             before = self._places()
             refusal = self._try(f"delete from {self._thing.title}")
@@ -82,21 +82,21 @@ class _Writes:
                 )
 
     def insert(self, cells: Sequence[Cell]) -> Iterator[Finding]:
-        """A row of the line that the onlooker took out is put back; a row of somebody else is refused."""
+        """A row of the line that the superuser took out is put back; a row of somebody else is refused."""
         columns = [str(cell.column) for cell in cells]
         mine, others = self._split(row_condition(self._caller, cells[0]))
         for whose, places in (("own row", mine), ("another's row", others)):
             if not places:
                 continue
-            with self._onlooker.transaction(force_rollback=True):
+            with self._superuser.transaction(force_rollback=True):
                 place = min(places)
                 names = ", ".join(f'"{column}"' for column in columns)
                 values = ", ".join(self._literal({place}, column) for column in columns)
-                self._onlooker.execute("set local session_replication_role = replica")
-                self._onlooker.execute(
+                self._superuser.execute("set local session_replication_role = replica")
+                self._superuser.execute(
                     f"delete from {self._thing.title} where {PLACE} = %s".encode(), [place]
                 )
-                self._onlooker.execute("set local session_replication_role = origin")
+                self._superuser.execute("set local session_replication_role = origin")
                 refusal = self._try(f"insert into {self._thing.title} ({names}) values ({values})")
             count_cells(self._caller, cells, 1)
             if whose == "own row" and refusal is not None:
@@ -107,20 +107,20 @@ class _Writes:
     def _split(self, condition: str) -> tuple[set[str], set[str]]:
         """Where the rows are that the condition gives to the caller, and the other ones."""
         mine = set(
-            self._world.visible(f"select {PLACE} from {self._thing.title} where {condition}", self._caller)
+            self._live.visible(f"select {PLACE} from {self._thing.title} where {condition}", self._caller)
         )
         places = {place for (place,) in mine}
         return places, self._places() - places
 
     def _places(self) -> set[str]:
-        rows = self._onlooker.execute(f"select {PLACE} as place from {self._thing.title}".encode())
+        rows = self._superuser.execute(f"select {PLACE} as place from {self._thing.title}".encode())
         return {row["place"] for row in rows}
 
     def _literal(self, places: set[str], column: str) -> str:
         """A value of that column as these rows have it; what Postgres makes itself stays its own."""
-        if self._world.value(MADE, self._thing.title, column):
+        if self._live.value(MADE, self._thing.title, column):
             return "default"
-        row = self._onlooker.execute(
+        row = self._superuser.execute(
             f"""select format('%%L::%%s', "{column}", pg_typeof("{column}")) as literal """
             f"from {self._thing.title} where {PLACE} = any (%s) order by {PLACE}".encode(),
             [sorted(places)],
@@ -129,8 +129,8 @@ class _Writes:
 
     def _try(self, statement: str) -> Refusal | None:
         try:
-            with self._onlooker.transaction(), self._world.acting(self._caller):
-                self._onlooker.execute(statement.encode())
+            with self._superuser.transaction(), self._live.acting(self._caller):
+                self._superuser.execute(statement.encode())
         except psycopg.Error as error:
             return Refusal(error.sqlstate or "", error.diag.message_primary or "")
         return None

@@ -1,20 +1,17 @@
-"""Two walkers with something worth stealing, and the count of attacks."""
+"""A database with rows of every app to take, and the count of attacks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from tests.attacks.thief import ME, STRANGER, VICTIM
+from tests.attacks.attacker import STRANGER
+from tests.harness import apps
 from tests.harness.databases import Database
+from tests.harness.declared import TABLES
 from tests.harness.figures import count
-from tests.harness.people import admin
-from tests.luckywalk.weeks import LOSING, WEEK, WINNING, buy, draw_week, open_week, settle_week
-
-SETTLED, CORRECTED, OPEN = WEEK, WEEK.next, WEEK.next.next
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
@@ -32,53 +29,31 @@ def attack(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Town:
-    """A settled week, one that waits to be drawn again after a correction, and an open one."""
+class Attacked:
+    """A database with rows of every app."""
 
     db: Database
-    ticket: str  # the victim's, in the settled week
 
-    def loot(self) -> dict[str, Any]:
-        """All that is worth taking, as the owner sees it."""
-        tables: tuple[str, ...] = (
-            "luckywalk.tickets",
-            "luckywalk.claims",
-            "luckywalk.daily_progress",
-            "luckywalk.user_profiles",
-        )
-        tables += (
-            "luckywalk.rounds",
-            "luckywalk.results_user",
-            "luckywalk.draw_results",
-            "luckywalk.round_tiers",
-        )
-        tables += ("ledger.transfers", "ledger.balances", "core.settings", "core.setting_changes")
+    def contents(self) -> dict[str, str]:
+        """A sum of each table's rows, but of those in which a refused call leaves its trace."""
+        traces = {table for said in apps.registered().values() for table in said.traces.values()}
+        total = "md5(string_agg(x::text, '' order by x::text))"
         query = " union all ".join(
-            f"select '{t}' as t, md5(string_agg(x::text, '' order by x::text)) as h from {t} as x"
-            for t in tables
+            f"select '{table}' as name, {total} as sum from {table} as x"
+            for table in TABLES
+            if table not in traces
         )
-        return {row["t"]: row["h"] for row in self.db.rows(query)}
+        return {row["name"]: row["sum"] for row in self.db.rows(query)}
 
 
 @pytest.fixture(scope="module")
-def town(module_db: Database) -> Town:
-    """Everybody's tests of a file look at one town; what they do is refused or rolled back."""
-    db = module_db
-    for person in (ME, VICTIM):
-        assert db.call(person, "save_walker_profile", nickname=f"walker {person.name[-1]}").ok
-    open_week(db)
-    buy(db, ME, LOSING)
-    [ticket] = buy(db, VICTIM, WINNING)
-    draw_week(db)
-    settle_week(db)
-    open_week(db, CORRECTED)
-    for person in (ME, VICTIM):
-        buy(db, person, WINNING)
-    draw_week(db, CORRECTED)
-    assert db.call(
-        admin, "correct_result", round_no=CORRECTED.round_no, numbers=LOSING, reason="Read wrongly."
-    ).ok
-    open_week(db, OPEN)
-    buy(db, VICTIM, WINNING)
-    assert db.call(ME, "report_steps", steps=3500).ok
-    return Town(db, str(ticket["ticket_id"]))
+def attacked(module_db: Database) -> Attacked:
+    """Shared by the tests of a file: what they do is refused or rolled back."""
+    apps.fill(module_db)
+    return Attacked(module_db)
+
+
+def first_column(attacked: Attacked, name: str) -> str:
+    """The first column of a table or view."""
+    query = "select quote_ident(attname) from pg_attribute where attrelid = %s::regclass and attnum = 1"
+    return str(attacked.db.value(query, name))

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from psycopg import Connection, errors
 
-from tests.attacks.thief import ME, Thief
+from tests.attacks.attacker import ME, Attacker
 from tests.harness.databases import Database
 
 THIS_WEEK = "luckywalk.round_no_of_day(core.business_day())"
@@ -27,15 +27,15 @@ from luckywalk.planned_round({THIS_WEEK}) as p
 
 
 @pytest.fixture
-def early(db: Database) -> Iterator[Thief]:
+def early(db: Database) -> Iterator[Attacker]:
     """A walker with steps, in a transaction that is begun."""
     db.clock(None)
     with db.server.connect(db.name, user="authenticator") as connection, connection.transaction():
         connection.execute("set local role authenticated")
-        thief = Thief(connection)
-        thief.claims(ME.claims)
-        thief.does("select * from api.report_steps(10000)")
-        yield thief
+        attacker = Attacker(connection)
+        attacker.claims(ME.claims)
+        attacker.runs("select * from api.report_steps(10000)")
+        yield attacker
 
 
 def closing(db: Database, after: str) -> int:
@@ -43,20 +43,22 @@ def closing(db: Database, after: str) -> int:
     return int(db.value(f"select {THIS_WEEK}"))
 
 
-def claimed(thief: Thief, threshold: int) -> tuple[int, bool]:
+def claimed(attacker: Attacker, threshold: int) -> tuple[int, bool]:
     numbers = "array[3, 9, 17, 28, 33, 41]"
-    [row] = thief.does(f"select round_no, is_banked from api.claim_steps({threshold}, {numbers})")
+    [row] = attacker.runs(f"select round_no, is_banked from api.claim_steps({threshold}, {numbers})")
     return row[0], row[1]
 
 
-def test_a_walker_wants_a_ticket_in_a_round_that_closed_after_he_began(db: Database, early: Thief) -> None:
+def test_a_walker_wants_a_ticket_in_a_round_that_closed_after_he_began(db: Database, early: Attacker) -> None:
     """No session of the week made the round yet, and his own clock says that it is still open."""
     closed = closing(db, "0")
     assert claimed(early, 1000) == (closed + 1, True)
     assert db.value("select status from luckywalk.rounds") == "scheduled"
 
 
-def test_a_walker_wants_to_hold_a_round_open_until_he_knows_its_numbers(db: Database, early: Thief) -> None:
+def test_a_walker_wants_to_hold_a_round_open_until_he_knows_its_numbers(
+    db: Database, early: Attacker
+) -> None:
     """His first claim keeps the closing out; the second must not come in by that."""
     round_no = closing(db, "300 milliseconds")
     assert claimed(early, 1000) == (round_no, False)
@@ -64,7 +66,7 @@ def test_a_walker_wants_to_hold_a_round_open_until_he_knows_its_numbers(db: Data
     with pytest.raises(errors.LockNotAvailable):
         close_at_once(db.owner)
     assert claimed(early, 2000) == (round_no + 1, True)
-    early.does("commit")
+    early.runs("commit")
     close_at_once(db.owner)
     assert db.rows("select ticket_count, status from luckywalk.rounds") == [
         {"ticket_count": 1, "status": "closed"}

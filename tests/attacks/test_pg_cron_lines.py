@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.attacks.thief import CLIENTS, ME, STRANGER, thief
+from tests.attacks.attacker import CLIENTS, ME, STRANGER, attacker
 from tests.harness.databases import Clones, Database
 from tests.harness.server import Server
 from tests.harness.target import CRON, OWNER, only_on_postgres
@@ -27,8 +27,8 @@ def live(server: Server, clones: Clones, pg_cron: None) -> Iterator[Database]:
 @pytest.mark.parametrize("role", [*CLIENTS, "authenticator", STRANGER])
 def test_a_client_wants_his_sql_run_later(role: str, live: Database) -> None:
     login, switched = ("authenticator", role) if role in CLIENTS else (role, None)
-    with thief(live, login, switched, ME.claims) as t:
-        t.gets_nothing(
+    with attacker(live, login, switched, ME.claims) as t:
+        t.is_refused(
             "select cron.schedule('* * * * *', 'select 1')",
             "select cron.schedule('mine', '* * * * *', 'select 1')",
             "select cron.unschedule('draw_apply_results')",
@@ -41,23 +41,23 @@ def test_a_client_wants_his_sql_run_later(role: str, live: Database) -> None:
 
 
 def test_pg_crons_role_wants_a_line_in_the_name_of_the_owner_or_a_superuser(live: Database) -> None:
-    with thief(live, CRON, slips=(LINE_OF_A_SUPERUSER,)) as t:
+    with attacker(live, CRON, slips=(LINE_OF_A_SUPERUSER,)) as t:
         for name in (OWNER, "postgres"):
-            t.gets_nothing(
+            t.is_refused(
                 f"select cron.schedule_in_database('mine', '* * * * *', 'select 1', 'dotbase', '{name}')",
                 f"select cron.alter_job((select max(jobid) from cron.job), username := '{name}')",
                 f"update cron.job set username = '{name}'",
                 f"insert into cron.job {LINE.format(name)}",
             )
-        t.gets_nothing("update cron.job set command = 'select 1'", "truncate cron.job", "drop table cron.job")
+        t.is_refused("update cron.job set command = 'select 1'", "truncate cron.job", "drop table cron.job")
 
 
 def test_pg_crons_role_wants_to_read_or_drop_the_lines_of_others(live: Database) -> None:
-    with thief(live, CRON, slips=(LINE_OF_A_SUPERUSER,)) as t:
-        assert t.does("select distinct username::text from cron.job") == [(CRON,)]
+    with attacker(live, CRON, slips=(LINE_OF_A_SUPERUSER,)) as t:
+        assert t.runs("select distinct username::text from cron.job") == [(CRON,)]
         assert t.tries("select cron.unschedule('sesame')") == "XX000"
-        t.does("reset session authorization")
-        assert t.does("select command from cron.job where jobname = 'sesame'") == [("select 'sesame'",)]
+        t.runs("reset session authorization")
+        assert t.runs("select command from cron.job where jobname = 'sesame'") == [("select 'sesame'",)]
 
 
 def test_a_reader_of_pg_crons_lines_wants_a_key_in_them(live: Database) -> None:

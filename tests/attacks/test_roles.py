@@ -8,8 +8,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from tests.attacks.conftest import Town
-from tests.attacks.thief import CLIENTS, STRANGER, thief
+from tests.attacks.attacker import CLIENTS, STRANGER, attacker
+from tests.attacks.conftest import Attacked
 from tests.harness.refusals import refused
 from tests.harness.supabase import passing_role
 from tests.harness.target import CRON_ALONE, OWNER, SUPABASE, SUPERUSER
@@ -68,8 +68,10 @@ OTHERWISE: dict[str, str] = {}
 
 
 @pytest.mark.parametrize("role", [r for r in ROLES if not (SUPABASE and r == OWNER)])
-def test_a_role_wants_to_become_every_other(role: str, town: Town) -> None:
-    with thief(town.db, role, slips=() if role == STRANGER else (f"create role {STRANGER} login",)) as t:
+def test_a_role_wants_to_become_every_other(role: str, attacked: Attacked) -> None:
+    with attacker(
+        attacked.db, role, slips=() if role == STRANGER else (f"create role {STRANGER} login",)
+    ) as t:
         for other in {*ROLES, *OTHERS}:
             expected = other == role or other in MAY_BECOME.get(role, ())
             answer = t.tries(f"set role {other}")
@@ -79,36 +81,36 @@ def test_a_role_wants_to_become_every_other(role: str, town: Town) -> None:
 
 
 @pytest.mark.parametrize("role", CLIENTS)
-def test_a_switched_client_wants_a_role_that_its_login_may_not_have(role: str, town: Town) -> None:
-    with thief(town.db, "authenticator", role) as t:
-        t.gets_nothing(*(f"set role {other}" for other in {OWNER, *CRON_ALONE, *OTHERS}))
+def test_a_switched_client_wants_a_role_that_its_login_may_not_have(role: str, attacked: Attacked) -> None:
+    with attacker(attacked.db, "authenticator", role) as t:
+        t.is_refused(*(f"set role {other}" for other in {OWNER, *CRON_ALONE, *OTHERS}))
 
 
 @pytest.mark.parametrize("target", ["postgres", OWNER, "service_role"])
-def test_a_login_wants_to_become_another_session(target: str, town: Town) -> None:
+def test_a_login_wants_to_become_another_session(target: str, attacked: Attacked) -> None:
     """A real login: who had authenticated as a superuser might."""
-    with town.db.server.connect(town.db.name, user="authenticator") as connection, refused("42501"):
+    with attacked.db.server.connect(attacked.db.name, user="authenticator") as connection, refused("42501"):
         connection.execute(f"set session authorization {target}".encode())
 
 
 @pytest.mark.parametrize("role", [*CLIENTS, "authenticator", *CRON_ALONE, STRANGER])
-def test_a_role_wants_to_give_itself_more(role: str, town: Town) -> None:
+def test_a_role_wants_to_give_itself_more(role: str, attacked: Attacked) -> None:
     login = "authenticator" if role in CLIENTS else role
     slips = ("create foreign data wrapper wrapper",)
-    with thief(town.db, login, role if role in CLIENTS else None, slips=slips) as t:
+    with attacker(attacked.db, login, role if role in CLIENTS else None, slips=slips) as t:
         for gift in GIFTS:
-            answer = t.tries(gift.format(database=town.db.name))
+            answer = t.tries(gift.format(database=attacked.db.name))
             assert answer == OTHERWISE.get(gift, "42501"), f"{gift}: {answer}"
 
 
 @pytest.mark.parametrize("role", CLIENTS)
-def test_a_client_wants_his_login_to_begin_as_another_next_time(role: str, town: Town) -> None:
+def test_a_client_wants_his_login_to_begin_as_another_next_time(role: str, attacked: Attacked) -> None:
     """A login may change its own settings; `role` among them is checked when it logs in anew."""
     name, password = passing_role("beginner"), secrets.token_hex(12)
     login = make_conninfo(
-        town.db.server.conninfo(town.db.name), host="127.0.0.1", user=name, password=password
+        attacked.db.server.conninfo(attacked.db.name), host="127.0.0.1", user=name, password=password
     )
-    with town.db.server.connect(town.db.name, user=SUPERUSER) as careless:
+    with attacked.db.server.connect(attacked.db.name, user=SUPERUSER) as careless:
         careless.execute(f"create role {name} login noinherit password '{password}' in role {role}".encode())
         try:
             with psycopg.connect(login, autocommit=True) as connection:

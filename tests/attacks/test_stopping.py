@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks.conftest import OPEN, SETTLED, Town
-from tests.attacks.thief import CLIENTS, ME, STRANGER, Thief, thief
+from tests.apps.luckywalk import OPEN, SETTLED
+from tests.attacks.attacker import CLIENTS, ME, STRANGER, Attacker, attacker
+from tests.attacks.conftest import Attacked, first_column
+from tests.harness.declared import APPS, PRIVATE, READABLE, RPCS, TABLES, VIEWS
 from tests.harness.people import Person, admin, anon, service
 from tests.harness.refusals import assert_says
 from tests.harness.target import CRON_ALONE
@@ -42,44 +44,50 @@ BEHIND_THE_RPCS = (
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_a_thief_wants_to_stop_the_draw_by_locking_its_rows_or_tables(role: str, town: Town) -> None:
+def test_an_attacker_wants_to_stop_the_draw_by_locking_its_rows_or_tables(
+    role: str, attacked: Attacked
+) -> None:
     login, switched = ("authenticator", role) if role in CLIENTS else (role, None)
-    with thief(town.db, login, switched, ME.claims) as t:
-        for table in ("api.rounds", "luckywalk.rounds", "luckywalk.round_tiers"):
+    with attacker(attacked.db, login, switched, ME.claims) as t:
+        for table in READABLE:
+            column = first_column(attacked, table)
             for strength in ("update", "no key update", "share", "key share"):
-                t.gets_nothing(f"select round_no from {table} for {strength}")
+                t.is_refused(f"select {column} from {table} for {strength}")
             for mode in ("row share", "row exclusive", "share", "exclusive", "access exclusive"):
                 # A view that one may read may be locked as its readers lock it, which stops nobody.
                 answer = t.tries(f"lock table {table} in {mode} mode nowait")
                 assert answer == "42501" or (answer == [] and mode == "row share"), (
                     f"{table} {mode}: {answer}"
                 )
-        for table in (
-            "luckywalk.tickets",
-            "luckywalk.claims",
-            "ledger.balances",
-            "jobs.jobs",
-            "core.settings",
-        ):
-            t.gets_nothing(f"lock table {table} in access share mode nowait")
+        for table in PRIVATE:
+            t.is_refused(f"lock table {table} in access share mode nowait")
 
 
 @pytest.mark.parametrize("person", [anon, ME, admin, service], ids=lambda person: person.name)
-def test_a_client_wants_what_is_not_an_rpc(person: Person, town: Town) -> None:
-    before = town.loot()
+def test_a_client_wants_what_is_not_an_rpc(person: Person, attacked: Attacked) -> None:
+    before = attacked.contents()
     for function, arguments in BEHIND_THE_RPCS:
-        answer = town.db.call(person, function, **arguments)
+        answer = attacked.db.call(person, function, **arguments)
         assert answer.code == "PGRST202", answer.body
-    for view in ("tickets", "claims", "pg_stat_activity", "job", "job_run_details", "secrets", "moved_clock"):
-        assert town.db.select(person, view).code == "PGRST205"
-    assert town.loot() == before
+    behind = attacked.db.rows(
+        "select distinct proname as name from pg_proc where pronamespace = any (%s::regnamespace[]) "
+        "and not proname = any (%s)",
+        list(APPS),
+        list(RPCS),
+    )
+    for row in behind:
+        assert attacked.db.call(person, row["name"]).code == "PGRST202", row
+    tables = {table.partition(".")[2] for table in TABLES} - set(VIEWS)
+    for view in (*tables, "pg_stat_activity", "job", "job_run_details", "moved_clock"):
+        assert attacked.db.select(person, view).code == "PGRST205"
+    assert attacked.contents() == before
 
 
 @pytest.mark.parametrize("role", EVERYBODY)
-def test_a_thief_wants_to_move_the_clock(role: str, town: Town) -> None:
+def test_an_attacker_wants_to_move_the_clock(role: str, attacked: Attacked) -> None:
     login, switched = ("authenticator", role) if role in CLIENTS else (role, None)
-    with thief(town.db, login, switched, admin.claims) as t:
-        t.gets_nothing(
+    with attacker(attacked.db, login, switched, admin.claims) as t:
+        t.is_refused(
             "update test_clock.moved_clock set moved_to = '2020-01-01'",
             "insert into test_clock.moved_clock values (true, '2020-01-01')",
             "select * from test_clock.moved_clock",
@@ -91,51 +99,55 @@ def test_a_thief_wants_to_move_the_clock(role: str, town: Town) -> None:
 
 
 @pytest.mark.parametrize("session", ODD_SESSIONS)
-def test_a_walker_wants_another_day_or_round_by_the_settings_of_his_session(session: str, town: Town) -> None:
-    today = town.db.call(ME, "my_today").row
-    with thief(town.db, "authenticator", "authenticated", ME.claims) as t:
-        t.does(ODD_SESSIONS[session])
-        [(steps,)] = t.does("select steps from api.report_steps(3600)")
-        [claimed] = t.does(
+def test_a_walker_wants_another_day_or_round_by_the_settings_of_his_session(
+    session: str, attacked: Attacked
+) -> None:
+    today = attacked.db.call(ME, "my_today").row
+    with attacker(attacked.db, "authenticator", "authenticated", ME.claims) as t:
+        t.runs(ODD_SESSIONS[session])
+        [(steps,)] = t.runs("select steps from api.report_steps(3600)")
+        [claimed] = t.runs(
             "select to_char(day, 'YYYY-MM-DD'), round_no, numbers "
             "from api.claim_steps(2000, array[1, 2, 3, 4, 5, 6])"
         )
         assert (steps, claimed) == (3600, (today["day"], OPEN.round_no, [1, 2, 3, 4, 5, 6]))
         assert t.tries("select * from api.claim_steps(4000)") == "not_enough_steps"
-        t.gets_nothing("select * from luckywalk.tickets")
+        t.is_refused("select * from luckywalk.tickets")
 
 
-def test_a_walker_wants_the_winning_numbers_in_a_round_that_is_drawn(town: Town) -> None:
+def test_a_walker_wants_the_winning_numbers_in_a_round_that_is_drawn(attacked: Attacked) -> None:
     """Even if the clock were back before its closing."""
-    db = town.db
+    db = attacked.db
     [drawn] = db.select(anon, "rounds", filters={"round_no": SETTLED.round_no}).body
-    with thief(db, "authenticator", "authenticated", ME.claims) as t:
-        t.does("reset role")
-        t.does("reset session authorization")
-        t.does("update test_clock.moved_clock set moved_to = %s", SETTLED.at(0, "19:59:59"))
-        t.does("set local role authenticated")
-        t.does("select * from api.report_steps(9000)")
-        [(round_no,)] = t.does("select round_no from api.claim_steps(9000, %s)", drawn["winning_numbers"])
+    with attacker(db, "authenticator", "authenticated", ME.claims) as t:
+        t.runs("reset role")
+        t.runs("reset session authorization")
+        t.runs("update test_clock.moved_clock set moved_to = %s", SETTLED.at(0, "19:59:59"))
+        t.runs("set local role authenticated")
+        t.runs("select * from api.report_steps(9000)")
+        [(round_no,)] = t.runs("select round_no from api.claim_steps(9000, %s)", drawn["winning_numbers"])
         assert round_no > SETTLED.round_no
 
 
-def test_a_walker_wants_to_claim_on_an_old_snapshot_that_still_shows_the_round_open(town: Town) -> None:
-    with town.db.server.connect(town.db.name, user="authenticator") as connection:
+def test_a_walker_wants_to_claim_on_an_old_snapshot_that_still_shows_the_round_open(
+    attacked: Attacked,
+) -> None:
+    with attacked.db.server.connect(attacked.db.name, user="authenticator") as connection:
         for level in ("repeatable read", "serializable"):
             with connection.transaction(force_rollback=True):
                 connection.execute(f"set transaction isolation level {level}".encode())
                 connection.execute("set local role authenticated")
-                t = Thief(connection)
+                t = Attacker(connection)
                 t.claims(ME.claims)
-                t.gets_nothing("select * from api.claim_steps(1000)", code="isolation_unsupported")
+                t.is_refused("select * from api.claim_steps(1000)", code="isolation_unsupported")
 
 
-def test_a_walker_wants_to_fill_the_disk_with_days_and_rounds(town: Town) -> None:
+def test_a_walker_wants_to_fill_the_disk_with_days_and_rounds(attacked: Attacked) -> None:
     """A partition is made for the business day alone, whatever he sends."""
     relations = "select count(*) from pg_class where relnamespace = 'luckywalk'::regnamespace"
-    before = town.db.value(relations)
+    before = attacked.db.value(relations)
     for round_no in (1, 9999, 2_147_483_647, -1):
-        assert town.db.call(ME, "my_tickets", round_no=round_no).body == []
-        assert_says(town.db.call(admin, "close_round", round_no=round_no), "round_not_found")
-        assert_says(town.db.call(admin, "draw_round", round_no=round_no), "round_not_found")
-    assert town.db.value(relations) == before
+        assert attacked.db.call(ME, "my_tickets", round_no=round_no).body == []
+        assert_says(attacked.db.call(admin, "close_round", round_no=round_no), "round_not_found")
+        assert_says(attacked.db.call(admin, "draw_round", round_no=round_no), "round_not_found")
+    assert attacked.db.value(relations) == before

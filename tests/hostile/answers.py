@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import yaml
-
+from tests.harness.apps import registered
 from tests.harness.databases import Database
+from tests.harness.declared import APPS
 from tests.harness.people import walker
 from tests.harness.refusals import all_declared_errors
 from tests.harness.responses import Response
-from tests.harness.server import ROOT
 
 # What Postgres or PostgREST says before our code runs; nothing else may come undeclared. 54000, an array
 # of more than six dimensions, is refused while the body is read: docs/decisions/0010.
 BEFORE_US = {"22P02", "22003", "22007", "22008", "22023", "22P05", "54000", "54001", "PGRST102", "PGRST202"}
 FOUR_KEYS = {"code", "message", "details", "hint"}
-# Answered by a row instead of raised, since an error would take its trace back: the code, and its table.
-TRACED = {"cron_signature_invalid": "jobs.refused_triggers"}
-APPS = list(yaml.safe_load((ROOT / "apps.yaml").read_text())["apps"])
 DECLARED = all_declared_errors()
 TABLES = """
 select format(
@@ -48,10 +44,15 @@ class Watch:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._query = " union all ".join(row["query"] for row in db.rows(TABLES, APPS))
-        tickets = [str(row["ticket_id"]) for row in db.rows("select ticket_id from luckywalk.tickets")]
-        self._others = [str(walker(2).user_id), "walker 2"]
-        self._secrets = [f"{app}." for app in APPS] + ["_pkey", "PL/pgSQL", "line ", *tickets, *self._others]
+        apps = registered().values()
+        # Answered by a row instead of raised, since an error would take its trace back: code, table.
+        self._traces = {code: table for app in apps for code, table in app.traces.items()}
+        self._query = " union all ".join(row["query"] for row in db.rows(TABLES, list(APPS)))
+        self._others = [str(walker(2).user_id), walker(2).name]
+        queries = [query for app in apps for query in app.secrets]
+        told_to_nobody = [str(next(iter(row.values()))) for query in queries for row in db.rows(query)]
+        of_ours = [*(f"{app}." for app in APPS), "_pkey", "PL/pgSQL", "line "]
+        self._secrets = [*of_ours, *told_to_nobody, *self._others]
         # Of a new session: ours has been through RPCs already.
         with db.server.connect(db.name, user="authenticator") as fresh:
             self._fresh = fresh.execute(SESSION.encode()).fetchone()
@@ -67,7 +68,7 @@ class Watch:
             self.accept()
             told = str(answer.body)
             return next((f"tells {other}" for other in self._others if other in told), None)
-        if isinstance(answer.body, dict) and answer.body.get("code") in TRACED:
+        if isinstance(answer.body, dict) and answer.body.get("code") in self._traces:
             if complaint := self._trace(answer):
                 return complaint
             answer = replace(answer, body={key: answer.body[key] for key in FOUR_KEYS})
@@ -84,7 +85,7 @@ class Watch:
 
     def _trace(self, answer: Response) -> str | None:
         """What is wrong with a refusal that is a row: it leaves a row of its trace, and says nothing more."""
-        table = TRACED[answer.body["code"]]
+        table = self._traces[answer.body["code"]]
         before, self._tables[table] = self._tables[table], self._sums()[table]
         if self._tables[table] == before:
             return f"is refused, and leaves no trace in {table}"

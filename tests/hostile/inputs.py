@@ -1,12 +1,15 @@
 """Hostile values by type: what a client may put where an RPC expects an integer, a text, an array.
 
 A value is JSON text, since much of what is hostile cannot be made by a JSON library. An RPC with an
-argument of a type that stands not here fails the tests: add the type's classes.
+argument of a type that stands not here fails the tests: its app adds the type's classes (`types` in
+tests/apps/<app>.py). What every RPC takes of a type stands at the end, with the reason why that is right.
 """
 
 from __future__ import annotations
 
 import json
+
+from tests.harness.apps import Reasons, Since
 
 DEEP = 3_000
 PAST_THE_STACK = 20_000
@@ -117,11 +120,65 @@ JSONB = {
     "a hundred thousand elements": "[" + "1," * 99_999 + "1]",
 }
 
+BOOLEANS = {
+    "a number": "1",
+    "a number as text": '"1"',
+    "a word for it": '"yes"',
+    "a word in capitals": '"TRUE"',
+    "a letter": '"t"',
+    "another word": '"maybe"',
+    "an empty array": "[]",
+}
+DATES = {
+    "a number": "20250104",
+    "infinity": '"infinity"',
+    "minus infinity": '"-infinity"',
+    "a word for a day": '"today"',
+    "the epoch": '"epoch"',
+    "a day that is none": '"2025-02-30"',
+    "a year that is none": '"0000-01-01"',
+    "before Christ": '"4713-01-01 BC"',
+    "the last year": '"5874897-12-31"',
+    "past the last year": '"9999999-01-01"',
+    "a day in words": '"Saturday"',
+    "an ambiguous day": '"04/01/2025"',
+    "Arabic digits": '"٢٠٢٥-٠١-٠٤"',
+    "an empty array": "[]",
+}
+TIMES = DATES | {
+    "an hour that is none": '"2025-01-04T25:00:00Z"',
+    "a leap second": '"2025-01-04T23:59:60Z"',
+    "without a zone": '"2025-01-04T20:00:00"',
+    "a zone that is none": '"2025-01-04T20:00:00 Mars/Olympus"',
+}
+TEXT_ARRAYS = {
+    "an empty array": "[]",
+    "an array of null": "[null]",
+    "an array of an empty text": '[""]',
+    "an array of numbers": "[1, 2]",
+    "two dimensions": '[["a"], ["b"]]',
+    "an array literal": '"{a,b}"',
+    "a broken array literal": '"{a"',
+    "NUL in an array": '["a\\u0000b"]',
+    "a hundred thousand texts": "[" + '"a",' * 99_999 + '"a"]',
+    "a number": "7",
+}
+NOT_TRUE = {name: value for name, value in ANY_TYPE.items() if name != "true"}
+
 BY_TYPE = {
+    "smallint": ANY_TYPE | NUMBERS,
     "integer": ANY_TYPE | NUMBERS,
+    "bigint": ANY_TYPE | NUMBERS,
+    "numeric": ANY_TYPE | NUMBERS,
+    "double precision": ANY_TYPE | NUMBERS,
+    "boolean": NOT_TRUE | BOOLEANS,
     "text": ANY_TYPE | TEXTS,
+    "date": ANY_TYPE | DATES,
+    "timestamp with time zone": ANY_TYPE | TIMES,
     "integer[]": ANY_TYPE | INTEGER_ARRAYS,
+    "text[]": ANY_TYPE | TEXT_ARRAYS,
     "uuid": ANY_TYPE | UUIDS,
+    "json": ANY_TYPE | JSONB,
     "jsonb": ANY_TYPE | JSONB,
 }
 
@@ -148,4 +205,36 @@ BODIES: dict[str, str | bytes] = {
     "a prototype": '{"__proto__": {"admin": true}}',
     "an empty key": '{"": 1}',
     "a key with NUL": '{"a\\u0000": 1}',
+}
+
+_AS_TEXT = "PostgREST gives a text argument the JSON as text; that is a text like another."
+_KEPT = "A text is kept as it is and is never run."
+# A text that may be any text but an empty one, one out of bounds, or one of characters that cannot be seen.
+ANY_TEXT: Reasons = {
+    "true": _AS_TEXT,
+    "an object": _AS_TEXT,
+    "an empty object": _AS_TEXT,
+    "an array of objects": _AS_TEXT,
+    "an array of arrays of different lengths": _AS_TEXT,
+    "a number": _AS_TEXT,
+    "false": _AS_TEXT,
+    "SQL": _KEPT,
+    "a format string": _KEPT,
+    "a regular expression": _KEPT,
+    "markup": _KEPT,
+    "JSON": _KEPT,
+    "a search path": _KEPT,
+    "a backslash": _KEPT,
+    "quotes": _KEPT,
+    "a name that nobody has": _KEPT,
+    "an astral character": _KEPT,
+    "doubled": "The last of two equal keys counts, and it is a text like another.",
+}
+INTEGER_AS_TEXT: Reasons = {
+    "a number as text": "PostgREST reads an integer from its text as well.",
+    "a number among blanks": "PostgREST reads an integer from its text as well.",
+    "a hexadecimal number": Since(16, "Text is read as an integer in base 16 as well."),
+}
+ARRAY_LITERAL: Reasons = {
+    "an array literal": "PostgREST reads an array from its text as well; it is checked as any.",
 }

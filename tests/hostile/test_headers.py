@@ -8,12 +8,13 @@ import time
 
 import pytest
 
+from tests.apps.jobs import JOB
+from tests.harness.apps import ready
 from tests.harness.databases import Database
 from tests.harness.figures import count
 from tests.harness.people import anon
 from tests.harness.target import OWNER, only_on_postgres
 from tests.hostile.answers import Watch
-from tests.hostile.readiness import ready
 
 SECRET = "correct horse battery staple"
 TIMESTAMPS = {
@@ -54,7 +55,7 @@ SIGNATURES = {
 
 
 def sign(slot: str, timestamp: str) -> str:
-    text = f"create_new_round|{slot}|{timestamp}"
+    text = f"{JOB}|{slot}|{timestamp}"
     return hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
@@ -76,7 +77,7 @@ def spoiled(right: str) -> dict[str, str]:
 @pytest.fixture
 def guarded(db: Database) -> tuple[Database, str]:
     """A job that may be triggered by signature, its secret set; and a moment for it."""
-    slot = ready(db, "")["slot"].strip('"')
+    slot = str(ready(db, "")["slot"])
     with db.owner.transaction():
         db.owner.execute(f"set local role {OWNER}".encode())
         db.owner.execute("select core.set_secret('cron_secret', %s)", [SECRET])
@@ -96,14 +97,14 @@ def test_no_hostile_header_proves_anything(guarded: tuple[Database, str]) -> Non
     for kind, timestamp, signature in pairs:
         given = {"x_cron_timestamp": timestamp, "x_cron_secret": signature}
         person = anon.sending(**{name: value for name, value in given.items() if value is not None})
-        answer = db.call(person, "trigger_job", job="create_new_round", slot=slot)
+        answer = db.call(person, "trigger_job", job=JOB, slot=slot)
         complaint = watch.complaint(answer, [SECRET, slot, signature or ""])
         if answer.status != 401 or complaint:
             wrong.append(f"{kind}: {answer.status}: {complaint}")
     assert wrong == []
     count("hostile headers of triggers", len(pairs))
     right = anon.sending(x_cron_timestamp=now, x_cron_secret=sign(slot, now))
-    assert db.call(right, "trigger_job", job="create_new_round", slot=slot).body["success"] is True
+    assert db.call(right, "trigger_job", job=JOB, slot=slot).body["success"] is True
 
 
 @only_on_postgres("who looks there is no superuser, and cannot log in as another")
@@ -115,5 +116,5 @@ def test_nor_do_headers_that_are_none(headers: str, guarded: tuple[Database, str
         db.owner.execute("set local session authorization authenticator")
         db.owner.execute("set local role anon")
         db.owner.execute("select set_config('request.headers', %s, true)", [headers])
-        answer = db.owner.execute("select success, code from api.trigger_job('create_new_round', %s)", [slot])
+        answer = db.owner.execute("select success, code from api.trigger_job(%s, %s)", [JOB, slot])
         assert answer.fetchall() == [{"success": False, "code": "cron_signature_invalid"}]

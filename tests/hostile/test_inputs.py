@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
+from tests.harness.apps import Since, ready, said_by
 from tests.harness.databases import Database
+from tests.harness.declared import APP_OF_RPC, RPCS
 from tests.harness.figures import count
 from tests.harness.people import walker
+from tests.harness.rpcs import Rpc, rpcs
 from tests.hostile.answers import Watch
 from tests.hostile.inputs import BODIES, BY_TYPE
-from tests.hostile.readiness import ready
-from tests.hostile.rpcs import Rpc, declared, rpcs
 
 FIGURE = "hostile inputs to RPCs (rpc, argument, class)"
 # PostgREST takes a body that is no object, and an array without rows, for one without arguments.
 NAMES_NO_ARGUMENT = {"a text", "a number", "null", "an empty array"}
-NAMES = sorted(declared())
-# What an RPC takes although it looks hostile, with the reason why that is right.
-ACCEPTED: dict[str, dict[str, dict[str, str | dict[str, object]]]] = yaml.safe_load(
-    (Path(__file__).parent / "accepted.yaml").read_text()
-)
+NAMES = sorted(RPCS)
 
 
 def hostile_inputs(rpc: Rpc) -> Iterator[tuple[str, str, str, str]]:
     """(argument, class, value, body) for every argument, and with each argument missing or wrongly cased."""
+    file = f"tests/apps/{rpc.app}.py"
+    by_type = {**BY_TYPE, **said_by(rpc.app).types}
     for argument, kind in rpc.arguments:
-        assert kind in BY_TYPE, f"tests/hostile/inputs.py has no classes for {kind}, of {rpc.name}"
-        for name, value in BY_TYPE[kind].items():
+        assert kind in by_type, (
+            f"{rpc.name}: {argument} is of type {kind}: add its classes to `types` in {file}"
+        )
+        for name, value in by_type[kind].items():
             yield argument, name, value, rpc.body(**{argument: value})
-        others = {a: rpc.good(a, k) for a, k in rpc.arguments if a != argument}
+        others = {a: rpc.good(a) for a, _ in rpc.arguments if a != argument}
         text = ", ".join(f'"{a}": {value}' for a, value in others.items())
         yield argument, "missing", "", "{" + text + "}"
-        good = rpc.good(argument, kind)
+        good = rpc.good(argument)
         cased = f'"{argument.upper()}": {good}'
         yield argument, "in capitals", "", "{" + ", ".join(filter(None, [text, cased])) + "}"
         doubled = f'"{argument}": {good}, "{argument}": {{"a": 1}}'
@@ -45,12 +44,12 @@ def hostile_inputs(rpc: Rpc) -> Iterator[tuple[str, str, str, str]]:
 
 
 def explained_for(name: str, version: int) -> set[tuple[str, str]]:
-    """(argument, class) that accepted.yaml gives a reason for, on this version of PostgreSQL."""
+    """(argument, class) that the RPC's app gives a reason for, on this version of PostgreSQL."""
     return {
         (argument, kind)
-        for argument, kinds in ACCEPTED.get(name, {}).items()
+        for (rpc, argument), kinds in said_by(APP_OF_RPC[name]).accepted.items()
         for kind, reason in kinds.items()
-        if isinstance(reason, str) or version >= int(str(reason["from"]))
+        if rpc == name and not (isinstance(reason, Since) and version < reason.version)
     }
 
 
@@ -76,10 +75,9 @@ def test_hostile_input_is_refused_by_the_catalogue_and_changes_nothing(name: str
                 wrong.append(f"{person.name}: {argument}: {kind}: {complaint}")
     count(FIGURE, len(given))
     explained = explained_for(name, db.owner.info.server_version // 10_000)
-    wrong += [
-        f"{a}: {kind}: is accepted, which accepted.yaml does not explain" for a, kind in taken - explained
-    ]
-    wrong += [f"{a}: {kind}: is in accepted.yaml, and refused" for a, kind in explained - taken]
+    where = f"`accepted` in tests/apps/{rpc.app}.py"
+    wrong += [f"{a}: {kind}: is taken, which {where} does not explain" for a, kind in taken - explained]
+    wrong += [f"{a}: {kind}: is refused, which {where} says is taken" for a, kind in explained - taken]
     assert not wrong, "\n".join(wrong)
     unharmed = db.raw_call(rpc.people[-1], name, rpc.body())
     assert unharmed.ok, unharmed

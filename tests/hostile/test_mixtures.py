@@ -8,12 +8,12 @@ import pytest
 from hypothesis import core, given, settings
 from hypothesis import strategies as st
 
+from tests.harness.apps import ready
 from tests.harness.databases import Database
 from tests.harness.figures import count
+from tests.harness.rpcs import Rpc, rpcs
 from tests.hostile.answers import Watch
 from tests.hostile.inputs import BY_TYPE
-from tests.hostile.readiness import ready
-from tests.hostile.rpcs import Rpc, rpcs
 
 VALUES = sorted({v for values in BY_TYPE.values() for v in values.values() if len(v) < 50_000})
 
@@ -33,7 +33,7 @@ def test_a_mixture_is_answered_as_each_input_is(
     all_rpcs, watch = prepared
     rpc = data.draw(st.sampled_from(all_rpcs))
     person = data.draw(st.sampled_from(rpc.people))
-    hostile = {a: data.draw(st.sampled_from([*VALUES, rpc.good(a, kind)])) for a, kind in rpc.arguments}
+    hostile = {a: data.draw(st.sampled_from([*VALUES, rpc.good(a)])) for a, _ in rpc.arguments}
     unknown = data.draw(st.dictionaries(st.text(max_size=8), st.sampled_from(VALUES), max_size=1))
     values = hostile | {json.dumps(name)[1:-1]: value for name, value in unknown.items()}
     body = "{" + ", ".join(f'"{name}": {value}' for name, value in values.items()) + "}"

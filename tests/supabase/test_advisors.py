@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.harness import coverage
+from tests.harness.apps import registered
+from tests.harness.declared import APPS
 from tests.harness.figures import count
 from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
@@ -42,8 +44,9 @@ def us(supabase: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     before = advised(database, folder)
     platform.dotbase(database, "migrate", "--target", "supabase")
     # Their slots come later than this test.
-    assert database.value("select luckywalk.make_partitions()")
-    assert database.value("select luckywalk.create_new_round()")
+    for said in registered().values():
+        for statement in said.later:
+            assert database.value(statement)
     if coverage.THERE:
         with supabase.connect(database.name, user=ADMIN) as admin:
             admin.execute("create extension plpgsql_check with schema extensions")
@@ -77,7 +80,7 @@ def test_every_exception_is_one_of_the_two_kinds_that_the_design_allows(us: Advi
 
 def test_the_checker_of_bodies_finds_nothing(us: Advised, plpgsql_check: None) -> None:
     schemas = [s for s in OURS if us.database.value("select to_regnamespace(%s) is not null", s)]
-    assert "luckywalk" in schemas
+    assert set(APPS) <= set(schemas)
     assert linted(us.database, us.folder, schemas) == set()
 
 

@@ -9,6 +9,7 @@ import pytest
 from dotbase.render.assembly import render_steps, render_text
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
+from tests.harness.declared import PRIVATE
 from tests.harness.people import admin, anon, walker
 from tests.harness.refusals import refused, rolled_back
 from tests.harness.server import ROOT, Server, one_process
@@ -118,7 +119,7 @@ def test_a_lottery_week_goes_from_steps_to_paid_prizes(migrated: SupabaseDatabas
 
 
 def test_row_level_security_holds_there_too(migrated: SupabaseDatabase) -> None:
-    for table in ("luckywalk.tickets", "ledger.balances", "core.settings"):
+    for table in PRIVATE:
         for role in ("anon", "authenticated", "service_role"):
             with refused("42501"), rolled_back(migrated.owner, role):
                 migrated.owner.execute(f"select * from {table}".encode())

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.harness import templates
+from tests.harness.declared import APPS, needing
 from tests.harness.server import ROOT, Server
 from tests.tools.mutants import draw
 from tests.tools.mutants.masking import masked
@@ -57,7 +58,7 @@ def test_every_mutant_changes_its_step_in_its_own_place_alone(server: Server, pl
 def test_the_committed_draw_is_read_as_it_was_made() -> None:
     drawn = draw.read()
     assert len(drawn.mutants) >= 150
-    assert {mutant.app for mutant in drawn.mutants} == {"core", "jobs", "ledger", "luckywalk"}
+    assert {mutant.app for mutant in drawn.mutants} == set(drawn.apps) <= set(APPS)
     assert {mutant.kind for mutant in drawn.mutants} == set(MUTATORS)
 
 
@@ -116,3 +117,11 @@ def test_those_tests_come_first_that_name_what_was_changed(places: list[Mutant])
     right = next(place for place in places if place.app == "luckywalk" and place.kind == "grant")
     assert files_for(ROOT, right)[0].startswith("tests/access/")
     assert "tests/jobs/test_runs.py" in files_for(ROOT, replace(place, app="core"))
+
+
+def test_a_mutant_is_tried_on_the_tests_of_its_app_and_of_those_that_stand_on_it() -> None:
+    assert set(APPS) >= set(needing("core")) >= {"core", "jobs", "ledger", "luckywalk"}
+    assert {"jobs", "luckywalk"} <= set(needing("jobs")) <= set(APPS) - {"core", "ledger"}
+    assert {"ledger", "luckywalk"} <= set(needing("ledger")) <= set(APPS) - {"core", "jobs"}
+    assert "luckywalk" in needing("luckywalk")
+    assert not {"core", "jobs", "ledger"} & set(needing("luckywalk"))

@@ -25,7 +25,7 @@ from tests.tools.mutants.mutators import MUTATORS
 from tests.tools.mutants.places import Mutant, eligible
 
 SEED = 645
-WANTED = 168
+SIZE = 168
 FILE = Path(__file__).with_name("drawn.jsonl")
 DATABASE = "dotbase_mutants_parse"
 
@@ -35,12 +35,13 @@ class Draw:
     """What was drawn, from how many, with what seed."""
 
     seed: int
+    apps: list[str]  # those that there were
     places: dict[str, int]  # eligible, by kind
     unparsed: int  # drawn, but not taken by the server, so put aside
     mutants: list[Mutant]
 
 
-def draw(places: Sequence[Mutant], seed: int, wanted: int, parses: Callable[[Mutant], bool]) -> Draw:
+def draw(places: Sequence[Mutant], seed: int, size: int, parses: Callable[[Mutant], bool]) -> Draw:
     """The same for the same places and seed."""
     chance = random.Random(seed)
     kinds: dict[str, list[Mutant]] = {}
@@ -50,7 +51,7 @@ def draw(places: Sequence[Mutant], seed: int, wanted: int, parses: Callable[[Mut
     counts = {kind: len(those) for kind, those in kinds.items()}
     drawn: list[Mutant] = []
     unparsed = 0
-    while len(drawn) < wanted and any(kinds.values()):
+    while len(drawn) < size and any(kinds.values()):
         for those in kinds.values():
             while those:
                 mutant = those.pop()
@@ -59,21 +60,26 @@ def draw(places: Sequence[Mutant], seed: int, wanted: int, parses: Callable[[Mut
                     break
                 unparsed += 1
     order = {place: number for number, place in enumerate(places)}
-    return Draw(seed, counts, unparsed, sorted(drawn[:wanted], key=lambda mutant: order[mutant]))
+    apps = list(dict.fromkeys(place.app for place in places))
+    return Draw(seed, apps, counts, unparsed, sorted(drawn[:size], key=lambda mutant: order[mutant]))
 
 
 def read(path: Path = FILE) -> Draw:
     """The draw as it was made."""
     head, *lines = path.read_text(encoding="utf-8").splitlines()
     about = json.loads(head)
-    return Draw(
-        about["seed"], about["places"], about["unparsed"], [Mutant(**json.loads(line)) for line in lines]
-    )
+    mutants = [Mutant(**json.loads(line)) for line in lines]
+    return Draw(about["seed"], about["apps"], about["places"], about["unparsed"], mutants)
 
 
 def write(drawn: Draw, path: Path = FILE) -> None:
     """A line about the draw, then a line a mutant."""
-    about: dict[str, Any] = {"seed": drawn.seed, "unparsed": drawn.unparsed, "places": drawn.places}
+    about: dict[str, Any] = {
+        "seed": drawn.seed,
+        "apps": drawn.apps,
+        "unparsed": drawn.unparsed,
+        "places": drawn.places,
+    }
     lines = [about, *(mutant.as_json() for mutant in drawn.mutants)]
     path.write_text("".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines), encoding="utf-8")
 
@@ -83,7 +89,7 @@ def make() -> Draw:
     server = servers.start("mutants")
     steps = templates.steps(server)
     with parser(server, steps) as parses:
-        return draw(list(eligible(steps)), SEED, WANTED, parses)
+        return draw(list(eligible(steps)), SEED, SIZE, parses)
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from dotbase.render.steps import Step
+from tests.harness.declared import APPS
 from tests.tools.mutants.mutators import changes
 
-APPS = ("core", "jobs", "ledger", "luckywalk")
 AROUND = 24
 
 

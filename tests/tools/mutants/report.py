@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
+from tests.harness.declared import APPS
 from tests.harness.server import ROOT
 from tests.tools.mutants.draw import Draw
-from tests.tools.mutants.places import APPS, Mutant
+from tests.tools.mutants.places import Mutant
 from tests.tools.mutants.results import Results
 
 PAGE = ROOT / "docs" / "mutants.md"
@@ -47,6 +48,8 @@ def _lines(drawn: Draw, results: Results) -> Iterator[str]:
     yield f"Drawn with seed {drawn.seed} from {sum(drawn.places.values())} eligible places,"
     yield "before any was run, kind after kind in turn: [drawn.jsonl](../tests/tools/mutants/drawn.jsonl)."
     yield f"{drawn.unparsed} more were drawn that no server takes: others of their kind came instead."
+    if later := [app for app in APPS if app not in drawn.apps]:
+        yield f"Without a place of {', '.join(later)}: `--draw` draws from all apps again."
     if len(ends) < len(drawn.mutants):
         yield f"{len(drawn.mutants) - len(ends)} of {len(drawn.mutants)} have not been tried."
     yield f"{results.first_survivors} survived a first trial; tests written since are among the killers."

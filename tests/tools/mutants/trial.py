@@ -13,28 +13,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.harness.apps import said_by
+from tests.harness.declared import needing
 from tests.tools.mutants.places import Mutant
 from tests.tools.mutants.plugin import MUTANT, RESULT
 
 COPIED = ("apps.yaml", "advise.yaml", "pyproject.toml", "package.json", "package-lock.json", "Makefile")
 COPIED_WHOLE = ("schema", "functions", "policies", "cron", "generator", "tests", "demo", "docs", "scripts")
-# Whose tests concern a mutant of an app: its own, and those of the apps that stand on it.
-CONCERNED = {
-    "core": ("core", "jobs", "ledger", "luckywalk"),
-    "jobs": ("jobs", "luckywalk"),
-    "ledger": ("ledger", "luckywalk"),
-    "luckywalk": ("luckywalk",),
-}
 OF_ACCESS = ("policy", "grant", "rpc", "definer check")
 ACCESS = ("tables_alone", "steps_alone", "matrix", "beyond", "taken_back")
-# Tests of all tables, of all settings, of all RPCs, which name none.
-LIKELY = {
-    "schema/": ("tests/luckywalk/test_constraints.py", "tests/luckywalk/test_nulls.py"),
-    "functions/luckywalk/settings": ("tests/luckywalk/test_setting_bounds.py",),
-    "definer check": ("tests/attacks/test_forged_claims.py",),
-}
-# The same rules as their neighbours', by the million; and a search that is slow to say yes.
-LEFT_OUT = ("test_million.py", "test_gmt_schedule.py")
+# Tests of all RPCs, which name none.
+LIKELY = {"definer check": ("tests/attacks/test_forged_claims.py",)}
 A_TEST, ALL = 100, 240  # seconds: a trial that lasts longer is not a kill
 
 
@@ -63,20 +52,20 @@ def copy(root: Path, name: str) -> Path:
 def files_for(root: Path, mutant: Mutant) -> list[str]:
     """The files of tests that concern a mutant, those first that name what it changes."""
     files: list[str] = []
-    for app in CONCERNED[mutant.app]:
+    for app in needing(mutant.app):
         found = sorted((root / "tests" / app).glob("test_*.py"), key=lambda path: _rank(path, mutant))
-        files += [str(path.relative_to(root)) for path in found if path.name not in LEFT_OUT]
+        files += [str(path.relative_to(root)) for path in found if path.name not in said_by(app).slow]
     attacks = sorted((root / "tests" / "attacks").glob("test_*.py"), key=lambda path: _rank(path, mutant))
     files += [str(path.relative_to(root)) for path in attacks]
-    if mutant.app == "core":
-        files.insert(0, "tests/harness/test_postgrest_shape.py")
+    if said_by(mutant.app).killers:
+        files[:0] = said_by(mutant.app).killers
         files.sort(key=lambda file: not _names(root / file, mutant))
     if mutant.kind in OF_ACCESS:
         access = [f"tests/access/test_{name}.py" for name in ACCESS]
         if mutant.kind == "rpc":
             access.sort(key=lambda file: "matrix" not in file)
         files = [*access, *files] if mutant.kind != "definer check" else [*files, *access]
-    for start, likely in LIKELY.items():
+    for start, likely in {**LIKELY, **said_by(mutant.app).likely}.items():
         if mutant.step.startswith(start) or mutant.kind == start:
             files = [*likely, *files]
     return list(dict.fromkeys(files))

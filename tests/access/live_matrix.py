@@ -1,4 +1,4 @@
-"""A database to try the matrix on: its cells, its callers, and how the owner looks at what they did."""
+"""The matrix beside a live database: its cells, sessions of every caller, and a look at what they did."""
 
 from __future__ import annotations
 
@@ -14,18 +14,13 @@ from psycopg.rows import dict_row
 
 from dotbase.access.matrix import Cell, Matrix, build
 from dotbase.access.objects import AccessObject
-from dotbase.render.declarations import policies
 from dotbase.render.declarations.policies import AppPolicies
-from dotbase.render.project import Project
 from tests.access.callers import Caller, Session, become, sessions
 from tests.harness.databases import Database
+from tests.harness.declared import APPS, POLICIES
 from tests.harness.figures import count, count_once
-from tests.harness.server import ROOT
 from tests.harness.target import SUPERUSER, variables
 
-PROJECT = Project(ROOT)
-# The apps that this repository comes with; one that somebody adds owes no rows to the seed.
-SHIPPED = ("core", "jobs", "ledger", "luckywalk")
 STATEMENTS = "statements executed for the access matrix"
 # Caller, object, column, command: a statement each at least, more for rows and for schemas opened.
 CELLS = "cells of the access matrix, each executed"
@@ -48,13 +43,13 @@ class Finding:
 
 
 @dataclass
-class World:
+class LiveMatrix:
     """A database, the matrix that its declarations promise, and sessions of everybody."""
 
     db: Database
     matrix: Matrix
     sessions: dict[str, Session]
-    onlooker: psycopg.Connection[dict[str, Any]]  # a superuser's: row-level security hides nothing from it
+    superuser: psycopg.Connection[dict[str, Any]]  # a superuser's: row-level security hides nothing from it
     stored: dict[str, str] = field(default_factory=dict)
 
     @cached_property
@@ -78,8 +73,8 @@ class World:
         return [thing for thing in self.objects.values() if thing.kind in kinds]
 
     def value(self, query: str, *parameters: object) -> Any:
-        """The first column of the first row, as the onlooker sees it; None without a row."""
-        row = self.onlooker.execute(query.encode(), parameters or None).fetchone()
+        """The first column of the first row, as the superuser sees it; None without a row."""
+        row = self.superuser.execute(query.encode(), parameters or None).fetchone()
         return None if row is None else next(iter(row.values()))
 
     def keep(self, names: Sequence[str]) -> None:
@@ -94,17 +89,17 @@ class World:
 
     def visible(self, query: str, caller: Caller) -> list[tuple[Any, ...]]:
         """What the owner sees where the caller's claims are set: for conditions that ask for them."""
-        with self.onlooker.transaction():
+        with self.superuser.transaction():
             if caller.person is not None:
                 claims = json.dumps({**caller.person.claims}, default=str)
-                self.onlooker.execute("select set_config('request.jwt.claims', %s, true)", [claims])
-            rows = self.onlooker.execute(query.encode()).fetchall()
+                self.superuser.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+            rows = self.superuser.execute(query.encode()).fetchall()
         return sorted((tuple(row.values()) for row in rows), key=str)
 
     @contextmanager
     def acting(self, caller: Caller) -> Iterator[None]:
-        """The onlooker acts as the caller, inside of a transaction that it holds."""
-        owner = self.onlooker
+        """The superuser acts as the caller, inside of a transaction that it holds."""
+        owner = self.superuser
         login = "authenticator" if caller.login == "stranger" else caller.login
         owner.execute(f"set local session authorization {login}".encode())
         become(owner, caller, local=True)
@@ -116,21 +111,23 @@ class World:
 def matrix_of(db: Database, declared: Sequence[AppPolicies] | None = None) -> Matrix:
     """The matrix of a test's database."""
     with db.server.connect(db.name) as connection:
-        return build(connection, declared or policies.of(PROJECT), variables(None))
+        return build(connection, declared or POLICIES, variables(None))
 
 
 @contextmanager
-def world_of(db: Database, stranger: str, declared: Sequence[AppPolicies] | None = None) -> Iterator[World]:
-    """A world, its connections closed afterwards; `stranger` is how the plain login connects."""
-    onlooker = psycopg.connect(db.server.conninfo(db.name, SUPERUSER), autocommit=True, row_factory=dict_row)
-    with onlooker, sessions(db.server, db.name, stranger) as opened:
-        yield World(db, matrix_of(db, declared), opened, onlooker)
+def live_matrix(
+    db: Database, stranger: str, declared: Sequence[AppPolicies] | None = None
+) -> Iterator[LiveMatrix]:
+    """The matrix and the sessions, closed afterwards; `stranger` is how the plain login connects."""
+    superuser = psycopg.connect(db.server.conninfo(db.name, SUPERUSER), autocommit=True, row_factory=dict_row)
+    with superuser, sessions(db.server, db.name, stranger) as opened:
+        yield LiveMatrix(db, matrix_of(db, declared), opened, superuser)
 
 
 def count_cells(caller: Caller, cells: Iterable[Cell], statements: int) -> None:
     """These cells were executed by that caller, in so many statements."""
     count(STATEMENTS, statements)
-    ours = (cell for cell in cells if cell.app in PROJECT.apps)
+    ours = (cell for cell in cells if cell.app in APPS)
     count_once(CELLS, (f"{caller.name} {c.command} {c.kind} {c.object} {c.column}" for c in ours))
 
 

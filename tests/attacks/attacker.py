@@ -1,4 +1,4 @@
-"""A thief: somebody with a session that PostgREST would never give him. What he does is rolled back."""
+"""An attacker: somebody with a session that PostgREST would never give him. What he does is rolled back."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tests.harness.target import SUPERUSER
 
 ME, VICTIM = walker(1), walker(2)
 # A login that nobody has granted anything; made in the transaction that is rolled back.
-STRANGER = f"dotbase_thief_{os.getpid()}"
+STRANGER = f"dotbase_attacker_{os.getpid()}"
 CLIENTS = ("anon", "authenticated", "service_role")
 
 
-class Thief:
+class Attacker:
     """His session, and what he heard: notices that his own code raised."""
 
     def __init__(self, connection: psycopg.Connection[TupleRow]) -> None:
         self.connection = connection
-        self.heard: list[str] = []
-        connection.add_notice_handler(lambda notice: self.heard.append(notice.message_primary or ""))
+        self.notices: list[str] = []
+        connection.add_notice_handler(lambda notice: self.notices.append(notice.message_primary or ""))
 
-    def does(self, statement: str, *parameters: object) -> list[TupleRow]:
+    def runs(self, statement: str, *parameters: object) -> list[TupleRow]:
         """Runs a statement that has to work."""
         cursor = self.connection.execute(statement.encode(), parameters or None)
         return cursor.fetchall() if cursor.description else []
@@ -42,13 +42,13 @@ class Thief:
                 if statement.startswith("copy"):
                     with self.connection.cursor().copy(statement.encode()) as copy:
                         return list(copy.rows())
-                return self.does(statement, *parameters)
+                return self.runs(statement, *parameters)
         except psycopg.Error as error:
             if error.sqlstate == "PGRST":
                 return cast(str, json.loads(error.diag.message_primary or "")["code"])
             return error.sqlstate or str(error)
 
-    def gets_nothing(self, *statements: str, code: str | Sequence[str] = "42501") -> None:
+    def is_refused(self, *statements: str, code: str | Sequence[str] = "42501") -> None:
         """Each statement is refused with this code, or one of these."""
         codes = [code] if isinstance(code, str) else code
         for statement in statements:
@@ -58,17 +58,17 @@ class Thief:
     def claims(self, claims: Mapping[str, object] | str) -> None:
         """Forges the settings that PostgREST makes for a verified token."""
         text = claims if isinstance(claims, str) else json.dumps(claims)
-        self.does("select set_config('request.jwt.claims', %s, true)", text)
+        self.runs("select set_config('request.jwt.claims', %s, true)", text)
 
 
 @contextmanager
-def thief(
+def attacker(
     db: Database,
     login: str = STRANGER,
     role: str | None = None,
     claims: Mapping[str, object] | str | None = None,
     slips: Sequence[str] = (),
-) -> Iterator[Thief]:
+) -> Iterator[Attacker]:
     """Logged in as `login`, switched to `role`. slips: what a careless superuser ran before."""
     with (
         db.server.connect(db.name, user=SUPERUSER) as connection,
@@ -77,12 +77,12 @@ def thief(
         if login == STRANGER:
             connection.execute(sql.SQL("create role {} login").format(sql.Identifier(STRANGER)))
         for slip in slips:
-            connection.execute(slip.format(database=db.name, thief=login).encode())
+            connection.execute(slip.format(database=db.name).encode())
         # What `set role` allows is asked of the role of the session, as after a login.
         connection.execute(sql.SQL("set local session authorization {}").format(sql.Identifier(login)))
         if role is not None:
             connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
-        caught = Thief(connection)
+        caught = Attacker(connection)
         if claims is not None:
             caught.claims(claims)
         yield caught
