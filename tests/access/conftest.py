@@ -49,7 +49,7 @@ def lived(module_db: Database) -> Database:
         buy(module_db, person, WINNING)
     draw_week(module_db, later)
     corrected = module_db.call(
-        admin, "correct_result", round_no=later.round_no, numbers=LOSING, reason="Read wrongly."
+        admin, "correct_draw_result", round_no=later.round_no, numbers=LOSING, reason="Read wrongly."
     )
     assert corrected.ok, corrected.body
     walk(module_db, ONE, 3000)

@@ -76,7 +76,7 @@ def town(module_db: Database) -> Town:
         buy(db, person, WINNING)
     draw_week(db, CORRECTED)
     assert db.call(
-        admin, "correct_result", round_no=CORRECTED.round_no, numbers=LOSING, reason="Read wrongly."
+        admin, "correct_draw_result", round_no=CORRECTED.round_no, numbers=LOSING, reason="Read wrongly."
     ).ok
     open_week(db, OPEN)
     buy(db, VICTIM, WINNING)

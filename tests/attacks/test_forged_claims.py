@@ -33,8 +33,8 @@ ADMINISTRATORS: dict[str, dict[str, Any]] = {
     "list_settings": {},
     "set_setting": {"name": "luckywalk.tier1_pot", "value": 10},
     "close_round": {"round_no": OPEN.round_no},
-    "enter_result": {"round_no": SETTLED.round_no, "numbers": [1, 2, 3, 4, 5, 6]},
-    "correct_result": {"round_no": SETTLED.round_no, "numbers": [1, 2, 3, 4, 5, 6], "reason": "me"},
+    "enter_draw_result": {"round_no": SETTLED.round_no, "numbers": [1, 2, 3, 4, 5, 6]},
+    "correct_draw_result": {"round_no": SETTLED.round_no, "numbers": [1, 2, 3, 4, 5, 6], "reason": "me"},
     "draw_round": {"round_no": SETTLED.round_no},
     "settle_round": {"round_no": SETTLED.round_no},
 }
@@ -194,5 +194,5 @@ def test_a_walker_wants_the_next_client_of_the_pool_to_be_him(town: Town) -> Non
 def test_pg_crons_role_wants_to_be_an_administrator(town: Town) -> None:
     with thief(town.db, CRON, claims=admin.claims) as t:
         t.gets_nothing(
-            "select * from api.draw_round(1)", "select luckywalk.draw_round_no(1)", "set role authenticated"
+            "select * from api.draw_round(1)", "select luckywalk.draw_due_round(1)", "set role authenticated"
         )

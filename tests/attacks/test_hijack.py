@@ -81,8 +81,8 @@ RPCS = {
     "my_today": "",
     "my_tickets": str(SETTLED.round_no),
     "my_ticket_proof": f"'{uuid4()}'",
-    "enter_result": f"{SETTLED.round_no}, array[3, 11, 19, 27, 35, 43]",
-    "correct_result": f"{SETTLED.round_no}, array[1, 2, 3, 4, 5, 6], 'mine'",
+    "enter_draw_result": f"{SETTLED.round_no}, array[3, 11, 19, 27, 35, 43]",
+    "correct_draw_result": f"{SETTLED.round_no}, array[1, 2, 3, 4, 5, 6], 'mine'",
     "close_round": str(SETTLED.round_no),
     "draw_round": str(SETTLED.round_no),
     "settle_round": str(SETTLED.round_no),
@@ -112,7 +112,7 @@ AROUND_RUNS = (
 # What an RPC says at its end to whom it lets in; the others return.
 SAYS = {
     "my_ticket_proof": "ticket_not_found",
-    "correct_result": "round_already_settled",
+    "correct_draw_result": "round_already_settled",
 }
 # The administrator walks no steps and has no profile.
 TO_ADMIN = {**SAYS, "my_walker_profile": "walker_profile_not_found", "claim_steps": "not_enough_steps"}
@@ -253,7 +253,7 @@ def test_a_stranger_wants_money_by_a_trigger_of_the_ledger_on_a_table_of_his_own
         )
         for routine in (
             "ledger.move_balances",
-            "ledger.prove_transfers",
+            "ledger.validate_transfers",
             "ledger.refuse_change",
             "luckywalk.guard_new_tickets",
             "luckywalk.guard_round",

@@ -52,8 +52,8 @@ STEALING = (
     "select ledger.post_many('{}')",
     "select ledger.post_from('luckywalk.prize_orders', 1153)",
     "select luckywalk.claim(auth.uid(), current_date, 'steps', 1000, 126)",
-    "select luckywalk.cash_banked_claims(1155)",
-    "select luckywalk.settle_round_no(1153)",
+    "select luckywalk.redeem_banked_claims(1155)",
+    "select luckywalk.settle_due_round(1153)",
     "select luckywalk.draw_apply_results()",
     "select luckywalk.create_new_round()",
     "select luckywalk.score_tickets(1153, 126)",
@@ -149,7 +149,7 @@ def test_a_walker_wants_his_prize_twice(town: Town) -> None:
     assert_says(
         town.db.call(
             admin,
-            "correct_result",
+            "correct_draw_result",
             round_no=SETTLED.round_no,
             numbers=[1, 2, 3, 4, 5, 6],
             reason="His friend.",
@@ -173,7 +173,7 @@ def test_an_administrator_wants_a_bigger_pot_for_the_round_he_plays_in(town: Tow
 
 def test_an_administrator_wants_to_draw_his_friends_numbers_while_tickets_are_sold(town: Town) -> None:
     before = town.loot()
-    for rpc, more in (("enter_result", {}), ("correct_result", {"reason": "His friend."})):
+    for rpc, more in (("enter_draw_result", {}), ("correct_draw_result", {"reason": "His friend."})):
         answer = town.db.call(admin, rpc, round_no=OPEN.round_no, numbers=WINNING, **more)
         assert_says(answer, "round_not_closed")
     assert town.loot() == before

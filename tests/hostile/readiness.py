@@ -14,10 +14,10 @@ WINNING = [3, 11, 19, 27, 35, 43]
 # 4 drawn, 5 to be settled.
 STAGES = {
     "close_round": 1,
-    "enter_result": 2,
+    "enter_draw_result": 2,
     "my_ticket_proof": 2,
     "draw_round": 3,
-    "correct_result": 4,
+    "correct_draw_result": 4,
     "settle_round": 5,
 }
 EVERYBODY = ["service_role", "administrator", "signature"]
@@ -39,7 +39,7 @@ def ready(db: Database, rpc: str) -> Mapping[str, str]:
         _must(db, admin, "close_round", round_no=1153)
         db.clock(WEEK.draws_at)
     if stage >= 3:
-        _must(db, admin, "enter_result", round_no=1153, numbers=WINNING)
+        _must(db, admin, "enter_draw_result", round_no=1153, numbers=WINNING)
     if stage >= 4:
         _must(db, admin, "draw_round", round_no=1153)
     if stage >= 5:
