@@ -55,7 +55,7 @@ TABLES: tuple[str, ...] = (
     "accounts",
 )
 TABLES += (
-    "results",
+    "results_user",
     "posted",
     "added",
     "jobs",
