@@ -1,4 +1,4 @@
--- Immutability: what is in the ledger is never changed or deleted, also not by the owner by mistake.
+-- Immutability: triggers refuse to change or delete what is in the ledger, even to the owner.
 create or replace function ledger.refuse_change()
 returns trigger
 language plpgsql

@@ -4,7 +4,7 @@
 --   1. its round (luckywalk.lock_round, shared), lower rounds first;
 --   2. the partition of the month, when it does not exist yet (core.ensure_month);
 --   3. its row of luckywalk.claims: a second call for the same ticket waits here for the first.
--- A claim that opens its round holds the round alone; functions/luckywalk/rounds has what it locks then.
+-- A claim that opens its round locks it exclusively, and then what opening locks (rounds.sql.j2).
 -- needs: types
 create or replace function luckywalk.step_thresholds()
 returns integer[]
@@ -143,7 +143,7 @@ end;
 $$;
 
 comment on function luckywalk.claim(uuid, date, text, integer, bigint) is
-e'Makes a claim and its ticket; when the claim was made before, returns it as it is.\n\n'
+e'Makes a claim and its ticket, or returns the claim that was made before.\n\n'
 'The ticket goes into the open round. Between two rounds the claim is banked for the next one. Without a mask '
 'the numbers are picked by chance.\n\n'
 'Errors: isolation_unsupported.';
@@ -174,7 +174,7 @@ begin
         -- From here to the commit of the claim nobody opens or closes its round.
         perform luckywalk.lock_round(round_no, false);
         v_round := luckywalk.round_or_plan(round_no);
-        -- The time of the transaction's beginning would let old transactions claim after the draw.
+        -- Not the time at which the transaction began: an old transaction could claim after the draw.
         locked_at := core.wall_clock();
         exit when v_round.status in ('scheduled', 'open') and locked_at < v_round.closes_at;
         round_no := round_no + 1;

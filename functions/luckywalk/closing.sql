@@ -1,7 +1,7 @@
 -- Closing: from its closing time on a round takes no tickets, and the tickets in it are sealed.
 --
--- Lock order: 1. the round (luckywalk.lock_round, alone), 2. its row of luckywalk.rounds. The job closes lower
--- rounds first. What opening locks comes in between when a round was never opened.
+-- Lock order: 1. the round (luckywalk.lock_round, exclusive; lower rounds first), 2. its row of luckywalk.rounds. When
+-- the round was never opened, closing also locks what opening locks (rounds.sql.j2).
 -- needs: views
 create or replace function luckywalk.close_due_round(round_no integer)
 returns boolean
@@ -63,7 +63,7 @@ $$;
 
 comment on function luckywalk.close_round(integer) is
 e'Closes and seals a round whose closing time has come, for an administrator.\n\n'
-'It is for the case that the job close_round is late. A repeated call changes nothing.\n\n'
+'Needed only when the job close_round is late. A repeated call changes nothing.\n\n'
 'Errors: not_administrator, round_not_found, round_not_due.';
 
 create or replace function luckywalk.close_due_rounds()

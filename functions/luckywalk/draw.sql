@@ -148,7 +148,7 @@ $$;
 
 comment on function luckywalk.draw_round(integer) is
 e'Draws a round whose winning numbers are entered, for an administrator.\n\n'
-'It is for administrators who do not wait for the job draw_apply_results. A repeated call changes nothing.\n\n'
+'Needed only when the next run of the job draw_apply_results is too late. A repeated call changes nothing.\n\n'
 'Errors: not_administrator, round_not_found, round_not_closed, round_not_due, winning_numbers_not_set.';
 
 create or replace function luckywalk.draw_apply_results()

@@ -1,4 +1,4 @@
--- Profiles of walkers: each sees and changes the own one.
+-- Profiles of walkers. A walker sees and changes no profile but their own.
 -- needs: types
 create or replace function luckywalk.my_walker_profile()
 returns setof api.user_profiles

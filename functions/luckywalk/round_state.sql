@@ -1,4 +1,4 @@
--- The states of a round. The trigger refuses every other change, also to the owner.
+-- The states of a round. The trigger refuses every change that is not in this diagram, even to the owner.
 --
 --               opens_at     closes_at       draws_at      settles_at
 --   scheduled ----------> open ---------> closed --------> drawn ---------> settled

@@ -110,7 +110,7 @@ $$;
 
 comment on function luckywalk.settle_round(integer) is
 e'Pays the prizes of a drawn round whose settlement time has come, for an administrator.\n\n'
-'It is for administrators who do not wait for the job settle_round. A repeated call changes nothing.\n\n'
+'Needed only when the next run of the job settle_round is too late. A repeated call changes nothing.\n\n'
 'Errors: not_administrator, round_not_found, round_not_drawn, round_not_due.';
 
 create or replace function luckywalk.settle_due_rounds()

@@ -71,7 +71,7 @@ def test_a_week_runs_by_its_jobs_alone_each_at_its_local_time(db: Database) -> N
             buy(db, walker(1), None, LOSING)
         if f"{at:%a %H:%M}" == "Sat 21:00":
             assert db.call(admin, "enter_draw_result", round_no=1153, numbers=WINNING).ok
-    # Sunday's walk at eight was banked, and cashed at opening; six more days, two tickets each.
+    # Sunday's walk at eight was banked, and became tickets at opening; six more days, two tickets each.
     assert effects(db, "create_new_round") == [
         ("Sun 12:30", {"processed": 1, "round_no": 1153}),
         ("Sun 12:30", {"processed": 1, "round_no": 1154}),
