@@ -40,7 +40,7 @@ PREPARE = (
         ) as d
     ) as r
     """,
-    "select luckywalk.open_round_no(r.round_no) from luckywalk.rounds as r where r.status = 'scheduled'",
+    "select luckywalk.open_due_round(r.round_no) from luckywalk.rounds as r where r.status = 'scheduled'",
     """
     select core.ensure_month(p.parent, core.business_day() + n)
     from generate_series(0, 1) as n

@@ -74,7 +74,7 @@ class Round:
         if house.value("select to_regclass('floor.picks')") is None:
             house.owner.execute(PICKS.format(tickets=min(self.tickets, 1_000_000)).encode())
         copies = -(-self.tickets // house.value("select count(*) from floor.picks"))
-        house.owner.execute("select luckywalk.open_round_no(%s)", [self.round_no])
+        house.owner.execute("select luckywalk.open_due_round(%s)", [self.round_no])
         fields = {"tickets": self.tickets, "walkers": self.walkers, "copies": copies}
         house.owner.execute(POUR.format(round_no=self.round_no, **fields).encode())
         house.owner.execute(f"vacuum analyze luckywalk.tickets_{self.round_no}".encode())
@@ -82,7 +82,7 @@ class Round:
 
     def enter(self) -> None:
         """Enter the winning numbers."""
-        self.house.owner.execute("select luckywalk.enter_result(%s, %s)", [self.round_no, list(NUMBERS)])
+        self.house.owner.execute("select luckywalk.enter_draw_result(%s, %s)", [self.round_no, list(NUMBERS)])
 
     close = "select luckywalk.close_due_rounds()"
     draw = "select luckywalk.draw_apply_results()"

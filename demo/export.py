@@ -18,9 +18,9 @@ PUT_IN = {
 }
 # What the database made of it: only ever compared with.
 CAME_OUT = {
-    "rounds": "select round_no, status, ticket_count, encode(seal_root, 'hex') as seal_root, winners_count, "
+    "rounds": "select round_no, status, total_tickets, encode(seal_root, 'hex') as seal_root, winners_count, "
     "paid, remainder from luckywalk.rounds order by round_no",
-    "round_tiers": "select round_no, tier, winners, prize_each, remainder from luckywalk.round_tiers",
+    "round_tiers": "select round_no, tier, winners_count, prize_each, remainder from luckywalk.round_tiers",
     "results": "select user_id, round_no, ticket_id, tier from luckywalk.results_user",
     "transfers": "select user_id, transfer_key, debit_account, credit_account, amount from ledger.transfers",
     "balances": "select user_id, account, balance from ledger.balances",

@@ -167,14 +167,14 @@ def _compare(came_out: Path, recount: Recount, said: dict[str, dict[str, str]]) 
     for counted in recount.rounds:
         number = str(counted.round_no)
         wrong = recount.differences[counted.round_no]
-        _check(wrong, "tickets", said[number]["ticket_count"], len(counted.tickets))
+        _check(wrong, "tickets", said[number]["total_tickets"], len(counted.tickets))
         _check(wrong, "seal", said[number]["seal_root"], counted.seal_root)
         _check(wrong, "winners", said[number]["winners_count"], counted.winners.total())
         _check(wrong, "paid", said[number]["paid"], counted.paid)
         _check(wrong, "remainder", said[number]["remainder"], counted.remainder)
         for tier, prize in counted.prizes.items():
             row = tiers.get((number, str(tier)), {})
-            _check(wrong, f"winners of tier {tier}", row.get("winners"), counted.winners[tier])
+            _check(wrong, f"winners of tier {tier}", row.get("winners_count"), counted.winners[tier])
             _check(wrong, f"prize of tier {tier}", row.get("prize_each"), prize)
         if results[counted.round_no] != counted.results:
             wrong.append("the winning tickets differ")

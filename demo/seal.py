@@ -33,7 +33,7 @@ def proves(proof: Mapping[str, Any]) -> bool:
     """Whether the answer of `my_ticket_proof` leads from its ticket to the root that it names."""
     own = leaf(proof["ticket_id"], str(UUID(proof["user_id"])), proof["round_no"], proof["mask"])
     others = [bytes.fromhex(text) for text in proof["chunk_leaves"]]
-    leaves = [*others[: proof["leaf_place"]], own, *others[proof["leaf_place"] :]]
+    leaves = [*others[: proof["leaf_index"]], own, *others[proof["leaf_index"] :]]
     node = sha256(b"\x01" + b"".join(leaves)).digest()
     for step in proof["path"]:
         sibling = bytes.fromhex(step["hash"])

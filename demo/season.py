@@ -100,12 +100,12 @@ class Weeks:
         events: list[Event] = [
             (time(20), partial(self._close, draw)),
             (time(20, 50), partial(self._job, "draw_apply_results", processed=0)),  # the numbers are missing
-            (time(21, 3), partial(self._enter, "enter_result", draw, entered)),
+            (time(21, 3), partial(self._enter, "enter_draw_result", draw, entered)),
             (time(21, 5), partial(self._job, "draw_apply_results", processed=1)),
         ]
         if slip:
             reason = "One number was mistyped."
-            correct = partial(self._enter, "correct_result", draw, draw.numbers, reason=reason)
+            correct = partial(self._enter, "correct_draw_result", draw, draw.numbers, reason=reason)
             events.append((time(21, 21), correct))
             events.append((time(21, 25), partial(self._job, "draw_apply_results", processed=1)))
         return events

@@ -18,8 +18,8 @@ from demo.recount import Recount
 from demo.season import Season
 
 ROUNDS = """
-select r.round_no, r.ticket_count, r.paid, r.remainder, encode(r.seal_root, 'hex'),
-    array_agg(t.winners order by t.tier), array_agg(t.winners * t.prize_each order by t.tier)
+select r.round_no, r.total_tickets, r.paid, r.remainder, encode(r.seal_root, 'hex'),
+    array_agg(t.winners_count order by t.tier), array_agg(t.winners_count * t.prize_each order by t.tier)
 from luckywalk.rounds as r
 inner join luckywalk.round_tiers as t on t.round_no = r.round_no
 where r.status = 'settled'

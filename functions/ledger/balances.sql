@@ -1,5 +1,9 @@
--- Balances: every statement that inserts transfers, by whomever, is checked and moves them.
-create or replace function ledger.prove_transfers()
+-- Balances: each statement that inserts transfers, by any function or by hand, is checked and changes balances.
+--
+-- Lock order: rows of ledger.balances in the order of (user_id, account). A posting that only raises balances locks
+-- them as it raises them, in this order. One that lowers balances locks all the rows it touches first, and makes
+-- those that do not exist. So two postings never deadlock.
+create or replace function ledger.validate_transfers()
 returns trigger
 language plpgsql
 volatile
@@ -9,7 +13,7 @@ as $$
 declare
     v_pair record;
 begin
-    -- A handful of pairs of accounts, however many transfers there are.
+    -- Checked once a pair of accounts: there are few pairs, however many the transfers.
     for v_pair in
         select
             p.debit_account,
@@ -32,7 +36,7 @@ begin
         left join ledger.accounts as c on c.account = p.credit_account
     loop
         if v_pair.debit_unknown or v_pair.credit_unknown then
-            perform core.raise('account_not_found', pg_catalog.jsonb_build_object(
+            perform core.raise('ledger_account_not_found', pg_catalog.jsonb_build_object(
                 'account',
                 case when v_pair.debit_unknown then v_pair.debit_account else v_pair.credit_account end
             ));
@@ -48,9 +52,9 @@ begin
 end;
 $$;
 
-comment on function ledger.prove_transfers() is
-'Trigger: proves the inserted transfers against the chart of accounts.
-Errors: account_not_found, transfer_invalid.';
+comment on function ledger.validate_transfers() is
+e'Trigger: refuses new transfers that the chart of accounts does not allow.\n\n'
+'Errors: ledger_account_not_found, transfer_invalid.';
 
 create or replace function ledger.move_balances()
 returns trigger
@@ -62,9 +66,7 @@ as $$
 declare
     v_now timestamptz := core.now();
 begin
-    -- Raising alone locks in the order of the upsert below. Where balances are lowered too, all that
-    -- are touched are locked first, and made where they are not there, in that same order: so two
-    -- postings never wait for each other. The condition is false after the lock is taken.
+    -- Balances are lowered: all that the posting touches are locked first. `where false` locks a row unchanged.
     if exists (
         select
         from posted as t
@@ -115,7 +117,7 @@ begin
             updated_at = excluded.updated_at
     )
 
-    -- Lowered apart from the upsert, whose proposed row is refused before its conflict is seen.
+    -- Not by upsert: the check refuses its negative new row before the conflict with the old one is found.
     update ledger.balances as b
     set balance = b.balance + c.change, updated_at = v_now
     from changes as c
@@ -128,13 +130,14 @@ end;
 $$;
 
 comment on function ledger.move_balances() is
-'Trigger: moves people''s balances by the inserted transfers. Errors: overdraft.';
+e'Trigger: changes people''s balances by the amounts of new transfers.\n\n'
+'Errors: overdraft.';
 
--- Triggers of one event fire in the order of their names: first a proof, then the balances.
-create or replace trigger transfers_1_are_possible
+-- Triggers of one event fire in the order of their names: transfers are checked before balances change.
+create or replace trigger transfers_1_are_valid
 after insert on ledger.transfers
 referencing new table as posted
-for each statement execute function ledger.prove_transfers();
+for each statement execute function ledger.validate_transfers();
 
 create or replace trigger transfers_2_move_balances
 after insert on ledger.transfers

@@ -1,4 +1,4 @@
--- The books: what a person has, what the house has, and the proof that it all adds up.
+-- The books: what a person has, what the house has, and the check that everything adds up.
 -- needs: types
 create or replace function ledger.my_balances()
 returns setof api.balances
@@ -20,7 +20,8 @@ end;
 $$;
 
 comment on function ledger.my_balances() is
-'The caller''s balance in each account a person can have, zero included. Errors: not_signed_in.';
+e'Returns the caller''s balance in each account that a person can have, zero included.\n\n'
+'Errors: not_signed_in.';
 
 create or replace function ledger.house_balance(account text)
 returns bigint
@@ -37,7 +38,8 @@ as $$
 $$;
 
 comment on function ledger.house_balance(text) is
-'Credits less debits of a house account, summed from its transfers: below zero is what it paid out.';
+e'Returns the balance of a house account: credits less debits of all its transfers.\n\n'
+'It is below zero for an account that paid out more than came in.';
 
 create or replace function ledger."check"()
 returns setof ledger.finding
@@ -112,4 +114,4 @@ begin
 end;
 $$;
 
-comment on function ledger."check"() is 'Proves the books from the transfers alone: one row a rule.';
+comment on function ledger."check"() is 'Checks the books against the transfers alone, and returns one row a rule.';

@@ -1,4 +1,4 @@
--- Immutability: what is booked stays booked, whoever tries, the owner's slips included.
+-- Immutability: triggers refuse to change or delete what is in the ledger, even to the owner.
 create or replace function ledger.refuse_change()
 returns trigger
 language plpgsql
@@ -13,7 +13,9 @@ begin
 end;
 $$;
 
-comment on function ledger.refuse_change() is 'Trigger: refuses the statement. Errors: ledger_is_immutable.';
+comment on function ledger.refuse_change() is
+e'Trigger: refuses the statement.\n\n'
+'Errors: ledger_is_immutable.';
 
 create or replace trigger transfers_are_immutable
 before update or delete or truncate on ledger.transfers
@@ -34,7 +36,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- The trigger on transfers is one level up when a balance is changed rightly.
+    -- Only the trigger on transfers may change balances: then this trigger is nested in it.
     if pg_catalog.pg_trigger_depth() < 2 then
         perform core.raise('ledger_is_immutable', pg_catalog.jsonb_build_object(
             'table', tg_table_name, 'command', pg_catalog.lower(tg_op)
@@ -45,7 +47,8 @@ end;
 $$;
 
 comment on function ledger.refuse_change_by_hand() is
-'Trigger: balances change by a transfer only. Errors: ledger_is_immutable.';
+e'Trigger: refuses changes of balances that no transfer makes.\n\n'
+'Errors: ledger_is_immutable.';
 
 create or replace trigger balances_change_by_transfer_only
 before insert or update on ledger.balances

@@ -1,4 +1,4 @@
--- Posting: one transfer or a million, as one statement, once a key.
+-- Posting: one statement posts one transfer or a million, each idempotency key once.
 -- needs: types
 create or replace function ledger.declare_account(
     account text, holder text, currency text, description text, may_overdraw boolean
@@ -18,7 +18,7 @@ as $$
 $$;
 
 comment on function ledger.declare_account(text, text, text, text, boolean) is
-'Adds an account to the chart; one that is there stays as it is.';
+'Adds an account to the chart of accounts; one that is there stays as it is.';
 
 create or replace function ledger.post_many(orders ledger.transfer_order[])
 returns bigint
@@ -40,7 +40,7 @@ begin
     on conflict on constraint transfers_pkey do nothing;
     get diagnostics v_posted = row_count;
 
-    -- Some were posted before, or twice in one call: right only when they are the same.
+    -- Orders posted before, or given twice, are right only when they are the same transfer.
     if v_posted < pg_catalog.cardinality(post_many.orders) and exists (
         select
         from pg_catalog.unnest(post_many.orders) as o
@@ -56,8 +56,9 @@ end;
 $$;
 
 comment on function ledger.post_many(ledger.transfer_order[]) is
-'Posts transfers in one statement and returns how many were new; all of them or none.
-Errors: account_not_found, transfer_invalid, overdraft, transfer_key_reused.';
+e'Posts transfers in one statement and returns how many were new: all of them or none.\n\n'
+'An order whose (user_id, transfer_key) was posted before is skipped when it is the same transfer.\n\n'
+'Errors: ledger_account_not_found, transfer_invalid, overdraft, transfer_key_reused.';
 
 create or replace function ledger.post_from(source regproc, argument bigint)
 returns bigint
@@ -71,7 +72,7 @@ declare
     v_posted bigint;
     v_reused boolean;
 begin
-    -- The orders flow from the source into the table: memory stays the same, however many there are.
+    -- The orders go from the source into the table without an array, so that memory does not grow with them.
     execute pg_catalog.format(
         'with orders as materialized (select * from %s($1)),
 
@@ -115,8 +116,10 @@ end;
 $$;
 
 comment on function ledger.post_from(regproc, bigint) is
-'post_many for what source(argument) returns, a stable function to setof ledger.transfer_order: for more
-orders than one would hold in memory. With its caller''s rights. Errors: those of post_many.';
+e'Posts the transfers that a function returns, and returns how many were new.\n\n'
+'source is a stable function of one bigint that returns setof ledger.transfer_order. It runs with the rights of '
+'the caller. Unlike the array of post_many, its orders need not fit into memory.\n\n'
+'Errors: those of post_many.';
 
 create or replace function ledger.post(
     user_id uuid, transfer_key text, debit_account text, credit_account text, amount bigint
@@ -133,4 +136,5 @@ as $$
 $$;
 
 comment on function ledger.post(uuid, text, text, text, bigint) is
-'Posts one transfer; false when the same one was posted before. Errors: those of post_many.';
+e'Posts one transfer; returns false when the same one was posted before.\n\n'
+'Errors: those of post_many.';

@@ -1,4 +1,4 @@
--- Types of the ledger: an order to post, and the row type of its RPC.
+-- Types of the ledger: a transfer to post, the row type of its RPC, and of its check.
 create type ledger.transfer_order as (
     user_id uuid,
     transfer_key text,
@@ -8,7 +8,8 @@ create type ledger.transfer_order as (
 );
 
 comment on type ledger.transfer_order is
-'One transfer to be posted; user_id is the person it touches, the nil uuid where it touches none.';
+e'A transfer to be posted.\n\n'
+'user_id is the person whose account it touches, the nil uuid where it touches no person''s.';
 
 create type api.balances as (
     account text,
@@ -25,4 +26,4 @@ create type ledger.finding as (
     detail text
 );
 
-comment on type ledger.finding is 'One rule of the books, whether it holds, and the figures that show it.';
+comment on type ledger.finding is 'A rule of the books, whether it holds, and the figures that show it.';

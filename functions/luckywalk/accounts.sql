@@ -1,4 +1,4 @@
--- Accounts that prizes move between.
+-- The accounts between which prizes are moved.
 select ledger.declare_account(
     'luckywalk.prizes', 'house', 'KRW', 'What LuckyWalk paid out in prizes, below zero.', true
 );

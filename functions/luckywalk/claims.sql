@@ -1,5 +1,23 @@
--- Claims: steps reported for the business day earn a ticket a threshold, once.
+-- Claims: a walker reports the steps of the business day, and claims one ticket for each threshold reached.
+--
+-- Lock order of a claim, up to its commit:
+--   1. its round (luckywalk.lock_round, shared), lower rounds first;
+--   2. the partition of the month, when it does not exist yet (core.ensure_month);
+--   3. its row of luckywalk.claims: a second call for the same ticket waits here for the first.
+-- A claim that opens its round locks it exclusively, and then what opening locks (rounds.sql.j2).
 -- needs: types
+create or replace function luckywalk.step_thresholds()
+returns integer[]
+language sql
+immutable
+parallel safe
+set search_path = pg_catalog, pg_temp
+return array[1000, 2000, 3000, 4000, 5000, 6000, 7000, 8000, 9000, 10000];
+
+comment on function luckywalk.step_thresholds() is
+e'Returns the numbers of steps a day that each earn one ticket, in ascending order.\n\n'
+'The constraint claims_step_is_a_threshold lists them, too: new thresholds need a migration of it.';
+
 create or replace function luckywalk.report_steps(steps integer)
 returns setof api.daily_progress
 language plpgsql
@@ -15,7 +33,7 @@ begin
         perform core.raise('steps_invalid');
     end if;
     perform core.ensure_month('luckywalk.daily_progress', v_day);
-    -- Reports come late and out of order, from several devices: the highest total of the day counts.
+    -- Several devices report, late and out of order: the highest total of the day counts.
     return query
     insert into luckywalk.daily_progress as s (user_id, day, steps, updated_at)
     values (v_user_id, v_day, report_steps.steps, core.now())
@@ -27,8 +45,9 @@ end;
 $$;
 
 comment on function luckywalk.report_steps(integer) is
-'Reports the total of today''s steps; the highest report of the business day counts.
-Errors: not_signed_in, steps_invalid.';
+e'Reports how many steps the caller has walked today.\n\n'
+'steps is the total of the business day. Reports may come late and out of order: the highest one counts.\n\n'
+'Errors: not_signed_in, steps_invalid.';
 
 create or replace function luckywalk.claim_steps(threshold integer, numbers integer[] default null)
 returns setof api.claims
@@ -43,11 +62,8 @@ declare
     v_steps integer;
     v_mask bigint;
 begin
-    if claim_steps.threshold is null
-        or claim_steps.threshold not between 1000 and 10000
-        or claim_steps.threshold % 1000 <> 0
-    then
-        perform core.raise('threshold_invalid');
+    if claim_steps.threshold is null or claim_steps.threshold <> all (luckywalk.step_thresholds()) then
+        perform core.raise('step_threshold_invalid');
     end if;
     if claim_steps.numbers is not null then
         v_mask := luckywalk.numbers_to_mask(claim_steps.numbers);
@@ -65,9 +81,10 @@ end;
 $$;
 
 comment on function luckywalk.claim_steps(integer, integer[]) is
-'Claims the ticket of a threshold (1000 to 10000 steps, in thousands) reached today. numbers: six different
-ones of 1 to 45, or none for a quick pick. Repeated, it returns the first claim and its numbers.
-Errors: not_signed_in, threshold_invalid, numbers_invalid, not_enough_steps.';
+e'Claims the ticket for a number of steps that the caller has reached today.\n\n'
+'threshold: 1000 to 10000 steps, in thousands. numbers: six different ones from 1 to 45, or none for a quick '
+'pick. A repeated call returns the first claim with its numbers.\n\n'
+'Errors: not_signed_in, step_threshold_invalid, lottery_numbers_invalid, not_enough_steps.';
 
 create or replace function luckywalk.claim(
     user_id uuid, day date, source text, step integer, mask bigint
@@ -99,7 +116,7 @@ begin
             and c.day = claim.day
             and c.source = claim.source
             and c.step = claim.step;
-        -- On its own: joined to the claim, it would be planned over the partitions of all rounds.
+        -- A query of its own, since a join with claims would be planned over the partitions of all rounds.
         v_mask := coalesce(v_claim.banked_mask, (
             select t.mask
             from luckywalk.tickets as t
@@ -126,8 +143,10 @@ end;
 $$;
 
 comment on function luckywalk.claim(uuid, date, text, integer, bigint) is
-'One ticket for (user, day, source, step): in the open round, or banked for the next one. A second call
-returns the first claim.';
+e'Makes a claim and its ticket, or returns the claim that was made before.\n\n'
+'The ticket goes into the open round. Between two rounds the claim is banked for the next one. Without a mask '
+'the numbers are picked by chance.\n\n'
+'Errors: isolation_unsupported.';
 
 create or replace function luckywalk.round_to_claim_in(
     out round_no integer, out is_open boolean, out locked_at timestamptz
@@ -145,17 +164,17 @@ begin
         select r.status into v_status
         from luckywalk.rounds as r
         where r.round_no = round_to_claim_in.round_no;
-        -- Inside the opening hours a claim makes the round, when its job is late.
+        -- When the job that opens the round is late, the first claim of the week opens it.
         if coalesce(v_status, 'scheduled') = 'scheduled' then
             v_round := luckywalk.round_or_plan(round_no);
             if core.now() >= v_round.opens_at and core.wall_clock() < v_round.closes_at then
-                perform luckywalk.open_round_no(round_no);
+                perform luckywalk.open_due_round(round_no);
             end if;
         end if;
-        -- Until the claim commits, its round is neither opened nor closed.
+        -- From here to the commit of the claim nobody opens or closes its round.
         perform luckywalk.lock_round(round_no, false);
         v_round := luckywalk.round_or_plan(round_no);
-        -- Not when the transaction began: whoever keeps one open would claim with the numbers already drawn.
+        -- Not the time at which the transaction began: an old transaction could claim after the draw.
         locked_at := core.wall_clock();
         exit when v_round.status in ('scheduled', 'open') and locked_at < v_round.closes_at;
         round_no := round_no + 1;
@@ -165,5 +184,8 @@ end;
 $$;
 
 comment on function luckywalk.round_to_claim_in() is
-'The round that a claim made now goes to, locked against opening and closing at locked_at; not open means:
-bank it. The clock on the wall decides, also when a job is late or the transaction is an old one.';
+e'Locks the round that a claim made now goes into, and returns its number.\n\n'
+'is_open is false when the round is not open yet: then the claim is banked for it. The real time decides '
+'(locked_at), not the time at which the transaction began, so that nobody claims in an old transaction when the '
+'numbers are known. When the job that opens the round is late, this function opens it.\n\n'
+'Errors: isolation_unsupported.';

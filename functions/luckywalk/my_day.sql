@@ -1,4 +1,4 @@
--- A walker's day and tickets.
+-- What a walker sees: the business day, and the tickets of a round.
 -- needs: types
 create or replace function luckywalk.my_today()
 returns setof api.today
@@ -37,12 +37,12 @@ begin
         v_steps,
         v_claimed,
         array(
-            select s
-            from pg_catalog.generate_series(1000, least(v_steps, 10000), 1000) as s
-            where s <> all (v_claimed)
-            order by s
+            select t
+            from pg_catalog.unnest(luckywalk.step_thresholds()) as t
+            where t <= v_steps and t <> all (v_claimed)
+            order by t
         ),
-        case when v_steps < 10000 then v_steps / 1000 * 1000 + 1000 end,
+        (select pg_catalog.min(t) from pg_catalog.unnest(luckywalk.step_thresholds()) as t where t > v_steps),
         v_round.round_no,
         (select r.status from luckywalk.rounds as r where r.round_no = v_round.round_no),
         v_round.closes_at,
@@ -59,8 +59,10 @@ end;
 $$;
 
 comment on function luckywalk.my_today() is
-'The caller''s business day: steps, thresholds claimed, claimable and next, the round that a claim would go
-to now, and the tickets in it. Errors: not_signed_in.';
+e'Returns the caller''s business day: steps, thresholds, round and tickets.\n\n'
+'The thresholds are those claimed, those that can be claimed now, and the next one to reach. The round is the '
+'one that a claim would go into now; tickets counts what the caller has in it, banked claims included.\n\n'
+'Errors: not_signed_in.';
 
 create or replace function luckywalk.tickets_of(user_id uuid, round_no integer)
 returns setof api.tickets
@@ -107,7 +109,7 @@ end;
 $$;
 
 comment on function luckywalk.tickets_of(uuid, integer) is
-'A person''s tickets of a round with what they won, and claims banked for it.';
+'Returns a person''s tickets of a round with their prizes, and the claims banked for it.';
 
 create or replace function luckywalk.my_tickets(round_no integer)
 returns setof api.tickets
@@ -124,5 +126,6 @@ end;
 $$;
 
 comment on function luckywalk.my_tickets(integer) is
-'The caller''s tickets of a round, oldest first; tier and prize (won) once the round is drawn.
-Errors: not_signed_in.';
+e'Returns the caller''s tickets of a round, the oldest first.\n\n'
+'tier and prize (won) are null until the round is drawn, and for a ticket that wins nothing.\n\n'
+'Errors: not_signed_in.';

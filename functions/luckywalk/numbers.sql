@@ -1,4 +1,4 @@
--- Numbers: six of 1..45, as people write them, as a mask that scores fast, and picked by chance.
+-- Six numbers of 1 to 45: as people write them, as a mask that is fast to score, and picked by chance.
 create or replace function luckywalk.numbers_to_mask(numbers integer[])
 returns bigint
 language plpgsql
@@ -15,14 +15,15 @@ begin
         or pg_catalog.array_ndims(numbers_to_mask.numbers) <> 1
         or pg_catalog.bit_count(coalesce(v_mask, 0)::bit(64)) <> 6
     then
-        perform core.raise('numbers_invalid');
+        perform core.raise('lottery_numbers_invalid');
     end if;
     return v_mask;
 end;
 $$;
 
 comment on function luckywalk.numbers_to_mask(integer[]) is
-'The mask of six different numbers from 1 to 45: bit n for number n. Errors: numbers_invalid.';
+e'Returns the mask of six different numbers from 1 to 45: bit n is set for number n.\n\n'
+'Errors: lottery_numbers_invalid.';
 
 create or replace function luckywalk.mask_to_numbers(mask bigint)
 returns integer[]
@@ -35,7 +36,7 @@ as $$
 declare
     v_numbers integer[] := array[]::integer[];
 begin
-    -- A loop: a query over 45 numbers costs ten times as much, and every claim asks.
+    -- A loop, since a query over 45 numbers takes ten times as long, and every claim calls this.
     for v_number in 1..45
     loop
         if mask_to_numbers.mask & (1::bigint << v_number) <> 0 then
@@ -46,7 +47,7 @@ begin
 end;
 $$;
 
-comment on function luckywalk.mask_to_numbers(bigint) is 'The numbers of a mask, in ascending order.';
+comment on function luckywalk.mask_to_numbers(bigint) is 'Returns the numbers of a mask in ascending order.';
 
 create or replace function luckywalk.quick_pick()
 returns bigint
@@ -62,11 +63,11 @@ declare
 begin
     while v_left > 0
     loop
-        -- From the system's cryptographic source; ten bytes are enough in most cases.
+        -- Cryptographic bytes. Ten of them are enough in most cases.
         v_bytes := extensions.gen_random_bytes(16);
         for v_at in 0..15
         loop
-            -- Six bits, thrown away unless they are a new number of 1..45: every set is equally likely.
+            -- Six bits are used only when they are a new number of 1 to 45, so that all sets are equally likely.
             v_number := pg_catalog.get_byte(v_bytes, v_at) & 63;
             if v_number between 1 and 45 and v_mask & (1::bigint << v_number) = 0 then
                 v_mask := v_mask | (1::bigint << v_number);
@@ -79,5 +80,6 @@ begin
 end;
 $$;
 
-comment on function luckywalk.quick_pick() is 'Six numbers by chance: cryptographic,
-each of the 8,145,060 sets equally likely.';
+comment on function luckywalk.quick_pick() is
+e'Picks six numbers by chance and returns their mask.\n\n'
+'The random bytes are cryptographic, and each of the 8,145,060 sets is equally likely.';

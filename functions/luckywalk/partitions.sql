@@ -1,4 +1,4 @@
--- Partitions of what grows by day: this month's and the next two are made ahead.
+-- Monthly partitions of the tables that grow by day: those of this month and the next two are made ahead.
 create or replace function luckywalk.make_partitions()
 returns jsonb
 language plpgsql
@@ -19,4 +19,5 @@ end;
 $$;
 
 comment on function luckywalk.make_partitions() is
-'Job: makes the monthly partitions of steps and claims two months ahead. Returns processed.';
+e'Job: makes the monthly partitions of steps and claims two months ahead.\n\n'
+'Returns processed: how many partitions were made.';

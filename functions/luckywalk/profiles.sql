@@ -1,4 +1,4 @@
--- Profiles: a walker's own.
+-- Profiles of walkers. A walker sees and changes no profile but their own.
 -- needs: types
 create or replace function luckywalk.my_walker_profile()
 returns setof api.user_profiles
@@ -20,7 +20,9 @@ begin
 end;
 $$;
 
-comment on function luckywalk.my_walker_profile() is 'The caller''s profile. Errors: not_signed_in, walker_profile_not_found.';
+comment on function luckywalk.my_walker_profile() is
+e'Returns the caller''s profile.\n\n'
+'Errors: not_signed_in, walker_profile_not_found.';
 
 create or replace function luckywalk.save_walker_profile(nickname text)
 returns setof api.user_profiles
@@ -33,7 +35,7 @@ declare
     v_user_id uuid := core.require_user();
 begin
     if save_walker_profile.nickname is null then
-        perform core.raise('nickname_invalid');
+        perform core.raise('walker_nickname_invalid');
     end if;
     insert into luckywalk.user_profiles as p (user_id, nickname, created_at, updated_at)
     values (v_user_id, save_walker_profile.nickname, core.now(), core.now())
@@ -45,5 +47,6 @@ end;
 $$;
 
 comment on function luckywalk.save_walker_profile(text) is
-'Makes or changes the caller''s profile. nickname: 1 to 30 printable characters.
-Errors: not_signed_in, nickname_invalid.';
+e'Makes or changes the caller''s profile.\n\n'
+'nickname: 1 to 30 printable characters without spaces around them.\n\n'
+'Errors: not_signed_in, walker_nickname_invalid.';

@@ -1,4 +1,13 @@
--- The state of a round: scheduled, open, closed, drawn, settled. Nothing gets around this trigger.
+-- The states of a round. The trigger refuses every change that is not in this diagram, even to the owner.
+--
+--               opens_at     closes_at       draws_at      settles_at
+--   scheduled ----------> open ---------> closed --------> drawn ---------> settled
+--
+-- A round begins scheduled and goes from state to state in this order, not before the time above the arrow. Its
+-- times and prizes never change. Its other columns are written in these states:
+--   open      the seal, when the round is closed
+--   closed    the winning numbers, and their draw
+--   drawn     corrected numbers, and their draw; what was paid, when the round is settled
 create or replace function luckywalk.guard_round()
 returns trigger
 language plpgsql
@@ -46,8 +55,8 @@ end;
 $$;
 
 comment on function luckywalk.guard_round() is
-'Trigger: one state at a time, none before its time, and what is frozen stays as it is.
-Errors: round_transition_forbidden, round_not_due, round_frozen.';
+e'Trigger: refuses changes of a round that its state or the clock does not allow.\n\n'
+'Errors: round_transition_forbidden, round_not_due, round_frozen.';
 
 create or replace function luckywalk.frozen_part(round luckywalk.rounds, status text)
 returns jsonb
@@ -55,10 +64,10 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Each state freezes more: what is left is what may still be written in it.
+    -- The arrays are the columns that may still be written in a state.
     select pg_catalog.to_jsonb(frozen_part.round) - 'status' - case frozen_part.status
         when 'scheduled' then array[]::text[]
-        when 'open' then array['ticket_count', 'seal_root', 'closed_at']
+        when 'open' then array['total_tickets', 'seal_root', 'closed_at']
         when 'closed' then array[
             'result_no', 'winning_mask', 'drawn_result_no', 'drawn_at', 'winners_count'
         ]
@@ -71,7 +80,7 @@ as $$
 $$;
 
 comment on function luckywalk.frozen_part(luckywalk.rounds, text) is
-'The columns of a round that may not change any more in a state, as JSON.';
+'Returns the columns of a round that may not change any more in a state, as JSON.';
 
 create or replace trigger rounds_keep_their_state
 before insert or update on luckywalk.rounds
@@ -90,7 +99,8 @@ end;
 $$;
 
 comment on function luckywalk.refuse_round_removal() is
-'Trigger: rounds and entered results stay. Errors: round_frozen.';
+e'Trigger: refuses to delete rounds, and to change or delete entered winning numbers.\n\n'
+'Errors: round_frozen.';
 
 create or replace trigger rounds_are_never_deleted
 before delete or truncate on luckywalk.rounds

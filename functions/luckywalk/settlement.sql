@@ -1,11 +1,14 @@
--- Settlement: one transfer a person, round and account, all of a round as one statement.
+-- Settlement: one statement pays a round, with one transfer for each person and account.
+--
+-- Lock order: 1. the row of luckywalk.rounds, 2. the balances that change, as functions/ledger/balances locks
+-- them. The job settles lower rounds first.
 -- needs: views
 create or replace function luckywalk.prize_orders(round_no bigint)
 returns setof ledger.transfer_order
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
--- One pass that adds up in a hash: new results have no statistics yet, and would be sorted.
+-- Without statistics on new results the planner would sort them; a hash adds them up in one pass.
 set max_parallel_workers_per_gather = 0
 set enable_sort = off
 as $$
@@ -35,9 +38,10 @@ end;
 $$;
 
 comment on function luckywalk.prize_orders(bigint) is
-'What a drawn round pays: an order a person and account, tiers 3 to 5 to the wallet, 1 and 2 held.';
+e'Returns what a drawn round pays, one transfer order for each person and account.\n\n'
+'Prizes of tiers 3 to 5 go to wallets, those of tiers 1 and 2 to held accounts.';
 
-create or replace function luckywalk.settle_round_no(round_no integer)
+create or replace function luckywalk.settle_due_round(round_no integer)
 returns boolean
 language plpgsql
 volatile
@@ -48,7 +52,7 @@ declare
 begin
     select * into v_round
     from luckywalk.rounds as r
-    where r.round_no = settle_round_no.round_no
+    where r.round_no = settle_due_round.round_no
     for update;
     if not found then
         perform core.raise('round_not_found');
@@ -56,7 +60,7 @@ begin
     if v_round.status = 'settled' then
         return false;
     end if;
-    -- Corrected numbers are not paid on before they are drawn with.
+    -- After a correction nothing is paid until the round is drawn again.
     if v_round.status <> 'drawn' or v_round.drawn_result_no <> v_round.result_no then
         perform core.raise('round_not_drawn');
     end if;
@@ -71,7 +75,7 @@ begin
         status = 'settled',
         settled_at = core.now(),
         paid = (
-            select pg_catalog.sum(t.winners * t.prize_each)
+            select pg_catalog.sum(t.winners_count * t.prize_each)
             from luckywalk.round_tiers as t
             where t.round_no = v_round.round_no
         ),
@@ -85,9 +89,10 @@ begin
 end;
 $$;
 
-comment on function luckywalk.settle_round_no(integer) is
-'Pays a drawn round: tiers 3 to 5 to wallets, tiers 1 and 2 to held accounts; false when it was settled
-before. Errors: round_not_found, round_not_drawn, round_not_due.';
+comment on function luckywalk.settle_due_round(integer) is
+e'Pays the prizes of a drawn round whose settlement time has come.\n\n'
+'Returns false when the round was settled before.\n\n'
+'Errors: round_not_found, round_not_drawn, round_not_due.';
 
 create or replace function luckywalk.settle_round(round_no integer)
 returns setof api.rounds
@@ -98,14 +103,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.require_administrator();
-    perform luckywalk.settle_round_no(settle_round.round_no);
+    perform luckywalk.settle_due_round(settle_round.round_no);
     return query select * from api.rounds as r where r.round_no = settle_round.round_no;
 end;
 $$;
 
 comment on function luckywalk.settle_round(integer) is
-'Pays a drawn round whose time has come, for an administrator. Repeated, it changes nothing.
-Errors: not_administrator, round_not_found, round_not_drawn, round_not_due.';
+e'Pays the prizes of a drawn round whose settlement time has come, for an administrator.\n\n'
+'Needed only when the next run of the job settle_round is too late. A repeated call changes nothing.\n\n'
+'Errors: not_administrator, round_not_found, round_not_drawn, round_not_due.';
 
 create or replace function luckywalk.settle_due_rounds()
 returns jsonb
@@ -124,10 +130,10 @@ begin
         from luckywalk.rounds as r
         where r.status = 'drawn' and r.drawn_result_no = r.result_no and r.settles_at <= core.now()
         order by r.round_no
-        -- Looked at again under the lock: a correction that came meanwhile stops no other round's payment.
+        -- The lock rereads the row. Else a correction that came meanwhile would fail the payment of all rounds.
         for update of r
     loop
-        if luckywalk.settle_round_no(v_round_no) then
+        if luckywalk.settle_due_round(v_round_no) then
             v_settled := v_settled || v_round_no;
         end if;
     end loop;
@@ -145,5 +151,5 @@ end;
 $$;
 
 comment on function luckywalk.settle_due_rounds() is
-'Job: pays every drawn round whose settlement time has come. Returns processed, winners_count, paid (won),
-rounds.';
+e'Job: pays the prizes of every drawn round whose settlement time has come.\n\n'
+'Returns processed, winners_count, paid (won), and the numbers of the rounds.';

@@ -1,4 +1,6 @@
--- The guard of tickets: added to an open round only, never changed. Per statement, not per row.
+-- The guard of tickets: they are added to an open round only, and never changed. Its triggers fire once a statement.
+--
+-- Lock order of an insert: the rounds of its tickets (luckywalk.lock_round, shared), lower rounds first.
 create or replace function luckywalk.guard_new_tickets()
 returns trigger
 language plpgsql
@@ -14,7 +16,7 @@ begin
         from added as a
         order by a.round_no
     loop
-        -- Held until commit: whoever adds by hand cannot be passed by a closing that does not see it yet.
+        -- Held until commit, so that no closing overtakes an insert by hand and seals without its tickets.
         perform luckywalk.lock_round(v_round_no, false);
         if not exists (
             select
@@ -29,7 +31,8 @@ end;
 $$;
 
 comment on function luckywalk.guard_new_tickets() is
-'Trigger: the inserted tickets are in open rounds. Errors: tickets_sealed, isolation_unsupported.';
+e'Trigger: refuses new tickets whose round is not open.\n\n'
+'Errors: tickets_sealed, isolation_unsupported.';
 
 create or replace function luckywalk.refuse_ticket_change()
 returns trigger
@@ -44,7 +47,8 @@ end;
 $$;
 
 comment on function luckywalk.refuse_ticket_change() is
-'Trigger: tickets are not changed or deleted. Errors: tickets_sealed.';
+e'Trigger: refuses to change or delete tickets.\n\n'
+'Errors: tickets_sealed.';
 
 create or replace function luckywalk.guard_tickets(tickets regclass)
 returns void
@@ -53,7 +57,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Triggers per statement belong to the table that is named: the parent and each partition.
+    -- A trigger for each statement fires for the table that the statement names only: parent or partition.
     execute pg_catalog.format(
         'create or replace trigger tickets_are_added_to_open_rounds after insert on %s
         referencing new table as added
@@ -68,7 +72,8 @@ begin
 end;
 $$;
 
-comment on function luckywalk.guard_tickets(regclass) is 'Puts the guard on tickets or one of its partitions.';
+comment on function luckywalk.guard_tickets(regclass) is
+'Puts the triggers that guard tickets on luckywalk.tickets or one of its partitions.';
 
 select luckywalk.guard_tickets(pg_partition_tree.relid)
 from pg_partition_tree('luckywalk.tickets');

@@ -1,4 +1,4 @@
--- Row types of LuckyWalk's RPCs.
+-- Row types that LuckyWalk's RPCs return.
 create type api.user_profiles as (
     user_id uuid,
     nickname text,
@@ -12,7 +12,7 @@ create type api.daily_progress as (
     steps integer
 );
 
-comment on type api.daily_progress is 'Steps that count for a business day.';
+comment on type api.daily_progress is 'The steps that count for a business day.';
 
 create type api.claims as (
     day date,
@@ -26,7 +26,8 @@ create type api.claims as (
 );
 
 comment on type api.claims is
-'A claim and the ticket it made; is_banked while it waits for its round to open.';
+e'A claim and the ticket that it made.\n\n'
+'is_banked is true while the ticket waits for its round to open.';
 
 create type api.today as (
     day date,
@@ -41,8 +42,10 @@ create type api.today as (
 );
 
 comment on type api.today is
-'A walker''s day: steps, thresholds claimed and claimable, the next one, and tickets in the round that a
-claim would go to now (round_status is null before that round is made).';
+e'A walker''s business day.\n\n'
+'claimed, claimable and next_threshold are numbers of steps. The round is the one that a claim would go into '
+'now; round_status is null while that round does not exist. tickets counts the walker''s tickets in it, banked '
+'ones included.';
 
 create type api.tickets as (
     ticket_id uuid,
@@ -54,21 +57,25 @@ create type api.tickets as (
     created_at timestamptz
 );
 
-comment on type api.tickets is 'A walker''s ticket; tier and prize (won) once its round is drawn and it won.';
+comment on type api.tickets is
+e'A walker''s ticket.\n\n'
+'is_banked is true while the ticket waits for its round to open. tier and prize (won) are null until the round '
+'is drawn, and for a ticket that wins nothing.';
 
 create type api.ticket_proofs as (
     ticket_id uuid,
     user_id uuid,
     round_no integer,
     mask bigint,
-    ticket_count bigint,
-    leaf_place integer,
+    total_tickets bigint,
+    leaf_index integer,
     chunk_leaves text [],
     path jsonb,
     seal_root text
 );
 
 comment on type api.ticket_proofs is
-'What recomputes a round''s seal from one ticket. Hashes are hexadecimal. chunk_leaves: the other leaves of
-its chunk, in order; the ticket''s own leaf goes in at leaf_place (from 0). path: [{"side", "hash"}], the
-sibling''s side and hash, from the chunk up.';
+e'What recomputes the seal of a round from one ticket.\n\n'
+'All hashes are hexadecimal. chunk_leaves are the other leaves of the ticket''s chunk, in order; the ticket''s '
+'own leaf belongs at leaf_index, which counts from 0. path lists the siblings from the chunk up to the root, '
+'each as {"side": "left" or "right", "hash"}.';

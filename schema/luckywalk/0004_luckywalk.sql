@@ -1,7 +1,8 @@
--- LuckyWalk: walkers, weekly rounds, steps, claims, tickets, results.
+-- LuckyWalk: walkers, weekly rounds, steps, claims, tickets, the seal of a round, results.
 create schema luckywalk;
 
-comment on schema luckywalk is 'Walk-to-earn weekly lottery: steps earn tickets, 6 of 45, drawn on Saturday.';
+comment on schema luckywalk is
+'A weekly 6/45 lottery: walkers earn tickets with steps, and a round is drawn on Saturday.';
 
 create table luckywalk.user_profiles (
     user_id uuid not null,
@@ -21,7 +22,8 @@ create table luckywalk.user_profiles (
     )
 );
 
-comment on table luckywalk.user_profiles is 'Walkers.';
+comment on table luckywalk.user_profiles is 'Profiles of walkers, one a person.';
+comment on column luckywalk.user_profiles.nickname is '1 to 30 printable characters without spaces around them.';
 
 create table luckywalk.rounds (
     round_no integer not null,
@@ -35,7 +37,7 @@ create table luckywalk.rounds (
     tier3_prize bigint not null,
     tier4_prize bigint not null,
     tier5_prize bigint not null,
-    ticket_count bigint,
+    total_tickets bigint,
     seal_root bytea,
     closed_at timestamptz,
     result_no smallint,
@@ -57,7 +59,7 @@ create table luckywalk.rounds (
     ),
     constraint rounds_sealed_when_closed check (
         (status in ('closed', 'drawn', 'settled'))
-        = (ticket_count is not null and seal_root is not null and closed_at is not null)
+        = (total_tickets is not null and seal_root is not null and closed_at is not null)
     ),
     constraint rounds_winning_mask_has_six_of_45 check (
         winning_mask is null
@@ -80,39 +82,52 @@ create table luckywalk.rounds (
     )
 );
 
-comment on table luckywalk.rounds is 'One lottery week. Times and prizes are frozen when the round is made.';
+comment on table luckywalk.rounds is
+'Rounds of the lottery, one a week. A round keeps the times and prizes that it was made with.';
 comment on column luckywalk.rounds.round_no is
-'The official draw number: (draw date - 2002-12-07) / 7 + 1, as the lottery 6/45 itself counts.';
-comment on column luckywalk.rounds.tier1_pot is 'Won, shared by all tickets with six numbers.';
-comment on column luckywalk.rounds.tier2_pot is 'Won, shared by all tickets with five numbers.';
-comment on column luckywalk.rounds.tier3_prize is 'Won for each ticket with four numbers.';
-comment on column luckywalk.rounds.tier4_prize is 'Won for each ticket with three numbers.';
-comment on column luckywalk.rounds.tier5_prize is 'Won for each ticket with two numbers.';
-comment on column luckywalk.rounds.seal_root is 'Merkle root over the tickets as they were at closing.';
+'The official number of the 6/45 draw whose numbers the round uses: (day of the draw - 2002-12-07) / 7 + 1.';
+comment on column luckywalk.rounds.status is
+'scheduled: made; open: takes tickets; closed: sealed; drawn: winners and prizes are known; settled: paid.';
+comment on column luckywalk.rounds.opens_at is 'From this time on the round takes tickets.';
+comment on column luckywalk.rounds.closes_at is 'From this time on the round takes no ticket any more.';
+comment on column luckywalk.rounds.draws_at is
+'From this time on the winning numbers may be entered and the round drawn.';
+comment on column luckywalk.rounds.settles_at is 'From this time on the prizes may be paid.';
+comment on column luckywalk.rounds.tier1_pot is 'Won, shared by all tickets with six winning numbers.';
+comment on column luckywalk.rounds.tier2_pot is 'Won, shared by all tickets with five winning numbers.';
+comment on column luckywalk.rounds.tier3_prize is 'Won for each ticket with four winning numbers.';
+comment on column luckywalk.rounds.tier4_prize is 'Won for each ticket with three winning numbers.';
+comment on column luckywalk.rounds.tier5_prize is 'Won for each ticket with two winning numbers.';
+comment on column luckywalk.rounds.total_tickets is 'Tickets in the round when it was closed.';
+comment on column luckywalk.rounds.seal_root is 'Merkle root over the tickets in the round when it was closed.';
+comment on column luckywalk.rounds.result_no is 'The entry of luckywalk.draw_results that is in force.';
 comment on column luckywalk.rounds.winning_mask is 'Bit n is set for each winning number n.';
-comment on column luckywalk.rounds.result_no is 'Which entry of luckywalk.draw_results is in force.';
 comment on column luckywalk.rounds.drawn_result_no is
-'The entry that was drawn with; another one than result_no means: corrected, to be drawn again.';
-comment on column luckywalk.rounds.paid is 'Won, paid out in settlement.';
+'The entry that the round was drawn with. It differs from result_no when the numbers were corrected since.';
+comment on column luckywalk.rounds.winners_count is 'Winning tickets of all tiers.';
+comment on column luckywalk.rounds.paid is 'Won, all prizes that the settlement paid.';
 comment on column luckywalk.rounds.remainder is
-'Won of the two pots that nobody won or that did not divide; the house''s.';
+'Won of the two pots that stay with the house: pots that nobody won, and what was left of a division.';
 
 create table luckywalk.round_tiers (
     round_no integer not null,
     tier smallint not null,
-    winners bigint not null,
+    winners_count bigint not null,
     prize_each bigint not null,
     remainder bigint not null,
     constraint round_tiers_pkey primary key (round_no, tier),
     constraint round_tiers_round_no_fkey foreign key (round_no)
     references luckywalk.rounds (round_no) on delete restrict,
     constraint round_tiers_tier_known check (tier between 1 and 5),
-    constraint round_tiers_not_negative check (winners >= 0 and prize_each >= 0 and remainder >= 0)
+    constraint round_tiers_not_negative check (winners_count >= 0 and prize_each >= 0 and remainder >= 0)
 );
 
-comment on table luckywalk.round_tiers is 'What the draw came to, tier by tier.';
+comment on table luckywalk.round_tiers is 'Winners and prizes of a drawn round, a row a tier.';
+comment on column luckywalk.round_tiers.winners_count is 'Winning tickets of the tier.';
 comment on column luckywalk.round_tiers.prize_each is
-'Won for each winning ticket: floor(pot / winners) in tiers 1 and 2.';
+'Won for each winning ticket; in tiers 1 and 2 floor(pot / winners_count).';
+comment on column luckywalk.round_tiers.remainder is
+'Won of the pot that stay with the house: all of it without a winner, else what the division left.';
 
 create table luckywalk.draw_results (
     round_no integer not null,
@@ -127,7 +142,7 @@ create table luckywalk.draw_results (
     constraint draw_results_correction_has_a_reason check (
         (result_no = 1) = (reason is null) and length(reason) between 1 and 500
     ),
-    -- What shows as nothing is no reason.
+    -- A reason of invisible characters would tell the readers nothing.
     constraint draw_results_reason_is_printable check (
         reason !~ '^[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]'
         and reason !~ '[\u0020\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]$'
@@ -139,7 +154,12 @@ create table luckywalk.draw_results (
 );
 
 comment on table luckywalk.draw_results is
-'Winning numbers as entered, and every correction with its reason.';
+'Winning numbers as administrators entered them: the first entry of a round, and each correction.';
+comment on column luckywalk.draw_results.result_no is
+'Entries of a round are counted from 1; others correct the first.';
+comment on column luckywalk.draw_results.winning_mask is 'Bit n is set for each winning number n.';
+comment on column luckywalk.draw_results.reason is 'Why the numbers were corrected; null for the first entry.';
+comment on column luckywalk.draw_results.entered_by is 'The administrator, as core.require_administrator() names one.';
 
 create table luckywalk.daily_progress (
     user_id uuid not null,
@@ -150,8 +170,9 @@ create table luckywalk.daily_progress (
     constraint daily_progress_steps_in_bounds check (steps between 0 and 200000)
 ) partition by range (day);
 
-comment on table luckywalk.daily_progress is
-'Steps a walker reported for a business day; the highest report counts.';
+comment on table luckywalk.daily_progress is 'Steps that a walker reported, a row a person and business day.';
+comment on column luckywalk.daily_progress.day is 'A business day: a date in Seoul.';
+comment on column luckywalk.daily_progress.steps is 'The highest total that was reported for the day.';
 
 create table luckywalk.claims (
     user_id uuid not null,
@@ -164,6 +185,8 @@ create table luckywalk.claims (
     claimed_at timestamptz not null,
     constraint claims_pkey primary key (user_id, day, source, step),
     constraint claims_source_known check (source in ('steps')),
+    -- Written out, since a function that changes would not check the rows again. A test holds the numbers to
+    -- luckywalk.step_thresholds().
     constraint claims_step_is_a_threshold check (step between 1000 and 10000 and step % 1000 = 0),
     constraint claims_banked_mask_has_six_of_45 check (
         banked_mask is null
@@ -172,11 +195,16 @@ create table luckywalk.claims (
 ) partition by range (day);
 
 comment on table luckywalk.claims is
-'What a walker claimed: one ticket a (day, source, step), whoever asks how often.';
-comment on column luckywalk.claims.round_no is 'The round that the ticket is in, or is banked for.';
-comment on column luckywalk.claims.ticket_id is 'The ticket''s id, also while it is banked.';
+'What walkers claimed. A (user_id, day, source, step) is claimed once and makes one ticket.';
+comment on column luckywalk.claims.day is 'The business day on which the ticket was earned.';
+comment on column luckywalk.claims.source is 'What earned the ticket: steps.';
+comment on column luckywalk.claims.step is
+'Which ticket of the source and day: for steps the threshold that was reached.';
+comment on column luckywalk.claims.round_no is 'The round that the ticket is in, or waits for while it is banked.';
+comment on column luckywalk.claims.ticket_id is
+'The id of the ticket, which is known while the claim is banked already.';
 comment on column luckywalk.claims.banked_mask is
-'The numbers of a claim between two rounds; null once it is a ticket.';
+'The numbers of a claim whose round is not open yet; null as soon as there is a ticket.';
 
 create index claims_banked_idx on luckywalk.claims (round_no) where banked_mask is not null;
 
@@ -186,7 +214,7 @@ create table luckywalk.tickets (
     round_no integer not null,
     mask bigint not null,
     created_at timestamptz not null,
-    -- With the mask the key holds a whole leaf: sealing reads the index alone, in order.
+    -- The mask is in the index so that sealing reads whole leaves from the index alone, in order.
     constraint tickets_pkey primary key (ticket_id, user_id, round_no) include (mask),
     constraint tickets_mask_has_six_of_45 check (
         bit_count(mask::bit(64)) = 6 and mask & ~70368744177662 = 0
@@ -194,35 +222,38 @@ create table luckywalk.tickets (
 ) partition by list (round_no);
 
 comment on table luckywalk.tickets is
-'Tickets, a partition a round. Never changed; sealed when the round closes.';
+'Tickets, a partition a round. A ticket is never changed or deleted.';
 comment on column luckywalk.tickets.ticket_id is
-'Random, so that a leaf of the seal tells nothing about its ticket.';
+'Random, so that the hash of a ticket in the seal tells nothing about the ticket.';
 comment on column luckywalk.tickets.mask is
-'Bit n is set for each number n of the six: eight bytes that score at once.';
+'Bit n is set for each number n of the six; comparing masks scores a ticket in one operation.';
 
 create index tickets_user_id_idx on luckywalk.tickets (user_id);
 
 create table luckywalk.seal_chunks (
     round_no integer not null,
-    place integer not null,
+    chunk_index integer not null,
     first_ticket_id uuid not null,
-    constraint seal_chunks_pkey primary key (round_no, place),
+    constraint seal_chunks_pkey primary key (round_no, chunk_index),
     constraint seal_chunks_first_ticket_id_key unique (round_no, first_ticket_id)
 );
 
 comment on table luckywalk.seal_chunks is
-'Where each chunk of 64 tickets of a sealed round begins, in the order of the ticket ids.';
+'The chunks of 64 tickets, in the order of their ids, that the seal of a round is made of.';
+comment on column luckywalk.seal_chunks.chunk_index is 'Position of the chunk in the round, from 0.';
+comment on column luckywalk.seal_chunks.first_ticket_id is 'The lowest ticket id of the chunk.';
 
 create table luckywalk.seal_nodes (
     round_no integer not null,
     level smallint not null,
-    place integer not null,
+    node_index integer not null,
     hash bytea not null,
-    constraint seal_nodes_pkey primary key (round_no, level, place)
+    constraint seal_nodes_pkey primary key (round_no, level, node_index)
 );
 
-comment on table luckywalk.seal_nodes is
-'The Merkle tree of a sealed round above its leaves: level 0 holds the hashes of the chunks.';
+comment on table luckywalk.seal_nodes is 'The Merkle tree over the chunks of a sealed round.';
+comment on column luckywalk.seal_nodes.level is '0 for the hashes of the chunks, and one more for each level above.';
+comment on column luckywalk.seal_nodes.node_index is 'Position of the node in its level, from 0.';
 
 create table luckywalk.results_user (
     user_id uuid not null,
@@ -234,4 +265,5 @@ create table luckywalk.results_user (
 ) partition by list (round_no);
 
 comment on table luckywalk.results_user is
-'Winning tickets, a partition a drawn round; the prize stands in round_tiers.';
+'Winning tickets, a partition a drawn round. luckywalk.round_tiers has the prize of a tier.';
+comment on column luckywalk.results_user.tier is '1 for six winning numbers, to 5 for two.';

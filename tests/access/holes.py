@@ -15,7 +15,7 @@ EVERYBODY = frozenset(caller.name for caller in CALLERS)
 PEOPLE = frozenset({"walker one", "walker two", "administrator"})
 WALKERS = frozenset({"walker one", "walker two"})
 TICKET = ("ticket_id", "user_id", "round_no", "mask", "created_at")
-TIER = ("round_no", "tier", "winners", "prize_each", "remainder")
+TIER = ("round_no", "tier", "winners_count", "prize_each", "remainder")
 NOTE = ("note_id", "user_id", "title", "pinned", "length")
 SETTINGS_SEQUENCE = "core.setting_changes_setting_change_id_seq"
 IN_FORCE = "round_no in (select r.round_no from luckywalk.rounds as r where r.drawn_result_no = r.result_no)"
@@ -163,7 +163,7 @@ HOLES = [
                 "luckywalk.rounds",
                 (
                     *("round_no", "status", "opens_at", "closes_at", "draws_at", "settles_at", "tier1_pot"),
-                    *("tier2_pot", "tier3_prize", "tier4_prize", "tier5_prize", "ticket_count", "seal_root"),
+                    *("tier2_pot", "tier3_prize", "tier4_prize", "tier5_prize", "total_tickets", "seal_root"),
                     *("closed_at", "result_no", "winning_mask", "drawn_result_no", "drawn_at"),
                     *("winners_count", "settled_at"),
                 ),

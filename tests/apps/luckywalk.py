@@ -24,10 +24,10 @@ ONE, TWO = walker(1), walker(2)
 # 4 drawn, 5 to be settled.
 STAGES = {
     "close_round": 1,
-    "enter_result": 2,
+    "enter_draw_result": 2,
     "my_ticket_proof": 2,
     "draw_round": 3,
-    "correct_result": 4,
+    "correct_draw_result": 4,
     "settle_round": 5,
 }
 QUICK = "No numbers are a quick pick."
@@ -47,7 +47,7 @@ def fill(db: Database) -> None:
         buy(db, person, WINNING)
     draw_week(db, CORRECTED)
     corrected = {"round_no": CORRECTED.round_no, "numbers": LOSING, "reason": "Read wrongly."}
-    _must(db, admin, "correct_result", **corrected)
+    _must(db, admin, "correct_draw_result", **corrected)
     open_week(db, OPEN)
     buy(db, TWO, WINNING)
     walk(db, ONE, 3500)
@@ -68,7 +68,7 @@ def ready(db: Database, rpc: str) -> None:
         _must(db, admin, "close_round", round_no=WEEK.round_no)
         db.clock(WEEK.draws_at)
     if stage >= 3:
-        _must(db, admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING)
+        _must(db, admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING)
     if stage >= 4:
         _must(db, admin, "draw_round", round_no=WEEK.round_no)
     if stage >= 5:
@@ -93,7 +93,7 @@ TESTS = AppTests(
         "report_steps": Call({"steps": 5000}),
         "my_walker_profile": Call(to_administrator="walker_profile_not_found"),
         "my_ticket_proof": Call(says="ticket_not_found"),
-        "correct_result": Call({"numbers": LOSING}, says="round_already_settled"),
+        "correct_draw_result": Call({"numbers": LOSING}, says="round_already_settled"),
     },
     samples={"round_no": WEEK.round_no, "numbers": WINNING},
     found={"ticket_id": f"select ticket_id from luckywalk.tickets where user_id = '{ONE.user_id}' limit 1"},
@@ -101,9 +101,9 @@ TESTS = AppTests(
     secrets=("select ticket_id::text from luckywalk.tickets",),
     accepted={
         ("claim_steps", "numbers"): {"null": QUICK, "missing": QUICK, **ARRAY_LITERAL},
-        ("correct_result", "numbers"): ARRAY_LITERAL,
-        ("correct_result", "reason"): ANY_TEXT,
-        ("enter_result", "numbers"): ARRAY_LITERAL,
+        ("correct_draw_result", "numbers"): ARRAY_LITERAL,
+        ("correct_draw_result", "reason"): ANY_TEXT,
+        ("enter_draw_result", "numbers"): ARRAY_LITERAL,
         ("my_tickets", "round_no"): {
             "null": NONE,
             "zero": NONE,
@@ -132,8 +132,8 @@ TESTS = AppTests(
         "update luckywalk.rounds set winning_mask = 126",
         f"insert into luckywalk.draw_results values ({OPEN.round_no}, 1, 126, null, 'me', now())",
         "select luckywalk.claim(auth.uid(), current_date, 'steps', 1000, 126)",
-        f"select luckywalk.cash_banked_claims({OPEN.round_no})",
-        f"select luckywalk.settle_round_no({SETTLED.round_no})",
+        f"select luckywalk.redeem_banked_claims({OPEN.round_no})",
+        f"select luckywalk.settle_due_round({SETTLED.round_no})",
         "select luckywalk.draw_apply_results()",
         "select luckywalk.create_new_round()",
         f"select luckywalk.score_tickets({SETTLED.round_no}, 126)",

@@ -68,8 +68,8 @@ def test_a_walker_wants_to_hold_a_round_open_until_he_knows_its_numbers(
     assert claimed(early, 2000) == (round_no + 1, True)
     early.runs("commit")
     close_at_once(db.owner)
-    assert db.rows("select ticket_count, status from luckywalk.rounds") == [
-        {"ticket_count": 1, "status": "closed"}
+    assert db.rows("select total_tickets, status from luckywalk.rounds") == [
+        {"total_tickets": 1, "status": "closed"}
     ]
     assert db.value("select max(created_at) < max(closes_at) from luckywalk.tickets, luckywalk.rounds")
 

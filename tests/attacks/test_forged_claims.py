@@ -190,5 +190,5 @@ def test_a_walker_wants_the_next_client_of_the_pool_to_be_him(attacked: Attacked
 def test_pg_crons_role_wants_to_be_an_administrator(attacked: Attacked) -> None:
     with attacker(attacked.db, CRON, claims=admin.claims) as t:
         t.is_refused(
-            "select * from api.draw_round(1)", "select luckywalk.draw_round_no(1)", "set role authenticated"
+            "select * from api.draw_round(1)", "select luckywalk.draw_due_round(1)", "set role authenticated"
         )

@@ -21,7 +21,7 @@ def test_a_winner_wants_the_prize_of_numbers_that_are_being_corrected(db: Databa
         if number % 2:
             return session.call(admin, "settle_round", round_no=WEEK.round_no).code
         return session.call(
-            admin, "correct_result", round_no=WEEK.round_no, numbers=LOSING, reason="Read wrongly."
+            admin, "correct_draw_result", round_no=WEEK.round_no, numbers=LOSING, reason="Read wrongly."
         ).code
 
     codes = db.race(8, act)
@@ -47,13 +47,16 @@ def test_two_administrators_want_their_own_numbers_entered(db: Database) -> None
         8,
         lambda session, number: (
             session.call(
-                administrator(number + 1), "enter_result", round_no=WEEK.round_no, numbers=picks[number % 2]
+                administrator(number + 1),
+                "enter_draw_result",
+                round_no=WEEK.round_no,
+                numbers=picks[number % 2],
             ).code
         ),
     )
     [entry] = db.rows("select entered_by, winning_mask from luckywalk.draw_results")
     assert entry["winning_mask"] == db.value("select winning_mask from luckywalk.rounds")
-    assert sorted({code or "" for code in codes}) == ["", "numbers_already_set"]
+    assert sorted({code or "" for code in codes}) == ["", "winning_numbers_already_set"]
     assert codes.count(None) == 4
 
 

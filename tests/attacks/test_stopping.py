@@ -33,7 +33,7 @@ BEHIND_THE_RPCS = (
     ("pg_terminate_backend", {"pid": 1}),
     ("execute", {"sql": "select 1"}),
     ("lock_round", {"round_no": OPEN.round_no, "exclusively": True}),
-    ("draw_round_no", {"round_no": OPEN.round_no}),
+    ("draw_due_round", {"round_no": OPEN.round_no}),
     ("tickets_of", {"user_id": str(ME.user_id), "round_no": OPEN.round_no}),
     ("raise_to_client", {"sqlstate": "", "constraint_name": "", "message": "", "detail": "", "context": ""}),
     ("run", {"job_name": "draw_apply_results"}),

@@ -126,7 +126,7 @@ def test_a_walker_wants_his_prize_twice(attacked: Attacked) -> None:
     assert_says(
         attacked.db.call(
             admin,
-            "correct_result",
+            "correct_draw_result",
             round_no=SETTLED.round_no,
             numbers=[1, 2, 3, 4, 5, 6],
             reason="His friend.",
@@ -152,7 +152,7 @@ def test_an_administrator_wants_to_draw_his_friends_numbers_while_tickets_are_so
     attacked: Attacked,
 ) -> None:
     before = attacked.contents()
-    for rpc, more in (("enter_result", {}), ("correct_result", {"reason": "His friend."})):
+    for rpc, more in (("enter_draw_result", {}), ("correct_draw_result", {"reason": "His friend."})):
         answer = attacked.db.call(admin, rpc, round_no=OPEN.round_no, numbers=WINNING, **more)
         assert_says(answer, "round_not_closed")
     assert attacked.contents() == before

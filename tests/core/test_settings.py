@@ -210,4 +210,4 @@ def test_a_default_outside_of_its_own_bounds_cannot_be_declared(module_db: Datab
 
 
 def test_times_are_read_as_times(module_db: Database) -> None:
-    assert str(module_db.value("select core.setting_time('luckywalk.opens_at')")) == "12:30:00"
+    assert str(module_db.value("select core.setting_time('luckywalk.opening_time')")) == "12:30:00"

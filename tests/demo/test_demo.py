@@ -83,8 +83,8 @@ def test_every_ticket_came_from_an_rpc_call_and_one_round_was_corrected(
 ) -> None:
     found, _ = demo
     assert found["tickets_match"] is True
-    assert found["calls"]["enter_result"] == ROUNDS
-    assert found["calls"]["correct_result"] == 1
+    assert found["calls"]["enter_draw_result"] == ROUNDS
+    assert found["calls"]["correct_draw_result"] == 1
     assert [line["corrected"] for line in found["rounds"]] == [False, True]
 
 
@@ -126,10 +126,10 @@ def test_the_recount_runs_on_its_own(export: Path) -> None:
         ("put_in/claims.csv", "step", "11000"),
         ("put_in/claims.csv", "claimed_at", "2026-08-15 11:00:01+00"),
         ("put_in/steps.csv", "steps", "-1"),
-        ("came_out/rounds.csv", "ticket_count", "1"),
+        ("came_out/rounds.csv", "total_tickets", "1"),
         ("came_out/rounds.csv", "seal_root", "00"),
         ("came_out/rounds.csv", "remainder", "0"),
-        ("came_out/round_tiers.csv", "winners", "7"),
+        ("came_out/round_tiers.csv", "winners_count", "7"),
         ("came_out/results.csv", "tier", "1"),
         ("came_out/transfers.csv", "amount", "1"),
         ("came_out/transfers.csv", "credit_account", "luckywalk.prizes"),

@@ -12,8 +12,8 @@ ROUTINES = [
     ),
     change(
         "a function less",
-        "drop function luckywalk.cash_banked_claims(integer)",
-        "luckywalk: function luckywalk.cash_banked_claims(integer) is missing",
+        "drop function luckywalk.redeem_banked_claims(integer)",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer) is missing",
     ),
     change(
         "an overload",
@@ -105,45 +105,45 @@ ROUTINES = [
     ),
     change(
         "an argument's name",
-        "drop function luckywalk.cash_banked_claims(integer); create function"
-        " luckywalk.cash_banked_claims(number integer) returns void"
+        "drop function luckywalk.redeem_banked_claims(integer); create function"
+        " luckywalk.redeem_banked_claims(number integer) returns void"
         f" language sql volatile {PATH} as $$ select $$;"
-        "alter function luckywalk.cash_banked_claims(integer) owner to dotbase_owner;"
-        "comment on function luckywalk.cash_banked_claims(integer) is 'x';"
-        "revoke all on function luckywalk.cash_banked_claims(integer) from public",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): arguments: declared round_no integer,"
+        "alter function luckywalk.redeem_banked_claims(integer) owner to dotbase_owner;"
+        "comment on function luckywalk.redeem_banked_claims(integer) is 'x';"
+        "revoke all on function luckywalk.redeem_banked_claims(integer) from public",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): arguments: declared round_no integer,"
         " live number integer",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): comment: *",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): comment: *",
         fixes=False,
     ),
     change(
         "an argument's default",
-        "create or replace function luckywalk.cash_banked_claims(round_no integer default 7) returns void"
+        "create or replace function luckywalk.redeem_banked_claims(round_no integer default 7) returns void"
         f" language sql volatile {PATH} as $$ select $$",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): arguments: declared round_no integer,"
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): arguments: declared round_no integer,"
         " live round_no integer DEFAULT 7",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): body: *",
         fixes=False,
     ),
     change(
         "a return type",
-        "drop function luckywalk.cash_banked_claims(integer); create function"
-        " luckywalk.cash_banked_claims(round_no integer) returns integer"
+        "drop function luckywalk.redeem_banked_claims(integer); create function"
+        " luckywalk.redeem_banked_claims(round_no integer) returns integer"
         f" language sql volatile {PATH} as $$ select 1 $$;"
-        "alter function luckywalk.cash_banked_claims(integer) owner to dotbase_owner;"
-        "revoke all on function luckywalk.cash_banked_claims(integer) from public",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): comment: *",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): returns: declared void, live integer",
+        "alter function luckywalk.redeem_banked_claims(integer) owner to dotbase_owner;"
+        "revoke all on function luckywalk.redeem_banked_claims(integer) from public",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): comment: *",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): returns: declared void, live integer",
         fixes=False,
     ),
     change(
         "a language",
-        "create or replace function luckywalk.cash_banked_claims(round_no integer) returns void"
+        "create or replace function luckywalk.redeem_banked_claims(round_no integer) returns void"
         f" language plpgsql volatile {PATH} as $$ begin end $$",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): body: *",
-        "luckywalk: function luckywalk.cash_banked_claims(integer): language: declared sql, live plpgsql",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): body: *",
+        "luckywalk: function luckywalk.redeem_banked_claims(integer): language: declared sql, live plpgsql",
     ),
     change(
         "a comment on a function",
@@ -181,14 +181,14 @@ VIEWS = [
     change(
         "a view's definition",
         "create or replace view api.round_tiers with (security_invoker = true) as"
-        " select t.round_no, t.tier, t.winners, t.prize_each * 2 as prize_each, t.remainder"
+        " select t.round_no, t.tier, t.winners_count, t.prize_each * 2 as prize_each, t.remainder"
         " from luckywalk.round_tiers as t",
         "luckywalk: view api.round_tiers: definition: declared *prize_each*, live *prize_each * 2*",
     ),
     change(
         "a view's columns",
         "create or replace view api.round_tiers with (security_invoker = true) as"
-        " select t.round_no, t.tier, t.winners, t.prize_each, t.remainder, true as x"
+        " select t.round_no, t.tier, t.winners_count, t.prize_each, t.remainder, true as x"
         " from luckywalk.round_tiers as t",
         "luckywalk: view api.round_tiers: definition: declared * live *",
         fixes=False,

@@ -172,7 +172,7 @@ def live_a_week(db: Database) -> None:
     db.clock("2025-01-04 20:00")
     db.run_job("close_round")
     db.clock("2025-01-04 20:50")
-    assert db.call(admin, "enter_result", round_no=ROUND, numbers=NUMBERS).ok
+    assert db.call(admin, "enter_draw_result", round_no=ROUND, numbers=NUMBERS).ok
     db.run_job("draw_apply_results")
     db.clock("2025-01-05 12:30")
     for job in ("settle_round", "create_new_round", "make_partitions"):

@@ -250,9 +250,9 @@ def test_a_backlog_query_gives_a_count_and_the_oldest(
 @pytest.mark.parametrize(
     ("setting", "known"),
     [
-        ("luckywalk.opens_at", True),
+        ("luckywalk.opening_time", True),
         ("jobs.history_days", True),
-        ("opens_at", False),
+        ("opening_time", False),
         ("luckywalk.nope", False),
     ],
 )

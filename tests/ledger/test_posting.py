@@ -32,7 +32,7 @@ TRANSFERS = "select count(*) from ledger.transfers"
 
 # One order that reaches each error of the ledger. A new error needs a new line.
 CASES: dict[str, list[tuple[Any, ...]]] = {
-    "account_not_found": [(ME, "a", HOUSE, "shop.nothing", 1)],
+    "ledger_account_not_found": [(ME, "a", HOUSE, "shop.nothing", 1)],
     "overdraft": [(ME, "a", PURSE, HOUSE, 1)],
     "transfer_key_reused": [(ME, "a", HOUSE, PURSE, 1), (ME, "a", HOUSE, PURSE, 2)],
     "transfer_invalid": [(ME, "a", HOUSE, PURSE, 0)],

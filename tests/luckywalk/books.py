@@ -63,8 +63,8 @@ def stored(db: Database, week: Week = WEEK) -> Count:
     for row in db.rows("select ticket_id, tier from luckywalk.results_user where round_no = %s", number):
         count.tiers[row["ticket_id"]] = row["tier"]
     for row in db.rows("select * from luckywalk.round_tiers where round_no = %s", number):
-        if row["winners"]:
-            count.winners[row["tier"]] = row["winners"]
+        if row["winners_count"]:
+            count.winners[row["tier"]] = row["winners_count"]
         count.each[row["tier"]] = row["prize_each"]
         count.remainder[row["tier"]] = row["remainder"]
     transfers = db.rows(

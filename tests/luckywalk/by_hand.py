@@ -32,7 +32,7 @@ LONG_AFTER = "2030-01-01 00:00"
 # A whole step to each state, as only that state's own function would write it.
 STEP = {
     "open": "status = 'open'",
-    "closed": "status = 'closed', ticket_count = 0, seal_root = '', closed_at = core.now()",
+    "closed": "status = 'closed', total_tickets = 0, seal_root = '', closed_at = core.now()",
     "drawn": "status = 'drawn', result_no = 1, winning_mask = 126, drawn_result_no = 1, "
     "drawn_at = core.now(), winners_count = 0",
     "settled": "status = 'settled', settled_at = core.now(), paid = 0, remainder = 0",

@@ -55,7 +55,7 @@ def proves(proof: Mapping[str, Any]) -> bool:
     """Whether a proof, as the RPC gives it, leads from its ticket to its root."""
     own = Ticket(UUID(proof["ticket_id"]), UUID(proof["user_id"]), proof["round_no"], proof["mask"])
     leaves = [bytes.fromhex(leaf) for leaf in proof["chunk_leaves"]]
-    leaves.insert(proof["leaf_place"], own.leaf)
+    leaves.insert(proof["leaf_index"], own.leaf)
     node = sha256(b"\x01" + b"".join(leaves)).digest()
     for step in proof["path"]:
         sibling = bytes.fromhex(step["hash"])

@@ -137,8 +137,8 @@ def test_a_round_that_was_made_but_never_opened_is_opened_and_closed_with_what_w
     banked = claim(db, walker(1), 1000, LOSING)
     db.owner.execute("insert into luckywalk.rounds select (luckywalk.planned_round(%s)).*", [WEEK.round_no])
     close_week(db)
-    assert db.rows("select status, ticket_count from luckywalk.rounds") == [
-        {"status": "closed", "ticket_count": 1}
+    assert db.rows("select status, total_tickets from luckywalk.rounds") == [
+        {"status": "closed", "total_tickets": 1}
     ]
     (ticket,) = db.call(walker(1), "my_tickets", round_no=WEEK.round_no).rows
     assert (ticket["ticket_id"], ticket["is_banked"]) == (banked["ticket_id"], False)
@@ -150,4 +150,4 @@ def test_banked_tickets_are_sealed_and_drawn_like_all_others(db: Database) -> No
     open_week(db, WEEK.next)
     buy(db, walker(2), LOSING)
     close_week(db, WEEK.next)
-    assert db.value("select ticket_count from luckywalk.rounds") == 2
+    assert db.value("select total_tickets from luckywalk.rounds") == 2

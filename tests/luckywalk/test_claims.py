@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import yaml
 
 from tests.harness.databases import Database
 from tests.harness.people import Person, anon, walker
+from tests.harness.server import ROOT
 from tests.luckywalk.weeks import WEEK, claim, job, open_week, walk
 
 THRESHOLDS = range(1000, 10_001, 1000)
@@ -38,7 +42,25 @@ def test_nothing_between_below_or_above_the_thresholds_is_claimed(
 ) -> None:
     walk(week_db, person, 200_000)
     refused = week_db.call(person, "claim_steps", threshold=threshold)
-    assert (refused.status, refused.code) == (400, "threshold_invalid")
+    assert (refused.status, refused.code) == (400, "step_threshold_invalid")
+
+
+def test_function_constraint_and_texts_have_the_same_thresholds(week_db: Database) -> None:
+    assert week_db.value("select luckywalk.step_thresholds()") == list(THRESHOLDS)
+    condition = week_db.value(
+        "select pg_get_expr(conbin, conrelid) from pg_constraint "
+        "where conname = 'claims_step_is_a_threshold' and conrelid = 'luckywalk.claims'::regclass"
+    )
+    allowed = week_db.value(
+        f"select array_agg(step order by step) from generate_series(-1, 250000) as step where {condition}"
+    )
+    assert allowed == list(THRESHOLDS)
+    errors = yaml.safe_load((ROOT / "functions/luckywalk/errors.yaml").read_text())
+    for text in ("en", "ko", "hint"):
+        said = [
+            int(n.replace(",", "")) for n in re.findall(r"\d[\d,]*", errors["step_threshold_invalid"][text])
+        ]
+        assert (said[0], said[-1]) == (THRESHOLDS[0], THRESHOLDS[-1]), text
 
 
 def test_a_repeated_claim_returns_the_first_and_its_numbers(week_db: Database, person: Person) -> None:

@@ -73,8 +73,8 @@ def test_a_closing_against_fifty_claiming_sessions_loses_and_doubles_none(
 
     sealed = tickets_of(db, WEEK)
     assert {str(ticket.ticket_id) for ticket in sealed} == in_time
-    (round_,) = db.rows("select status, ticket_count, seal_root from luckywalk.rounds")
-    assert round_ == {"status": "closed", "ticket_count": len(in_time), "seal_root": root_of(sealed)}
+    (round_,) = db.rows("select status, total_tickets, seal_root from luckywalk.rounds")
+    assert round_ == {"status": "closed", "total_tickets": len(in_time), "seal_root": root_of(sealed)}
 
     open_week(db, WEEK.next)
     assert {str(ticket.ticket_id) for ticket in tickets_of(db, WEEK.next)} == banked
@@ -110,7 +110,7 @@ def test_ten_closings_at_once_are_one(db: Database) -> None:
     db.clock(WEEK.closes_at)
     closed = db.race(10, lambda _, number: close_by_hand(db, number))
     assert sorted(closed) == [False] * 9 + [True]
-    assert db.value("select ticket_count from luckywalk.rounds") == 10
+    assert db.value("select total_tickets from luckywalk.rounds") == 10
     assert db.value("select count(*) from luckywalk.seal_nodes") == 1
 
 
@@ -123,6 +123,6 @@ def buy_for_ten(db: Database, week: Week = WEEK) -> None:
 
 def close_by_hand(db: Database, number: int) -> bool:
     with db.server.connect(db.name) as connection:
-        row = connection.execute("select luckywalk.close_round_no(%s)", [WEEK.round_no]).fetchone()
+        row = connection.execute("select luckywalk.close_due_round(%s)", [WEEK.round_no]).fetchone()
     assert row is not None
     return bool(row[0])

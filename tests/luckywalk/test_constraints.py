@@ -9,8 +9,8 @@ from tests.harness.databases import Database
 
 BIT_46 = (1 << 46) | 62  # bits 1 to 5, and one past 45
 ROUND = "luckywalk.rounds"
-CLOSED = "ticket_count = 0, seal_root = '', closed_at = now()"
-NOT_CLOSED = "ticket_count = null, seal_root = null, closed_at = null"
+CLOSED = "total_tickets = 0, seal_root = '', closed_at = now()"
+NOT_CLOSED = "total_tickets = null, seal_root = null, closed_at = null"
 NUMBERS = "result_no = 1, winning_mask = 126"
 NO_NUMBERS = "result_no = null, winning_mask = null"
 DRAWN = "drawn_at = now(), drawn_result_no = 1, winners_count = 0"
@@ -45,7 +45,7 @@ ALLOWED = [
     (ROUND, "winning_mask = 126"),
     ("luckywalk.user_profiles", "nickname = 'x'"),
     ("luckywalk.user_profiles", "nickname = repeat('x', 30)"),
-    ("luckywalk.round_tiers", "winners = 0, prize_each = 0, remainder = 0"),
+    ("luckywalk.round_tiers", "winners_count = 0, prize_each = 0, remainder = 0"),
     ("luckywalk.draw_results", "result_no = 2, reason = 'x'"),
     ("luckywalk.draw_results", "result_no = 2, reason = repeat('x', 500)"),
     ("luckywalk.daily_progress", "steps = 0"),
@@ -84,7 +84,7 @@ REFUSED = [
     *[(ROUND, f"{prize} = -1", "rounds_prizes_not_negative") for prize in PRIZES],
     *[
         (ROUND, f"{part} = null", "rounds_sealed_when_closed")
-        for part in ("ticket_count", "seal_root", "closed_at")
+        for part in ("total_tickets", "seal_root", "closed_at")
     ],
     (ROUND, ", ".join((*STATES["open"][:1], CLOSED, *STATES["open"][2:])), "rounds_sealed_when_closed"),
     *[
@@ -109,7 +109,7 @@ REFUSED = [
     *[("luckywalk.round_tiers", f"tier = {tier}", "round_tiers_tier_known") for tier in (0, 6)],
     *[
         ("luckywalk.round_tiers", f"{column} = -1", "round_tiers_not_negative")
-        for column in ("winners", "prize_each", "remainder")
+        for column in ("winners_count", "prize_each", "remainder")
     ],
     *[
         ("luckywalk.draw_results", values, "draw_results_correction_has_a_reason")

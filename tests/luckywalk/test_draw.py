@@ -41,7 +41,7 @@ NONE_OF_IT = ([1, 2, 4, 5, 6, 7], None)
 def tiers(db: Database, week: Week = WEEK) -> dict[int, tuple[int, int, int]]:
     """Winners, prize of each and remainder by tier, as everybody sees them."""
     rows = db.select(anon, "round_tiers", filters={"round_no": week.round_no}, order="tier").rows
-    return {row["tier"]: (row["winners"], row["prize_each"], row["remainder"]) for row in rows}
+    return {row["tier"]: (row["winners_count"], row["prize_each"], row["remainder"]) for row in rows}
 
 
 def drawn_with(db: Database, *tickets: Sequence[int], week: Week = WEEK) -> dict[int, tuple[int, int, int]]:
@@ -144,7 +144,7 @@ def test_while_numbers_are_missing_the_job_has_nothing_to_do(db: Database) -> No
             "winners_count": 0,
             "rounds": [],
         }
-    assert db.call(admin, "draw_round", round_no=WEEK.round_no).code == "numbers_not_set"
+    assert db.call(admin, "draw_round", round_no=WEEK.round_no).code == "winning_numbers_not_set"
     assert db.call(admin, "settle_round", round_no=WEEK.round_no).code == "round_not_drawn"
 
 

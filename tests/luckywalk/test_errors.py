@@ -33,26 +33,26 @@ def not_enough_steps(db: Database) -> Response:
 
 
 def round_not_closed(db: Database) -> Response:
-    return db.call(admin, "enter_result", round_no=NUMBER["open"], numbers=WINNING)
+    return db.call(admin, "enter_draw_result", round_no=NUMBER["open"], numbers=WINNING)
 
 
 def corrected(db: Database, state: str, reason: str | None = "typing error") -> Response:
-    return db.call(admin, "correct_result", round_no=NUMBER[state], numbers=LOSING, reason=reason)
+    return db.call(admin, "correct_draw_result", round_no=NUMBER[state], numbers=LOSING, reason=reason)
 
 
 AT_RPCS: dict[str, Callable[[Database], Response]] = {
     "walker_profile_not_found": lambda db: db.call(walker(2), "my_walker_profile"),
-    "nickname_invalid": lambda db: db.call(walker(2), "save_walker_profile", nickname=" "),
+    "walker_nickname_invalid": lambda db: db.call(walker(2), "save_walker_profile", nickname=" "),
     "steps_invalid": lambda db: db.call(walker(2), "report_steps", steps=-1),
-    "threshold_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1),
+    "step_threshold_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1),
     "not_enough_steps": not_enough_steps,
-    "numbers_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1000, numbers=[1]),
-    "round_not_found": lambda db: db.call(admin, "enter_result", round_no=NOWHERE, numbers=WINNING),
+    "lottery_numbers_invalid": lambda db: db.call(walker(2), "claim_steps", threshold=1000, numbers=[1]),
+    "round_not_found": lambda db: db.call(admin, "enter_draw_result", round_no=NOWHERE, numbers=WINNING),
     "round_not_due": round_not_due,
     "round_not_closed": round_not_closed,
-    "numbers_not_set": lambda db: db.call(admin, "draw_round", round_no=NUMBER["closed"]),
-    "numbers_already_set": lambda db: db.call(
-        admin, "enter_result", round_no=NUMBER["drawn"], numbers=LOSING
+    "winning_numbers_not_set": lambda db: db.call(admin, "draw_round", round_no=NUMBER["closed"]),
+    "winning_numbers_already_set": lambda db: db.call(
+        admin, "enter_draw_result", round_no=NUMBER["drawn"], numbers=LOSING
     ),
     "round_not_drawn": lambda db: db.call(admin, "settle_round", round_no=NUMBER["closed"]),
     "round_already_settled": lambda db: corrected(db, "settled"),
@@ -98,8 +98,8 @@ def test_an_error_reaches_the_owner_as_it_stands_in_the_catalogue(
 
 
 ROUND_RPCS: dict[str, dict[str, object]] = {
-    "enter_result": {"numbers": WINNING},
-    "correct_result": {"numbers": WINNING, "reason": "typing error"},
+    "enter_draw_result": {"numbers": WINNING},
+    "correct_draw_result": {"numbers": WINNING, "reason": "typing error"},
     "close_round": {},
     "draw_round": {},
     "settle_round": {},
@@ -117,9 +117,9 @@ def test_every_administrators_rpc_knows_which_rounds_there_are(
 
 # What each administrator's RPC says to a round in each state, long after its times; None: it obeys.
 ANSWERS = {
-    "enter_result": ["round_not_closed", "round_not_closed", None, None, None],
-    "correct_result": ["round_not_closed", "round_not_closed", "numbers_not_set", None, None],
-    "draw_round": ["round_not_closed", "round_not_closed", "numbers_not_set", None, None],
+    "enter_draw_result": ["round_not_closed", "round_not_closed", None, None, None],
+    "correct_draw_result": ["round_not_closed", "round_not_closed", "winning_numbers_not_set", None, None],
+    "draw_round": ["round_not_closed", "round_not_closed", "winning_numbers_not_set", None, None],
     "settle_round": ["round_not_drawn", "round_not_drawn", "round_not_drawn", None, None],
     "close_round": [None, None, None, None, None],
 }

@@ -70,8 +70,8 @@ def test_a_week_runs_by_its_jobs_alone_each_at_its_local_time(db: Database) -> N
         if at.hour == 8:
             buy(db, walker(1), None, LOSING)
         if f"{at:%a %H:%M}" == "Sat 21:00":
-            assert db.call(admin, "enter_result", round_no=1153, numbers=WINNING).ok
-    # Sunday's walk at eight was banked, and cashed at opening; six more days, two tickets each.
+            assert db.call(admin, "enter_draw_result", round_no=1153, numbers=WINNING).ok
+    # Sunday's walk at eight was banked, and became tickets at opening; six more days, two tickets each.
     assert effects(db, "create_new_round") == [
         ("Sun 12:30", {"processed": 1, "round_no": 1153}),
         ("Sun 12:30", {"processed": 1, "round_no": 1154}),
@@ -106,7 +106,7 @@ def test_after_an_outage_the_jobs_catch_up_in_whatever_order_they_come(
     # Everything is down from Saturday noon to Sunday afternoon.
     tick(db, WEEK.at(-1, "13:00"), [*order, "create_new_round"])
     assert states(db) == {1153: "closed", 1154: "open"}
-    assert db.call(admin, "enter_result", round_no=1153, numbers=WINNING).ok
+    assert db.call(admin, "enter_draw_result", round_no=1153, numbers=WINNING).ok
     for minutes in (10, 20, 30):
         tick(db, WEEK.at(-1, "13:00") + minutes * MINUTE, order)
     assert states(db) == {1153: "settled", 1154: "open"}
@@ -137,7 +137,7 @@ def test_while_no_job_runs_for_ten_days_walkers_notice_nothing(db: Database) -> 
 
     tick(db, at)
     assert states(db) == {1153: "closed", 1154: "open"}
-    assert db.value("select ticket_count from luckywalk.rounds where round_no = 1153") == len(this)
+    assert db.value("select total_tickets from luckywalk.rounds where round_no = 1153") == len(this)
 
 
 def test_two_weeks_that_were_missed_are_closed_by_one_run(db: Database) -> None:
@@ -163,7 +163,7 @@ def test_numbers_that_come_late_are_drawn_at_the_next_slot(db: Database) -> None
     buy(db, walker(1), WINNING)
     close_week(db)
     tick(db, WEEK.at(-1, "11:00"))
-    assert db.call(admin, "enter_result", round_no=1153, numbers=WINNING).ok
+    assert db.call(admin, "enter_draw_result", round_no=1153, numbers=WINNING).ok
     tick(db, WEEK.at(-1, "11:04"))
     assert states(db)[1153] == "closed"
     tick(db, WEEK.at(-1, "11:05"))
@@ -192,7 +192,7 @@ def test_a_step_that_fails_halfway_leaves_nothing_and_the_next_slot_does_it(
     assert failed is not None
     assert (failed["status"], failed["sqlstate"], failed["result"]) == ("failed", "23514", None)
     assert states(db) == before
-    for table in ("results", "round_tiers", "ledger.transfers"):
+    for table in ("results_user", "round_tiers", "ledger.transfers"):
         assert db.value(f"select count(*) from {table if '.' in table else 'luckywalk.' + table}") == 0
     if step == "close_round":
         assert db.value("select count(*) from luckywalk.seal_nodes") == 0

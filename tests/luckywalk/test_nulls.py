@@ -24,7 +24,7 @@ MAY_BE_NULL = {
     },
     "jobs.events": {"run_id"},  # of slots that were missed
     "luckywalk.rounds": {
-        *("ticket_count", "seal_root", "closed_at"),  # until it is closed
+        *("total_tickets", "seal_root", "closed_at"),  # until it is closed
         *("result_no", "winning_mask", "drawn_result_no", "drawn_at", "winners_count"),  # until it is drawn
         *("settled_at", "paid", "remainder"),  # until it is settled
     },

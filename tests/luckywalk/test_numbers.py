@@ -43,7 +43,7 @@ def _walked(week_db: Database) -> None:
 @given(numbers=INVALID)
 def test_anything_but_six_different_numbers_is_refused(week_db: Database, numbers: list[int | None]) -> None:
     refused = week_db.call(walker(1), "claim_steps", threshold=1000, numbers=numbers)
-    assert (refused.status, refused.code) == (400, "numbers_invalid")
+    assert (refused.status, refused.code) == (400, "lottery_numbers_invalid")
     assert week_db.call(walker(1), "my_today").row["claimed"] == []
 
 
@@ -69,7 +69,7 @@ def test_six_different_numbers_become_their_mask_and_come_back_in_order(
     ],
 )
 def test_other_shapes_of_json_are_refused_too(week_db: Database, body: str) -> None:
-    assert week_db.raw_call(walker(1), "claim_steps", body).code == "numbers_invalid"
+    assert week_db.raw_call(walker(1), "claim_steps", body).code == "lottery_numbers_invalid"
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,16 @@ def test_what_is_no_list_of_integers_is_refused_by_postgres_itself(
 
 @pytest.mark.parametrize("numbers", [[], [0, 1, 2, 3, 4, 5], [1, 2, 3, 4, 5, 46], [1, 2, 3, 4, 5, 5]])
 def test_an_administrators_numbers_are_held_to_the_same_rule(week_db: Database, numbers: list[int]) -> None:
-    for rpc, more in (("enter_result", {}), ("correct_result", {"reason": "typing error"})):
+    for rpc, more in (("enter_draw_result", {}), ("correct_draw_result", {"reason": "typing error"})):
         refused = week_db.call(admin, rpc, round_no=1153, numbers=numbers, **more)
-        assert (refused.status, refused.code) == (400, "numbers_invalid")
+        assert (refused.status, refused.code) == (400, "lottery_numbers_invalid")
 
 
 def test_numbers_refused_leave_the_threshold_to_be_claimed(week_db: Database) -> None:
     walk(week_db, walker(2))
-    assert week_db.call(walker(2), "claim_steps", threshold=3000, numbers=[1]).code == "numbers_invalid"
+    assert (
+        week_db.call(walker(2), "claim_steps", threshold=3000, numbers=[1]).code == "lottery_numbers_invalid"
+    )
     assert claim(week_db, walker(2), 3000, [1, 2, 3, 4, 5, 6])["numbers"] == [1, 2, 3, 4, 5, 6]
 
 

@@ -81,7 +81,7 @@ def test_looking_makes_no_round(db: Database) -> None:
 def test_times_and_prizes_are_those_of_the_moment_the_round_was_made(db: Database) -> None:
     open_week(db)
     db.owner.execute("select core.set_setting('luckywalk.tier3_prize', '70')")
-    db.owner.execute("select core.set_setting('luckywalk.closes_at', '\"19:00\"')")
+    db.owner.execute("select core.set_setting('luckywalk.closing_time', '\"19:00\"')")
     (shown,) = db.select(anon, "rounds").rows
     assert shown["tier3_prize"] == 50
     assert datetime.fromisoformat(shown["closes_at"]) == WEEK.closes_at
@@ -102,5 +102,5 @@ def test_everybody_sees_the_rounds(week_db: Database) -> None:
         assert (shown["round_no"], shown["status"]) == (WEEK.round_no, "open")
         assert (shown["tier1_pot"], shown["tier2_pot"]) == (1_000_000, 500_000)
         assert (shown["tier3_prize"], shown["tier4_prize"], shown["tier5_prize"]) == (50, 10, 5)
-        assert shown["ticket_count"] is None
+        assert shown["total_tickets"] is None
         assert shown["seal_root"] is None

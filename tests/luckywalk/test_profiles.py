@@ -66,7 +66,7 @@ def test_a_nickname_that_is_blank_too_long_or_hides_something_is_refused(
     week_db: Database, person: Person, nickname: str | None
 ) -> None:
     refused = week_db.call(person, "save_walker_profile", nickname=nickname)
-    assert (refused.status, refused.code) == (400, "nickname_invalid")
+    assert (refused.status, refused.code) == (400, "walker_nickname_invalid")
     assert week_db.call(person, "my_walker_profile").code == "walker_profile_not_found"
 
 

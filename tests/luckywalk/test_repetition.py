@@ -84,7 +84,7 @@ def test_a_step_by_ten_sessions_at_once_is_done_once(db: Database, step: str) ->
 
 def check_once(db: Database, step: str) -> None:
     count = recount(db, WINNING)
-    assert db.value("select ticket_count from luckywalk.rounds") == 301
+    assert db.value("select total_tickets from luckywalk.rounds") == 301
     if step != "close_round":
         assert stored(db).tiers == count.tiers
         assert stored(db).winners == count.winners
@@ -100,9 +100,9 @@ def test_a_whole_week_repeated_by_every_job_and_rpc_changes_nothing(db: Database
     before = everything(db)
     rpcs: list[Callable[[], Any]] = [
         lambda: db.call(admin, "close_round", round_no=WEEK.round_no),
-        lambda: db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING),
+        lambda: db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING),
         lambda: db.call(
-            admin, "correct_result", round_no=WEEK.round_no, numbers=WINNING, reason="nothing to correct"
+            admin, "correct_draw_result", round_no=WEEK.round_no, numbers=WINNING, reason="nothing to correct"
         ),
         lambda: db.call(admin, "draw_round", round_no=WEEK.round_no),
         lambda: db.call(admin, "settle_round", round_no=WEEK.round_no),

@@ -37,7 +37,7 @@ def entries(db: Database) -> list[dict[str, Any]]:
 def correct(
     db: Database, numbers: list[int] = OTHERS, reason: str | None = "typing error", who: Person = admin
 ) -> Response:
-    return db.call(who, "correct_result", round_no=WEEK.round_no, numbers=numbers, reason=reason)
+    return db.call(who, "correct_draw_result", round_no=WEEK.round_no, numbers=numbers, reason=reason)
 
 
 def closed(db: Database) -> Database:
@@ -50,28 +50,28 @@ def closed(db: Database) -> Database:
 def test_numbers_are_entered_from_draw_time_on_and_not_a_second_before(db: Database) -> None:
     closed(db)
     db.clock(WEEK.draws_at - SECOND)
-    refused = db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING)
+    refused = db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING)
     assert (refused.status, refused.code) == (409, "round_not_due")
     assert refused.details["due_at"].startswith(f"{WEEK.saturday}T11:50:00")
     db.clock(WEEK.draws_at)
-    entered = db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING).row
+    entered = db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING).row
     assert (entered["winning_numbers"], entered["status"]) == (WINNING, "closed")
 
 
 def test_numbers_are_not_entered_before_the_round_is_closed_and_sealed(db: Database) -> None:
     open_week(db)
     db.clock(WEEK.draws_at)
-    refused = db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING)
+    refused = db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING)
     assert (refused.status, refused.code) == (409, "round_not_closed")
     assert db.call(admin, "close_round", round_no=WEEK.round_no).row["status"] == "closed"
-    assert db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING).ok
+    assert db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING).ok
 
 
 def test_the_same_numbers_entered_again_in_any_order_change_nothing(db: Database) -> None:
     closed(db)
     enter(db)
     before = entries(db)
-    again = db.call(administrator(2), "enter_result", round_no=WEEK.round_no, numbers=WINNING[::-1]).row
+    again = db.call(administrator(2), "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING[::-1]).row
     assert again["winning_numbers"] == WINNING
     assert entries(db) == before
     assert len(before) == 1
@@ -80,8 +80,8 @@ def test_the_same_numbers_entered_again_in_any_order_change_nothing(db: Database
 def test_other_numbers_are_refused_until_they_are_a_correction(db: Database) -> None:
     closed(db)
     enter(db)
-    refused = db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=OTHERS)
-    assert (refused.status, refused.code) == (409, "numbers_already_set")
+    refused = db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=OTHERS)
+    assert (refused.status, refused.code) == (409, "winning_numbers_already_set")
     assert correct(db).row["winning_numbers"] == OTHERS
 
 
@@ -104,7 +104,7 @@ def by(number: int) -> str:
 def test_there_is_nothing_to_correct_before_numbers_are_entered(db: Database) -> None:
     closed(db)
     db.clock(WEEK.draws_at)
-    assert correct(db).code == "numbers_not_set"
+    assert correct(db).code == "winning_numbers_not_set"
 
 
 def test_a_correction_says_why(db: Database) -> None:
@@ -152,7 +152,7 @@ def test_a_correction_after_the_draw_hides_its_results_until_the_job_draws_again
     db.clock(WEEK.at(0, "20:55"))
     assert job(db, "draw_apply_results")["rounds"] == [WEEK.round_no]
     assert tiers_shown(db) == {tuple(WINNING): None, tuple(OTHERS): 1}
-    assert db.select(anon, "round_tiers", filters={"tier": 1}).row["winners"] == 1
+    assert db.select(anon, "round_tiers", filters={"tier": 1}).row["winners_count"] == 1
     assert db.select(anon, "rounds").row["winners_count"] == 1
     assert db.value("select count(*) from luckywalk.results_user") == 1
 
@@ -195,16 +195,17 @@ def test_after_settlement_nothing_is_corrected(db: Database) -> None:
     refused = correct(db)
     assert (refused.status, refused.code) == (409, "round_already_settled")
     assert correct(db, WINNING).ok
-    assert db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=WINNING).ok
+    assert db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=WINNING).ok
     assert (
-        db.call(admin, "enter_result", round_no=WEEK.round_no, numbers=OTHERS).code == "numbers_already_set"
+        db.call(admin, "enter_draw_result", round_no=WEEK.round_no, numbers=OTHERS).code
+        == "winning_numbers_already_set"
     )
     assert len(entries(db)) == 1
     assert tiers_shown(db) == {tuple(WINNING): 1}
 
 
 @pytest.mark.parametrize(
-    ("rpc", "more"), [("enter_result", {}), ("correct_result", {"reason": "typing error"})]
+    ("rpc", "more"), [("enter_draw_result", {}), ("correct_draw_result", {"reason": "typing error"})]
 )
 def test_only_an_administrator_enters_numbers(week_db: Database, rpc: str, more: dict[str, str]) -> None:
     arguments = {"round_no": WEEK.round_no, "numbers": WINNING, **more}
@@ -221,11 +222,11 @@ def test_ten_administrators_with_two_sets_of_numbers_leave_one(db: Database) -> 
     def act(session: Postgrest, number: int) -> str | None:
         numbers = WINNING if number % 2 else LOSING
         return session.call(
-            administrator(number), "enter_result", round_no=WEEK.round_no, numbers=numbers
+            administrator(number), "enter_draw_result", round_no=WEEK.round_no, numbers=numbers
         ).code
 
     codes = db.race(10, act)
-    assert sorted(map(str, codes)) == ["None"] * 5 + ["numbers_already_set"] * 5
+    assert sorted(map(str, codes)) == ["None"] * 5 + ["winning_numbers_already_set"] * 5
     assert len(entries(db)) == 1
 
 
@@ -242,7 +243,7 @@ def test_a_correction_and_a_settlement_at_once_never_pay_on_the_wrong_numbers(db
             if place % 2:
                 return session.call(admin, "settle_round", round_no=number).code
             arguments = {"round_no": number, "numbers": LOSING, "reason": "typing error"}
-            return session.call(admin, "correct_result", **arguments).code
+            return session.call(admin, "correct_draw_result", **arguments).code
 
         codes = set(db.race(10, act))
         paid = db.value("select count(*) from ledger.transfers where transfer_key like %s", f"%/{number}/%")

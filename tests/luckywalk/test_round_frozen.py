@@ -12,7 +12,7 @@ import pytest
 from tests.luckywalk.by_hand import ROUNDS, STATES, STEP, refusal
 
 # What each state lets its next step write; all else is frozen.
-SEAL = {"ticket_count", "seal_root", "closed_at"}
+SEAL = {"total_tickets", "seal_root", "closed_at"}
 DRAW = {"result_no", "winning_mask", "drawn_result_no", "drawn_at", "winners_count"}
 PAYMENT = {"settled_at", "paid", "remainder"}
 MAY_CHANGE = {"scheduled": set(), "open": SEAL, "closed": DRAW, "drawn": DRAW | PAYMENT, "settled": set()}

@@ -35,7 +35,7 @@ def sealed_round(db: Database, week: Week, tickets: int) -> dict[str, Any]:
 def check_seal(db: Database, week: Week, count: int) -> None:
     published = sealed_round(db, week, count)
     tickets = tickets_of(db, week)
-    assert published["ticket_count"] == len(tickets) == count
+    assert published["total_tickets"] == len(tickets) == count
     assert published["seal_root"] == root_of(tickets).hex()
 
 
@@ -69,7 +69,7 @@ def test_every_ticket_proves_that_it_is_in_the_seal(
     for ticket in chosen:
         proof = module_db.call(numbers[ticket.user_id], "my_ticket_proof", ticket_id=ticket.ticket_id).row
         assert proves(proof)
-        assert (proof["seal_root"], proof["ticket_count"]) == (published["seal_root"], count)
+        assert (proof["seal_root"], proof["total_tickets"]) == (published["seal_root"], count)
         assert (UUID(proof["ticket_id"]), UUID(proof["user_id"]), proof["mask"]) == (
             ticket.ticket_id,
             ticket.user_id,
@@ -133,7 +133,7 @@ def test_any_changed_byte_of_the_ticket_breaks_the_proof(proof: dict[str, Any]) 
 
 def test_any_changed_place_breaks_the_proof(proof: dict[str, Any]) -> None:
     for place in range(len(proof["chunk_leaves"]) + 1):
-        assert proves(changed(proof, leaf_place=place)) == (place == proof["leaf_place"])
+        assert proves(changed(proof, leaf_index=place)) == (place == proof["leaf_index"])
     for n, step in enumerate(proof["path"]):
         path = list(proof["path"])
         path[n] = {**step, "side": "left" if step["side"] == "right" else "right"}

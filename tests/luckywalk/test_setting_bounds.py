@@ -19,10 +19,10 @@ BOUNDS: list[tuple[str, Any, Any, list[Any]]] = [
     ("tier3_prize", 0, PRIZE, [-1, PRIZE + 1]),
     ("tier4_prize", 0, PRIZE, [-1, PRIZE + 1]),
     ("tier5_prize", 0, PRIZE, [-1, PRIZE + 1]),
-    ("opens_at", "00:00", "23:59", []),
-    ("closes_at", "00:00", "20:49", ["20:50"]),
-    ("draws_at", "20:50", "23:59", ["20:49"]),
-    ("settles_at", "00:00", "12:29", ["12:30"]),
+    ("opening_time", "00:00", "23:59", []),
+    ("closing_time", "00:00", "20:49", ["20:50"]),
+    ("draw_time", "20:50", "23:59", ["20:49"]),
+    ("settlement_time", "00:00", "12:29", ["12:30"]),
 ]
 
 

@@ -197,7 +197,7 @@ def test_a_settlement_says_whether_it_was_the_one_that_paid(db: Database) -> Non
     buy(db, walker(1), WINNING)
     draw_week(db)
     db.clock(WEEK.settles_at)
-    settle = "select luckywalk.settle_round_no(%s)"
+    settle = "select luckywalk.settle_due_round(%s)"
     with db.server.connect(db.name) as first, db.server.connect(db.name) as second:
         with ThreadPoolExecutor(1) as pool:
             with first.transaction():
@@ -219,7 +219,7 @@ def test_a_correction_under_way_stops_no_other_rounds_payment(db: Database) -> N
             claims = json.dumps(dict(admin.claims))
             correcting.execute("set local role authenticated")
             correcting.execute("select set_config('request.jwt.claims', %s, true)", [claims])
-            correcting.execute("select api.correct_result(%s, %s, 'Misread.')", [WEEK.round_no, LOSING])
+            correcting.execute("select api.correct_draw_result(%s, %s, 'Misread.')", [WEEK.round_no, LOSING])
             paying = pool.submit(job, db, "settle_round")
             assert waits_for(db, correcting, unless=paying.done)
         assert paying.result(timeout=30)["rounds"] == [WEEK.next.round_no]

@@ -130,9 +130,9 @@ def test_a_ticket_added_by_hand_is_committed_before_its_round_is_sealed(db: Data
         by_hand.execute("commit")
     closing.join(timeout=30)
     assert done.is_set()
-    (sealed,) = db.rows("select ticket_count, seal_root from luckywalk.rounds")
+    (sealed,) = db.rows("select total_tickets, seal_root from luckywalk.rounds")
     tickets = tickets_of(db, WEEK)
-    assert sealed == {"ticket_count": 2, "seal_root": root_of(tickets)}
+    assert sealed == {"total_tickets": 2, "seal_root": root_of(tickets)}
     assert len(tickets) == 2
 
 

@@ -58,7 +58,7 @@ def test_a_claim_waits_for_a_closing_under_way_and_is_banked(db: Database) -> No
     walk(db, walker(1))
     with ThreadPoolExecutor(1) as pool, db.server.connect(db.name) as closing:
         with closing.transaction():
-            closing.execute("select luckywalk.close_round_no(%s)", [WEEK.round_no])
+            closing.execute("select luckywalk.close_due_round(%s)", [WEEK.round_no])
             # A request that began before eight and comes late: its clock still says it is in time.
             late = waits(db, closing, lambda: begun_before_closing(db), pool)
         late.result(timeout=30)
@@ -80,7 +80,7 @@ def begun_before_closing(db: Database) -> None:
 def test_numbers_entered_while_a_late_closing_is_under_way_wait_for_it(db: Database) -> None:
     open_week(db)
     db.clock(WEEK.draws_at)
-    close = "select luckywalk.close_round_no(%s)"
+    close = "select luckywalk.close_due_round(%s)"
     with (
         ThreadPoolExecutor(2) as pool,
         db.server.connect(db.name) as holding,
@@ -93,7 +93,7 @@ def test_numbers_entered_while_a_late_closing_is_under_way_wait_for_it(db: Datab
                 # Held up in the middle of it: its round is not closed yet, but being sealed.
                 closed = waits(db, holding, lambda: closing.execute(close, [WEEK.round_no]).fetchone(), pool)
                 numbers = {"round_no": WEEK.round_no, "numbers": WINNING}
-                entered = waits(db, process, lambda: db.call(admin, "enter_result", **numbers), pool)
+                entered = waits(db, process, lambda: db.call(admin, "enter_draw_result", **numbers), pool)
             assert closed.result(timeout=30) == (True,)
         assert entered.result(timeout=30).ok
 

@@ -79,7 +79,7 @@ def close_week(db: Database, week: Week = WEEK) -> None:
 def enter(db: Database, week: Week = WEEK, numbers: Sequence[int] = WINNING) -> None:
     """An administrator enters the numbers at draw time."""
     db.clock(week.draws_at)
-    assert db.call(admin, "enter_result", round_no=week.round_no, numbers=numbers).ok
+    assert db.call(admin, "enter_draw_result", round_no=week.round_no, numbers=numbers).ok
 
 
 def draw_week(db: Database, week: Week = WEEK, numbers: Sequence[int] = WINNING) -> None:

@@ -102,7 +102,7 @@ def test_a_lottery_week_goes_from_steps_to_paid_prizes(migrated: SupabaseDatabas
     migrated.clock("2025-01-04 20:00")
     assert migrated.run_job("close_round")
     migrated.clock("2025-01-04 20:50")
-    assert migrated.call(admin, "enter_result", round_no=round_no, numbers=NUMBERS).ok
+    assert migrated.call(admin, "enter_draw_result", round_no=round_no, numbers=NUMBERS).ok
     drawn = migrated.run_job("draw_apply_results")
     assert drawn is not None
     assert drawn["status"] == "succeeded", drawn
