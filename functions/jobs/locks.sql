@@ -1,13 +1,4 @@
 -- Locks: the session that runs a job holds the job's advisory lock, through commits and until it ends.
-create or replace function jobs.lock_space()
-returns integer
-language sql
-immutable
-parallel safe
-return hashtext('dotbase jobs');
-
-comment on function jobs.lock_space() is 'First key of the advisory locks of jobs; the second is jobs.job_no.';
-
 create or replace function jobs.lock_job(job_name text)
 returns integer
 language plpgsql
@@ -24,7 +15,7 @@ begin
     if not found then
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', lock_job.job_name));
     end if;
-    return case when pg_catalog.pg_try_advisory_lock(jobs.lock_space(), v_job_no) then v_job_no end;
+    return case when pg_catalog.pg_try_advisory_lock(core.job_locks(), v_job_no) then v_job_no end;
 end;
 $$;
 
@@ -39,7 +30,7 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_catalog.pg_advisory_unlock(jobs.lock_space(), job_no);
+    select pg_catalog.pg_advisory_unlock(core.job_locks(), job_no);
 $$;
 
 comment on function jobs.unlock_job(integer) is 'Gives a job''s lock back.';
@@ -51,8 +42,8 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
     -- Given back, unless it was already (PostgreSQL warns of that), and taken again.
-    select pg_catalog.pg_advisory_unlock(jobs.lock_space(), job_no);
-    select pg_catalog.pg_advisory_lock(jobs.lock_space(), job_no);
+    select pg_catalog.pg_advisory_unlock(core.job_locks(), job_no);
+    select pg_catalog.pg_advisory_lock(core.job_locks(), job_no);
 $$;
 
 comment on function jobs.reacquire(integer) is
@@ -68,7 +59,7 @@ as $$
     from pg_catalog.pg_locks as l
     where l.locktype = 'advisory'
         and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
-        and l.classid = jobs.lock_space()::oid
+        and l.classid = core.job_locks()::oid
         and l.objid = holder.job_no::oid
         and l.objsubid = 2
         and l.granted;

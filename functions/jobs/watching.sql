@@ -121,7 +121,7 @@ begin
         inner join jobs.jobs as j on j.job_name = r.job_name
         where r.run_id = v_run_id;
         -- With the job's lock, if it is free, nobody begins with the job meanwhile.
-        perform pg_catalog.pg_try_advisory_xact_lock(jobs.lock_space(), v_job.job_no);
+        perform pg_catalog.pg_try_advisory_xact_lock(core.job_locks(), v_job.job_no);
         continue when jobs.is_worked(v_run_id);
         select * into v_run
         from jobs.runs as r

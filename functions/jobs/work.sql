@@ -108,7 +108,7 @@ begin
     end if;
 
     -- The session's own lock can be given back by the function, with all advisory locks; this one cannot.
-    perform pg_catalog.pg_advisory_xact_lock(jobs.lock_space(), v_job.job_no);
+    perform pg_catalog.pg_advisory_xact_lock(core.job_locks(), v_job.job_no);
     begin
         -- What cannot be recorded, as a number of rows that is none, has failed like the rest.
         v_wait := jobs.keep_slice(v_run, v_job, jobs.call_routine(v_job, v_run.slot_at));

@@ -371,7 +371,8 @@ def test_pg_crons_extension_is_missing_and_the_remedy_brings_it(live: Database) 
 
 def test_a_stranger_that_holds_a_jobs_lock_is_found(shop: Database) -> None:
     number = shop.value("select job_no from jobs.jobs where job_name = 'work'")
-    take = "select pg_advisory_lock(hashtext('dotbase jobs'), %s)"
+    classid = shop.value("select core.job_locks()")
+    take = f"select pg_advisory_lock({classid}, %s)"
     with shop.server.connect(shop.name, user="authenticator") as stranger:
         stranger.execute(take, [number + 1000])
         assert findings(shop, "lock_findings") == {}, "no job's"
