@@ -16,6 +16,8 @@ set search_path = pg_catalog, pg_temp
 as $body$
 declare
     v_sqlstate text;
+    v_schema text;
+    v_table text;
     v_constraint text;
     v_message text;
     v_detail text;
@@ -26,11 +28,15 @@ exception
     when query_canceled or assert_failure or others then
         get stacked diagnostics
             v_sqlstate = returned_sqlstate,
+            v_schema = schema_name,
+            v_table = table_name,
             v_constraint = constraint_name,
             v_message = message_text,
             v_detail = pg_exception_detail,
             v_context = pg_exception_context;
-        perform core.raise_to_client(v_sqlstate, v_constraint, v_message, v_detail, v_context);%6$s
+        perform core.raise_to_client(
+            v_sqlstate, v_schema, v_table, v_constraint, v_message, v_detail, v_context
+        );%6$s
 end;
 $body$
         $wrapper$,
