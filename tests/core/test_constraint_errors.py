@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.databases import Clones, Database
+from tests.harness.databases import Database
 from tests.harness.people import walker
 from tests.harness.responses import Response
 from tests.harness.target import OWNER

@@ -14,7 +14,7 @@ from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
 from tests.harness.target import OWNER, only_on_postgres
 from tests.jobs.live import live_database
-from tests.jobs.shop import declare, job, stock
+from tests.jobs.shop import declare, job, past_the_guards, stock
 
 NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
 SECRET = "select core.set_secret('pg_secret', 'x')"
@@ -61,18 +61,19 @@ def about_jobs(shop: Database) -> Findings:
 
 def ended(shop: Database, hour: int, status: str, attempt: str = "", reason: str = "no luck") -> None:
     """A run of the slot at this hour that has ended so, with one attempt a minute ago for each hour back."""
-    run = shop.value(
-        "insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at, reason)"
-        " values ('work', %s, %s, 'schedule', now(), clock_timestamp(), %s) returning run_id",
-        NINE + timedelta(hours=hour),
-        status,
-        reason,
-    )
-    shop.owner.execute(
-        "insert into jobs.attempts (run_id, attempt_no, status, started_at, finished_at, server_process)"
-        " values (%s, 1, %s, now() + %s, now() + %s, 0)",
-        [run, attempt or status, timedelta(minutes=hour), timedelta(minutes=hour, seconds=1)],
-    )
+    with past_the_guards(shop):
+        run = shop.value(
+            "insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at, reason)"
+            " values ('work', %s, %s, 'schedule', now(), clock_timestamp(), %s) returning run_id",
+            NINE + timedelta(hours=hour),
+            status,
+            reason,
+        )
+        shop.owner.execute(
+            "insert into jobs.attempts (run_id, attempt_no, status, started_at, finished_at, server_process)"
+            " values (%s, 1, %s, now() + %s, now() + %s, 0)",
+            [run, attempt or status, timedelta(minutes=hour), timedelta(minutes=hour, seconds=1)],
+        )
 
 
 def test_a_job_that_is_well_is_not_spoken_of(shop: Database) -> None:
