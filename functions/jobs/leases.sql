@@ -40,8 +40,8 @@ begin
             finished_at = pg_catalog.clock_timestamp(),
             reason = 'missing: ' || pg_catalog.array_to_string(v_missing, ', ')
         where r.run_id = start_run.run_id;
-        perform jobs.note_event(
-            'skipped', v_job.job_name, start_run.run_id, pg_catalog.jsonb_build_object('missing', v_missing)
+        perform jobs.record_event(
+            'skipped', start_run.run_id, pg_catalog.jsonb_build_object('missing', v_missing)
         );
         return null;
     end if;

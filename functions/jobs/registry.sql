@@ -1,5 +1,5 @@
 -- Registry: what cron/<app>.yaml declares, and what a person switches off.
--- needs: missed pg_cron
+-- needs: missed pg_cron renames
 create or replace function jobs.declare(app text, jobs jsonb)
 returns void
 language plpgsql
@@ -10,6 +10,10 @@ as $$
 declare
     v_name text;
 begin
+    perform jobs.rename_job(w.old_name, d.name)
+    from pg_catalog.jsonb_to_recordset("declare".jobs) as d (name text, was text[])
+    cross join lateral pg_catalog.unnest(d.was) as w (old_name);
+
     -- Slots that have passed are of the schedule that was.
     for v_name in
         select j.job_name

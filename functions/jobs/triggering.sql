@@ -135,6 +135,14 @@ begin
     if v_slot is null or v_slot > core.now() or v_slot < v_oldest then
         perform core.raise('slot_invalid', pg_catalog.jsonb_build_object('oldest', v_oldest));
     end if;
+    -- Held until the run is committed: what renames the job would not see it, and leave it behind.
+    perform
+    from jobs.jobs as j
+    where j.job_name = v_job.job_name
+    for key share;
+    if not found then
+        perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
+    end if;
     insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
     values (
         v_job.job_name, v_slot, 'queued', v_allowed.trigger, pg_catalog.clock_timestamp(),

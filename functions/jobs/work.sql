@@ -167,8 +167,8 @@ begin
     if v_more then
         return interval '0';
     end if;
-    if jobs.is_failing(job.job_name, run.run_id) then
-        perform jobs.note_event('recovered', job.job_name, run.run_id);
+    if jobs.was_failing(run.run_id) then
+        perform jobs.record_event('recovered', run.run_id);
     end if;
     return null;
 end;
@@ -266,8 +266,8 @@ begin
         finished_at = pg_catalog.clock_timestamp(),
         reason = try_again_or_fail.reason
     where r.run_id = run.run_id;
-    perform jobs.note_event(
-        kind, job.job_name, run.run_id, pg_catalog.jsonb_build_object('reason', reason, 'failures', v_failures)
+    perform jobs.record_event(
+        kind, run.run_id, pg_catalog.jsonb_build_object('reason', reason, 'failures', v_failures)
     );
     return null;
 end;

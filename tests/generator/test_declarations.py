@@ -239,6 +239,51 @@ def test_a_job_name_stands_once_in_all_apps(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        (
+            f"sweep:\n{JOB}",
+            f"clean:\n{JOB}  was: sweep\n",
+            "cron/shop.yaml:6: `was`: job sweep is still declared, at cron/jobs.yaml:1; "
+            "delete `was`, or the job that was renamed.",
+        ),
+        (
+            f"clean:\n{JOB}  was:\n  - scrub\n  - sweep\n",
+            f"sweep:\n{JOB}",
+            "cron/jobs.yaml:8: `was`: job sweep is still declared, at cron/shop.yaml:1; "
+            "delete `was`, or the job that was renamed.",
+        ),
+        (
+            f"clean:\n{JOB}  was: clean\n",
+            f"sweep:\n{JOB}",
+            "cron/jobs.yaml:6: `was`: job clean is still declared, at cron/jobs.yaml:1; "
+            "delete `was`, or the job that was renamed.",
+        ),
+        (
+            f"clean:\n{JOB}  was: scrub\n",
+            f"sweep:\n{JOB}  was: scrub\n",
+            "cron/shop.yaml:6: `was`: job scrub has become another one already, at cron/jobs.yaml:6; "
+            "delete one of the two.",
+        ),
+        (
+            f"clean:\n{JOB}  was: No name\n",
+            f"sweep:\n{JOB}",
+            "cron/jobs.yaml:6: `clean was 0`: String should match pattern "
+            "'^[a-z][a-z0-9_]*$'; fix that entry.",
+        ),
+    ],
+)
+def test_a_former_name_is_no_jobs_name_and_one_jobs_alone(
+    project: Path, first: str, second: str, sentence: str
+) -> None:
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "tables: {}\n")
+    write(project, "cron/jobs.yaml", first)
+    write(project, "cron/shop.yaml", second)
+    refused(project, sentence)
+
+
 def test_schedules_need_the_app_that_runs_them(project: Path) -> None:
     write(project, "cron/shop.yaml", f"sweep:\n{JOB}")
     refused(
