@@ -23,7 +23,9 @@ begin
 end;
 $$;
 
-comment on function core.declare_errors(text, jsonb) is 'Makes an app''s errors those of its errors.yaml.';
+comment on function core.declare_errors(text, jsonb) is
+e'Makes an app''s errors those of its errors.yaml.\n\n'
+'An app names constraints of its own schema; the same name may mean another error in another app.';
 
 create or replace function core.raise(name text, details jsonb default '{}')
 returns void
@@ -51,8 +53,9 @@ end;
 $$;
 
 comment on function core.raise(text, jsonb) is
-'Raises a declared error by name, under its own SQLSTATE. details: a JSON object with what the
-case adds; never a secret, never another person''s data.';
+e'Raises a declared error by name, under its own SQLSTATE.\n\n'
+'details: a JSON object with what the case adds; never a secret, and never another person''s data. Errors: P0001 when '
+'no errors.yaml declares the name.';
 
 create or replace function core.error_of_constraint(schema_name text, table_name text, constraint_name text)
 returns text
@@ -108,8 +111,8 @@ end;
 $$;
 
 comment on function core.error_of_constraint(text, text, text) is
-e'The declared error of a violated constraint, by its schema and name; null when there is none.\n\n'
-'A constraint of a partition stands for that of its parent. table_name is empty for a domain''s constraint.';
+e'The declared error of a violated constraint, by schema and name; null when there is none.\n\n'
+'A constraint of a partition stands for that of its parent. table_name is empty for a constraint of a domain.';
 
 create or replace function core.raise_to_client(
     sqlstate text,
@@ -142,7 +145,7 @@ begin
         where e.sqlstate = raise_to_client.sqlstate;
     end if;
     if v_error.name is null then
-        -- Nobody declared it, so it is ours: the log gets all of it, PostgREST's client nothing.
+        -- No app declared it, so it is a fault of ours: the log gets all of it, the client none of it.
         raise log 'internal error %: % at %',
             raise_to_client.sqlstate, raise_to_client.message, raise_to_client.context;
         select e.* into v_error
@@ -156,7 +159,7 @@ begin
             'details', (
                 pg_catalog.jsonb_build_object('message_ko', v_error.message_ko)
                 || case
-                    -- Only core.raise writes these; Postgres's own details name rows.
+                    -- core.raise wrote these details; those of Postgres show rows of other people.
                     when v_error.sqlstate = raise_to_client.sqlstate
                         and v_error.sqlstate like 'Z%'
                         and pg_catalog.left(raise_to_client.detail, 1) = '{'
@@ -172,5 +175,5 @@ $$;
 
 comment on function core.raise_to_client(text, text, text, text, text, text, text) is
 e'Raises what a wrapper caught as the error that PostgREST sends to the client.\n\n'
-'That is the error of the violated constraint, else that of the SQLSTATE, else internal_error. The client gets its '
-'status, code, message, details and hint; the server''s log gets what nobody declared.';
+'It is the error of the violated constraint, else that of the SQLSTATE, else internal_error. The client gets its '
+'status, code, message, details and hint. What nobody declared goes to the server''s log as well.';

@@ -20,7 +20,7 @@ $$;
 
 comment on function core.deny_direct_access(regclass) is
 e'Closes a partition to everybody who does not come through its parent.\n\n'
-'Row-level security is enabled and forced, with one policy that lets nobody in.';
+'It enables and forces row-level security, with one policy that lets nobody in.';
 
 -- For a partition that is filled before it is attached: what comes from the parent is in one place for all.
 create or replace function core.create_detached_partition(parent regclass, name text)
@@ -47,8 +47,8 @@ $$;
 
 comment on function core.create_detached_partition(regclass, text) is
 e'Makes the table of a partition beside its parent, closed and not yet attached.\n\n'
-'It has the defaults and checks of the parent; keys and indexes come with attaching. Errors: 42P07 when the schema has '
-'something of this name.';
+'It has the defaults and checks of the parent; keys and indexes come with attaching. Errors: 42P07 when the schema '
+'has something of this name.';
 
 create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
 returns void
@@ -97,7 +97,7 @@ $$;
 comment on function core.create_partition(regclass, text, text) is
 e'Makes a partition, closed and attached, and returns it; null when there is one of this name.\n\n'
 'bounds: what follows `for values`, with its literals quoted, as in: in (7). The caller holds a lock under which '
-'nobody else makes the same partition, or the second one fails with 42P07.';
+'nobody else makes the same partition; without it the second one fails with 42P07.';
 
 create or replace function core.ensure_month(parent regclass, day date)
 returns boolean
@@ -132,6 +132,6 @@ end;
 $$;
 
 comment on function core.ensure_month(regclass, date) is
-e'Makes the partition of a day''s month where it is missing: true when it made it.\n\n'
+e'Makes the partition of a day''s month where it is missing; true when it made it.\n\n'
 'For tables that are partitioned by range of a date or timestamp; the partition is called <table>_YYYY_MM. Sessions '
-'that need the same month make it once: the others wait for the first to commit.';
+'that need the same month make it once: the others wait until the first has committed.';

@@ -1,11 +1,11 @@
--- Events: failures, what did not run, recoveries. Alerts hang on them.
+-- Events: failures, slots that did not run, recoveries. Alerts are made of them.
 create or replace function jobs.record_event(kind text, run_id bigint, details jsonb default '{}')
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    -- The job's name as it is now: it may have been renamed while the run was under way.
+    -- The job's present name: it may have been renamed while the run was under way.
     insert into jobs.events (happened_at, kind, job_name, run_id, details)
     select pg_catalog.clock_timestamp(), record_event.kind, r.job_name, r.run_id, record_event.details
     from jobs.runs as r

@@ -1,13 +1,13 @@
 -- Renames: a job whose declaration says `was` keeps its row, with lock number, switch and cursor, and its history.
--- Locks: the rows of both names in jobs.jobs, the lock of a job whose row goes (tried), then history: runs, missed
--- slots, events. Whoever writes history holds a lock on the job's row or on the run's, and so comes before or after.
+-- Locks: both jobs' rows, the lock of a job whose row goes (tried), then runs, missed slots, events. Whoever writes
+-- history holds the job's row or the run's, so that it is moved, or is written under the new name.
 create or replace function jobs.merge_history(old_name text, new_name text, kept_name text)
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    -- What is under way in the kept job's session stays, and what succeeded, so that no slot takes effect again.
+    -- The kept job's run that is under way stays, and else the one that succeeded, so that no slot takes effect again.
     with ranked as (
         select
             r.run_id,
@@ -35,8 +35,8 @@ as $$
 $$;
 
 comment on function jobs.merge_history(text, text, text) is
-e'Leaves one run and one row of missed slots where both of two jobs have one of the same moment.\n\n'
-'kept_name: whose row in jobs.jobs stays.';
+e'Leaves one run and one row of missed slots where two jobs have one of the same moment.\n\n'
+'kept_name: the job whose row in jobs.jobs stays.';
 
 create or replace function jobs.keep_one_row(old_job jobs.jobs, new_job jobs.jobs)
 returns void
@@ -45,13 +45,13 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- The one that is declared, or was last: its lock is the one that a session may hold, its switch and cursor count.
+    -- The row of the job that is declared, or was declared last, has the switch, cursor and lock number that count.
     v_keep_new boolean := new_job.removed_at is null
         or coalesce(new_job.removed_at > old_job.removed_at, false);
     v_kept jobs.jobs := case when v_keep_new then new_job else old_job end;
     v_dropped jobs.jobs := case when v_keep_new then old_job else new_job end;
 begin
-    -- A run under way is found by its job's number, and this one's number is about to go.
+    -- The session that works on a run is found by the job's lock number, and this number goes.
     if not pg_catalog.pg_try_advisory_xact_lock(core.job_locks(), v_dropped.job_no) then
         raise exception 'job % is running, and its history cannot be joined to that of %',
             v_dropped.job_name, v_kept.job_name
@@ -64,7 +64,7 @@ end;
 $$;
 
 comment on function jobs.keep_one_row(jobs.jobs, jobs.jobs) is
-e'Deletes the row of one of two jobs that become one, and what both have in their histories.\n\n'
+e'Deletes one of the rows of two jobs that become one, and what both have in their histories.\n\n'
 'Errors: 55P03 while a session runs the job whose row goes.';
 
 create or replace function jobs.rename_job(old_name text, new_name text)
@@ -81,7 +81,7 @@ begin
     from jobs.jobs as j
     where j.job_name = rename_job.old_name
     for update;
-    -- Renamed before, or a database that never had it.
+    -- It was renamed before, or this database never had it.
     if not found then
         return;
     end if;
@@ -109,7 +109,7 @@ end;
 $$;
 
 comment on function jobs.rename_job(text, text) is
-e'Gives a job, with its history, its switch and its cursor, another name; once, and nothing when there is no such job.\n\n'
-'When there is a job of the new name already, the two become one: of both rows the one that is declared stays, and of '
-'two runs of one slot the one that succeeded. A run under way goes on, since its lock is the job''s number. '
-'Errors: 55P03 while a session runs the job whose row goes.';
+e'Gives a job another name, with its history, its switch and its cursor.\n\n'
+'Nothing happens when there is no such job, so that it happens once. When there is a job of the new name already, the '
+'two become one: the row that is declared stays, and of two runs of one slot the one that succeeded. A run under way '
+'goes on, since its lock is the job''s number. Errors: 55P03 while a session runs the job whose row goes.';

@@ -100,10 +100,10 @@ JOBS = (
 AROUND_RUNS = (
     "record_heartbeat('watch')",
     "reconcile_overdue()",
-    "end_overdue()",
+    "cancel_overdue()",
     "mark_crashed()",
     "lease_waiting()",
-    "leave_run(1, '0')",
+    "requeue_run(1, '0')",
     "declared_lines()",
     "drifted_lines()",
     "sync_pg_cron()",
