@@ -1,56 +1,6 @@
--- Partitions by month: made ahead by a job, and by the first use of a month where the job was late.
-create or replace function core.ensure_month(parent regclass, day date)
-returns boolean
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_from date := pg_catalog.date_trunc('month', ensure_month.day::timestamp)::date;
-    v_schema text;
-    v_parent text;
-    v_name text;
-begin
-    -- Nearly always it is there, and every claim asks; a name that needs quotes takes the way below.
-    if pg_catalog.to_regclass(
-        ensure_month.parent::text || pg_catalog.to_char(ensure_month.day, '_YYYY_MM')
-    ) is not null then
-        return false;
-    end if;
-    select n.nspname, c.relname, c.relname || pg_catalog.to_char(v_from, '"_"YYYY"_"MM')
-    into v_schema, v_parent, v_name
-    from pg_catalog.pg_class as c
-    inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-    where c.oid = ensure_month.parent;
-    if pg_catalog.to_regclass(pg_catalog.format('%I.%I', v_schema, v_name)) is not null then
-        return false;
-    end if;
-    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('core.ensure_month', 0));
-    -- Asked of the table: waiting for the lock does not renew the cache in which to_regclass just looked.
-    if exists (
-        select
-        from pg_catalog.pg_class as c
-        where c.relnamespace = v_schema::regnamespace and c.relname = v_name
-    ) then
-        return false;
-    end if;
-    -- Made apart and attached: attaching does not stop the readers and writers of other months.
-    execute pg_catalog.format(
-        'create table %1$I.%2$I (like %1$I.%3$I including defaults including constraints)',
-        v_schema, v_name, v_parent
-    );
-    perform core.deny_direct_access(pg_catalog.format('%I.%I', v_schema, v_name)::regclass);
-    execute pg_catalog.format(
-        'alter table %1$I.%3$I attach partition %1$I.%2$I for values from (%4$L) to (%5$L)',
-        v_schema, v_name, v_parent, v_from, (v_from + interval '1 month')::date
-    );
-    return true;
-end;
-$$;
-
-comment on function core.ensure_month(regclass, date) is
-'Makes the partition of a table that is partitioned by month, when it is not there. True when it made it.';
-
+-- Partitions: made apart and attached, since attaching does not stop the readers and writers of other partitions.
+-- Monthly ones are made ahead by a job, and by the first use of a month where the job is late.
+-- Locks: whoever makes a partition holds a lock under which nobody else makes the same one (locks.sql: month, round).
 create or replace function core.deny_direct_access(partition regclass)
 returns void
 language plpgsql
@@ -69,4 +19,119 @@ end;
 $$;
 
 comment on function core.deny_direct_access(regclass) is
-'Row-level security that lets nobody in on a partition: people come through its parent alone.';
+e'Closes a partition to everybody who does not come through its parent.\n\n'
+'It enables and forces row-level security, with one policy that lets nobody in.';
+
+-- For a partition that is filled before it is attached: what comes from the parent is in one place for all.
+create or replace function core.create_detached_partition(parent regclass, name text)
+returns regclass
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_partition text;
+begin
+    select pg_catalog.format('%I.%I', n.nspname, create_detached_partition.name) into strict v_partition
+    from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where c.oid = create_detached_partition.parent;
+    execute pg_catalog.format(
+        'create table %s (like %s including defaults including constraints)',
+        v_partition, create_detached_partition.parent
+    );
+    perform core.deny_direct_access(v_partition::regclass);
+    return v_partition::regclass;
+end;
+$$;
+
+comment on function core.create_detached_partition(regclass, text) is
+e'Makes the table of a partition beside its parent, closed and not yet attached.\n\n'
+'It has the defaults and checks of the parent; keys and indexes come with attaching. Errors: 42P07 when the schema '
+'has something of this name.';
+
+create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+-- The bounds are a statement's text: only the owner's own functions give any.
+-- @plpgsql_check_options: security_warnings = off
+begin
+    execute pg_catalog.format(
+        'alter table %s attach partition %s for values %s',
+        attach_partition.parent, attach_partition.partition, attach_partition.bounds
+    );
+end;
+$$;
+
+comment on function core.attach_partition(regclass, regclass, text) is
+e'Attaches a table to its parent as the partition of these bounds.\n\n'
+'bounds: what follows `for values`, with its literals quoted, as in: in (7).';
+
+create or replace function core.create_partition(parent regclass, name text, bounds text)
+returns regclass
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_partition regclass;
+begin
+    -- Asked of the table: who waited for a lock until now may have another answer in the cache of to_regclass.
+    if exists (
+        select
+        from pg_catalog.pg_class as p
+        inner join pg_catalog.pg_class as c on c.relnamespace = p.relnamespace
+        where p.oid = create_partition.parent and c.relname = create_partition.name
+    ) then
+        return null;
+    end if;
+    v_partition := core.create_detached_partition(create_partition.parent, create_partition.name);
+    perform core.attach_partition(create_partition.parent, v_partition, create_partition.bounds);
+    return v_partition;
+end;
+$$;
+
+comment on function core.create_partition(regclass, text, text) is
+e'Makes a partition, closed and attached, and returns it; null when there is one of this name.\n\n'
+'bounds: what follows `for values`, with its literals quoted, as in: in (7). The caller holds a lock under which '
+'nobody else makes the same partition; without it the second one fails with 42P07.';
+
+create or replace function core.ensure_month(parent regclass, day date)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_from date := pg_catalog.date_trunc('month', ensure_month.day::timestamp)::date;
+    v_suffix text := pg_catalog.to_char(ensure_month.day, '_YYYY_MM');
+    v_name text := ensure_month.parent::text;
+    v_parent name;
+begin
+    -- Nearly always it is there, and every claim asks: no lock, no look at a table.
+    if pg_catalog.to_regclass(
+        case when pg_catalog.right(v_name, 1) = '"' then pg_catalog.left(v_name, -1) || v_suffix || '"'
+            else v_name || v_suffix
+        end
+    ) is not null then
+        return false;
+    end if;
+    perform pg_catalog.pg_advisory_xact_lock(core.month_locks(), 0);
+    select c.relname into strict v_parent
+    from pg_catalog.pg_class as c
+    where c.oid = ensure_month.parent;
+    return core.create_partition(
+        ensure_month.parent,
+        v_parent || v_suffix,
+        pg_catalog.format('from (%L) to (%L)', v_from, (v_from + interval '1 month')::date)
+    ) is not null;
+end;
+$$;
+
+comment on function core.ensure_month(regclass, date) is
+e'Makes the partition of a day''s month where it is missing; true when it made it.\n\n'
+'For tables that are partitioned by range of a date or timestamp; the partition is called <table>_YYYY_MM. Sessions '
+'that need the same month make it once: the others wait until the first has committed.';

@@ -1,4 +1,5 @@
--- Closing: Postgres gives PUBLIC execute on every new routine; this takes it away, app by app.
+-- Privileges: rights that Postgres, an earlier text or a person gave are revoked, so that policies/<app>.yaml
+-- alone says who may do what.
 create or replace function core.revoke_public_execute(app text)
 returns void
 language plpgsql
@@ -29,7 +30,8 @@ end;
 $$;
 
 comment on function core.revoke_public_execute(text) is
-'Revokes PUBLIC''s execute on the routines of an app and of api. Runs after every file of routines.';
+e'Revokes PUBLIC''s execute on the routines of an app and of api.\n\n'
+'It runs after every file of routines, since Postgres gives that right on each new one.';
 
 create or replace function core.drop_policies(table_name regclass)
 returns void
@@ -83,7 +85,7 @@ end;
 $$;
 
 comment on function core.revoke_relation(regclass) is
-'Revokes what anybody but its owner may do with a table or view, so that its lines alone say who may.';
+'Revokes every right on a table or view from everybody but its owner.';
 
 create or replace function core.revoke_routine(target regprocedure)
 returns void
@@ -110,7 +112,7 @@ end;
 $$;
 
 comment on function core.revoke_routine(regprocedure) is
-'Revokes what anybody but its owner may do with a routine.';
+'Revokes every right on a routine from everybody but its owner.';
 
 create or replace function core.revoke_app(app text)
 returns void
@@ -140,5 +142,5 @@ end;
 $$;
 
 comment on function core.revoke_app(text) is
-'Revokes what anybody but the owner may do with the schema of an app and its routines, so that its lines
-then give it anew.';
+e'Revokes every right on an app''s schema and its routines from everybody but the owner.\n\n'
+'What policies/<app>.yaml gives is granted after it.';

@@ -12,7 +12,7 @@ begin
     if setting_fits.value is null then
         return false;
     end if;
-    -- A cast that fails is the answer "does not fit".
+    -- A value that cannot be cast does not fit: the exception below says so.
     return case setting_fits.value_type
         when 'boolean' then pg_catalog.jsonb_typeof(setting_fits.value) = 'boolean'
         when 'text' then pg_catalog.jsonb_typeof(setting_fits.value) = 'string'
@@ -21,13 +21,13 @@ begin
             and (setting_fits.value #>> '{}')::bigint between
             coalesce((setting_fits.minimum #>> '{}')::bigint, -9223372036854775808)
             and coalesce((setting_fits.maximum #>> '{}')::bigint, 9223372036854775807)
-        -- Digits only: `now` is a time, too, and another one each time that it is read.
+        -- Digits only: `now` can be cast as well, and is another time whenever it is read.
         when 'time' then pg_catalog.jsonb_typeof(setting_fits.value) = 'string'
             and setting_fits.value #>> '{}' ~ '^[0-9]{2}:[0-9]{2}(:[0-9]{2})?$'
             and (setting_fits.value #>> '{}')::time between
             coalesce((setting_fits.minimum #>> '{}')::time, '00:00')
             and coalesce((setting_fits.maximum #>> '{}')::time, '24:00')
-        -- No sign, whose reach goes by the session's intervalstyle.
+        -- No sign: to how many fields it applies depends on the session's intervalstyle.
         when 'interval' then pg_catalog.jsonb_typeof(setting_fits.value) = 'string'
             and setting_fits.value #>> '{}' !~ '-'
             and (setting_fits.value #>> '{}')::interval between
@@ -41,7 +41,7 @@ end;
 $$;
 
 comment on function core.setting_fits(text, jsonb, jsonb, jsonb) is
-'True when a value has the setting''s type and lies within its bounds.';
+'Whether a value has the setting''s type and lies within its bounds.';
 
 create or replace function core.declared_settings(app text, settings jsonb)
 returns table (
@@ -91,7 +91,7 @@ begin
             from core.declared_settings(declare_settings.app, declare_settings.settings) as d
         );
 
-    -- A value that somebody chose stays, as long as it still fits; an untouched one follows its default.
+    -- A value that differs from its default was chosen by somebody, and stays while it fits.
     insert into core.settings as s (
         name, app, value_type, value, default_value, minimum, maximum, description
     )
@@ -115,7 +115,9 @@ end;
 $$;
 
 comment on function core.declare_settings(text, jsonb) is
-'Makes an app''s settings those of its settings.yaml; values that were changed and still fit are kept.';
+e'Makes an app''s settings those of its settings.yaml.\n\n'
+'A value that somebody has changed stays while it fits; one that nobody has changed follows its default. Errors: '
+'22023 when a default does not fit its own type and bounds.';
 
 create or replace function core.setting(name text)
 returns jsonb
@@ -136,7 +138,9 @@ begin
 end;
 $$;
 
-comment on function core.setting(text) is 'The value in force of `app.name`, as JSON. Errors: setting_not_found.';
+comment on function core.setting(text) is
+e'The value in force of a setting, as JSON.\n\n'
+'name: `app.name`. Errors: setting_not_found.';
 
 create or replace function core.setting_integer(name text)
 returns bigint
@@ -147,7 +151,9 @@ as $$
     select (core.setting(name) #>> '{}')::bigint;
 $$;
 
-comment on function core.setting_integer(text) is 'The value in force of an integer setting.';
+comment on function core.setting_integer(text) is
+e'The value in force of a setting of type integer.\n\n'
+'Errors: setting_not_found.';
 
 create or replace function core.setting_time(name text)
 returns time
@@ -158,7 +164,9 @@ as $$
     select (core.setting(name) #>> '{}')::time;
 $$;
 
-comment on function core.setting_time(text) is 'The value in force of a setting of type time (local time of day).';
+comment on function core.setting_time(text) is
+e'The value in force of a setting of type time, a local time of day.\n\n'
+'Errors: setting_not_found.';
 
 create or replace function core.set_setting(name text, value jsonb)
 returns setof api.settings
@@ -199,8 +207,8 @@ end;
 $$;
 
 comment on function core.set_setting(text, jsonb) is
-'Changes a setting and keeps the change. Administrators and the owner. Returns the setting as it is now.
-Errors: not_administrator, setting_not_found, setting_invalid.';
+e'Changes a setting, records the change and returns the setting as it is now.\n\n'
+'For administrators and the owner. Errors: not_administrator, not_signed_in, setting_not_found, setting_invalid.';
 
 create or replace function core.list_settings()
 returns setof api.settings
@@ -218,4 +226,6 @@ begin
 end;
 $$;
 
-comment on function core.list_settings() is 'All settings with type, bounds and value. Errors: not_administrator.';
+comment on function core.list_settings() is
+e'All settings with their types, bounds and values.\n\n'
+'For administrators and the owner. Errors: not_administrator, not_signed_in.';

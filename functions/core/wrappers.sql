@@ -16,6 +16,8 @@ set search_path = pg_catalog, pg_temp
 as $body$
 declare
     v_sqlstate text;
+    v_schema text;
+    v_table text;
     v_constraint text;
     v_message text;
     v_detail text;
@@ -26,11 +28,15 @@ exception
     when query_canceled or assert_failure or others then
         get stacked diagnostics
             v_sqlstate = returned_sqlstate,
+            v_schema = schema_name,
+            v_table = table_name,
             v_constraint = constraint_name,
             v_message = message_text,
             v_detail = pg_exception_detail,
             v_context = pg_exception_context;
-        perform core.raise_to_client(v_sqlstate, v_constraint, v_message, v_detail, v_context);%6$s
+        perform core.raise_to_client(
+            v_sqlstate, v_schema, v_table, v_constraint, v_message, v_detail, v_context
+        );%6$s
 end;
 $body$
         $wrapper$,
@@ -51,7 +57,7 @@ $body$
                 from pg_catalog.generate_series(1, p.pronargs) as i
             )
         ),
-        -- Never reached; without it the checker misses the return of one value.
+        -- Never reached, since raise_to_client raises; plpgsql_check asks for a return all the same.
         case when not p.proretset and p.prorettype <> 'void'::regtype then e'\n        return null;' else '' end
     )
     from pg_catalog.pg_proc as p
@@ -60,7 +66,8 @@ $body$
 $$;
 
 comment on function core.wrapper_definition(regprocedure) is
-'The text of the wrapper of a function: same arguments, result and volatility, its errors made the client''s.';
+e'The text of the wrapper of a function.\n\n'
+'The wrapper has the same arguments, result and volatility. What the function raises becomes the client''s error.';
 
 create or replace function core.drop_stale_wrappers(app text, rpcs jsonb)
 returns void
@@ -69,7 +76,7 @@ volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
--- A regprocedure is a name and types as the catalog quotes them: nothing in it is a caller's.
+-- A regprocedure is written with the quotes that its name and types need: it is no text of a caller's.
 -- @plpgsql_check_options: security_warnings = off
 declare
     v_stale text;
@@ -95,7 +102,7 @@ end;
 $$;
 
 comment on function core.drop_stale_wrappers(text, jsonb) is
-'Drops the wrappers of an app''s RPCs that are no longer listed, and old signatures of those that are.';
+'Drops an app''s wrappers of RPCs that are no longer listed, and of signatures that changed.';
 
 create or replace function core.build_wrapper(app text, rpc text, roles text[])
 returns void
@@ -124,7 +131,7 @@ begin
     execute pg_catalog.format(
         'comment on function api.%I is %L', build_wrapper.rpc, pg_catalog.obj_description(v_target, 'pg_proc')
     );
-    -- What the roles had before goes first: the list alone says who may.
+    -- Earlier rights are revoked first, so that the list alone says who may call it.
     perform core.revoke_routine(p.oid)
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'api'::regnamespace and p.proname = build_wrapper.rpc;
@@ -143,7 +150,9 @@ end;
 $$;
 
 comment on function core.build_wrapper(text, text, text[]) is
-'Makes one RPC: wrapper, comment, and execute on both functions for the roles alone.';
+e'Makes one RPC: its wrapper, with the function''s comment and the rights of its roles.\n\n'
+'The roles alone may execute the wrapper and the function behind it. Errors: 42883 when the app has no function of '
+'this name, 42725 when it has several.';
 
 create or replace function core.build_wrappers(app text, rpcs jsonb)
 returns void
@@ -175,4 +184,5 @@ end;
 $$;
 
 comment on function core.build_wrappers(text, jsonb) is
-'Makes the wrappers of an app''s RPCs, {"rpc": ["role", …]}, and drops those that are not listed.';
+e'Makes the wrappers of an app''s RPCs, and drops those that are not listed.\n\n'
+'rpcs: {"rpc": ["role", …]}. Errors: 42883 when the app has no function of an RPC''s name, 42725 when it has several.';

@@ -1,4 +1,5 @@
--- Catching up: triggered runs, late retries and missed slots, a slice of each job in turn, oldest first.
+-- Catching up: triggered runs, late retries and missed slots are worked off, one slice of each job in turn.
+-- Locks: the job's lock (tried), the job's row, the run's row.
 -- needs: missed work
 create or replace function jobs.lease_waiting()
 returns table (run_id bigint, job_no integer)
@@ -18,7 +19,7 @@ begin
             select
             from jobs.runs as r
             where r.job_name = j.job_name and r.due_at <= pg_catalog.clock_timestamp()
-                -- Switched off, a job runs for those who ask for it, and not by its schedule.
+                -- A job that is switched off runs when somebody asks for it, and not by its schedule.
                 and (jobs.is_on(j) or r.trigger not in ('schedule', 'catch_up') or r.requested_by is not null)
         )
         order by j.served_at, j.job_name
@@ -37,7 +38,7 @@ begin
         limit 1
         for update of r;
         if not found then
-            -- Somebody else worked it off before this session had the lock.
+            -- Another session worked it off before this one had the lock.
             perform jobs.unlock_job(job_no);
             continue;
         end if;
@@ -49,10 +50,11 @@ end;
 $$;
 
 comment on function jobs.lease_waiting() is
-'Claims the oldest waiting run of the job whose turn it is and takes the job''s lock. run_id is null when it
-was skipped for a missing requirement; no row when nothing is due.';
+e'Leases the oldest due run of the job whose turn it is, and takes the job''s lock.\n\n'
+'The turn is that of the job that was served longest ago. The session gives the lock back with jobs.unlock_job. '
+'run_id is null when a requirement was missing and the run was skipped. No row: nothing is due.';
 
-create or replace function jobs.leave_run(run_id bigint, wait interval)
+create or replace function jobs.requeue_run(run_id bigint, wait interval)
 returns void
 language plpgsql
 volatile
@@ -64,31 +66,33 @@ begin
         select
         from jobs.runs as r
         inner join jobs.jobs as j on j.job_name = r.job_name
-        -- Whoever may call this leaves only what this session leased.
-        where r.run_id = leave_run.run_id and jobs.holder(j.job_no) = pg_catalog.pg_backend_pid()
+        -- pg_cron's role may call this, and may do so only for a run that its session has leased.
+        where r.run_id = requeue_run.run_id and jobs.lock_holder(j.job_no) = pg_catalog.pg_backend_pid()
     ) then
         return;
     end if;
     update jobs.attempts as a
     set status = 'interrupted', finished_at = pg_catalog.clock_timestamp()
-    where a.run_id = leave_run.run_id and a.status = 'running';
+    where a.run_id = requeue_run.run_id and a.status = 'running';
     update jobs.runs as r
     set
         status = 'waiting',
         due_at = pg_catalog.clock_timestamp() + wait,
         deadline_at = null,
         reason = 'to be continued'
-    where r.run_id = leave_run.run_id and r.status = 'running';
+    where r.run_id = requeue_run.run_id and r.status = 'running';
 end;
 $$;
 
-comment on function jobs.leave_run(bigint, interval) is
-'After one slice of a run: what has more to do waits for its next turn.';
+comment on function jobs.requeue_run(bigint, interval) is
+e'Puts a run that has more to do back into the queue, until after this wait.\n\n'
+'wait: what jobs.work returned; null when the run has ended, and nothing happens. Nothing happens either for a run '
+'that this session does not hold.';
 
 create or replace procedure jobs.catch_up(seconds integer default 55)
 language plpgsql
 as $$
--- A procedure that commits may neither be definer nor set search_path: it holds the loop, no more.
+-- A procedure that commits may neither be definer nor set search_path: it holds the loop alone.
 declare
     v_ends timestamptz := pg_catalog.date_trunc('minute', pg_catalog.clock_timestamp())
         + pg_catalog.make_interval(secs => seconds);
@@ -106,9 +110,9 @@ begin
             commit;
             exit when v_job_no is null;
             if v_run_id is not null then
-                perform jobs.leave_run(v_run_id, jobs.work(v_run_id));
+                perform jobs.requeue_run(v_run_id, jobs.work(v_run_id));
                 commit;
-                -- What one job set for its session is nothing to the next one.
+                -- What a job has set for its session does not reach the next job.
                 reset all;
                 commit;
             end if;
@@ -123,5 +127,5 @@ end;
 $$;
 
 comment on procedure jobs.catch_up is
-'Accounts for missed slots and works off the queue until this second of the minute; 0: once through the
-queue as it is. What pg_cron calls each minute.';
+e'Accounts for missed slots and works off the queue, each minute by pg_cron.\n\n'
+'It goes on until this second of the minute; with 0 it goes once through the queue as it is.';

@@ -1,6 +1,7 @@
--- Claims: a run is taken by the session that holds the job's lock, in a committed row that others see.
+-- Leases: the session that holds the job's lock takes a run, in a committed row that other sessions see.
+-- Locks: the caller holds the job's lock; then the job's row, then the run's.
 -- needs: events requirements slots
-create or replace function jobs.advance(job jobs.jobs, reconciled_until timestamptz)
+create or replace function jobs.advance_cursor(job jobs.jobs, reconciled_until timestamptz)
 returns void
 language sql
 volatile
@@ -8,13 +9,13 @@ set search_path = pg_catalog, pg_temp
 as $$
     update jobs.jobs as j
     set
-        reconciled_until = advance.reconciled_until,
-        next_slot_at = jobs.next_slot(job.job_name, advance.reconciled_until)
+        reconciled_until = advance_cursor.reconciled_until,
+        next_slot_at = jobs.next_slot(job.job_name, advance_cursor.reconciled_until)
     where j.job_name = job.job_name;
 $$;
 
-comment on function jobs.advance(jobs.jobs, timestamptz) is
-'Moves on the moment up to which every slot of the job is accounted for.';
+comment on function jobs.advance_cursor(jobs.jobs, timestamptz) is
+'Sets the moment up to which every slot of the job is accounted for.';
 
 create or replace function jobs.start_run(run_id bigint, trigger text)
 returns bigint
@@ -40,8 +41,8 @@ begin
             finished_at = pg_catalog.clock_timestamp(),
             reason = 'missing: ' || pg_catalog.array_to_string(v_missing, ', ')
         where r.run_id = start_run.run_id;
-        perform jobs.note_event(
-            'skipped', v_job.job_name, start_run.run_id, pg_catalog.jsonb_build_object('missing', v_missing)
+        perform jobs.record_event(
+            'skipped', start_run.run_id, pg_catalog.jsonb_build_object('missing', v_missing)
         );
         return null;
     end if;
@@ -60,8 +61,8 @@ end;
 $$;
 
 comment on function jobs.start_run(bigint, text) is
-'Starts a leased run and its next attempt, until the job''s time limit from now; null when a requirement
-is missing, and the run is skipped.';
+e'Starts a leased run and its next attempt, with the job''s time limit from now.\n\n'
+'Returns run_id; null when a requirement is missing, and the run is skipped.';
 
 create or replace function jobs.start_attempt(run_id bigint, trigger text)
 returns void
@@ -83,7 +84,7 @@ as $$
     from counted as c;
 $$;
 
-comment on function jobs.start_attempt(bigint, text) is 'The next attempt of a run, by this session.';
+comment on function jobs.start_attempt(bigint, text) is 'Starts the next attempt of a run, by this session.';
 
 create or replace function jobs.lease_due(job_name text)
 returns bigint
@@ -103,7 +104,7 @@ begin
     from jobs.jobs as j
     where j.job_name = lease_due.job_name
     for no key update;
-    -- Most wake-ups too many end here; a cursor ahead of the clock is of a clock that was put back.
+    -- Nothing is due, as at most wake-ups. A cursor in the future says nothing: the clock has been put back.
     if v_job.next_slot_at > v_now and v_job.reconciled_until <= v_now then
         return null;
     end if;
@@ -111,8 +112,8 @@ begin
         return null;
     end if;
     v_slot := jobs.latest_slot(lease_due.job_name, v_now);
-    -- Late by more than a wake-up may be, it is catch_up's to judge where the job does not want it any more;
-    -- and what was accounted for as missed does not run when the clock is put back.
+    -- A wake-up comes within 90 seconds of its slot. After that catch_up decides, unless the job still wants the slot.
+    -- A slot that is recorded as missed does not run when the clock is put back.
     v_late := v_slot < v_now - interval '90 seconds';
     if v_slot is null
         or v_late and (v_job.catch_up = 'skip' or v_slot < v_now - v_job.catch_up_age)
@@ -128,20 +129,21 @@ begin
     values (lease_due.job_name, v_slot, 'queued', 'schedule', pg_catalog.clock_timestamp(), v_late)
     on conflict on constraint runs_job_name_slot_at_key do nothing
     returning run_id into v_run_id;
-    -- With slots missed in between, the cursor waits for catch_up to account for them.
+    -- If slots before this one were missed, the cursor stays for catch_up to account for them.
     if v_job.next_slot_at = v_slot then
-        perform jobs.advance(v_job, v_slot);
+        perform jobs.advance_cursor(v_job, v_slot);
     end if;
     if v_run_id is null then
         return null;
     end if;
     if v_job.catch_up = 'latest' then
-        perform jobs.give_up(v_job, v_slot, 'superseded');
+        perform jobs.discard_queued(v_job, v_slot, 'superseded');
     end if;
     return jobs.start_run(v_run_id, 'schedule');
 end;
 $$;
 
 comment on function jobs.lease_due(text) is
-'Claims the job''s slot that is due, for the session that holds its lock: the run, or null when it was
-leased before, none is due, it is too late for it, the job is off, or a requirement is missing.';
+e'Leases the job''s slot that is due, for the session that holds the job''s lock.\n\n'
+'Returns the run. Null: the slot was leased before, none is due, it is too late for it, the job is off, or a '
+'requirement is missing. Errors: job_not_found.';

@@ -1,13 +1,5 @@
 -- Locks: the session that runs a job holds the job's advisory lock, through commits and until it ends.
-create or replace function jobs.lock_space()
-returns integer
-language sql
-immutable
-parallel safe
-return hashtext('dotbase jobs');
-
-comment on function jobs.lock_space() is 'First key of the advisory locks of jobs; the second is jobs.job_no.';
-
+-- core/locks.sql says who else takes it, and in which order.
 create or replace function jobs.lock_job(job_name text)
 returns integer
 language plpgsql
@@ -24,13 +16,13 @@ begin
     if not found then
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', lock_job.job_name));
     end if;
-    return case when pg_catalog.pg_try_advisory_lock(jobs.lock_space(), v_job_no) then v_job_no end;
+    return case when pg_catalog.pg_try_advisory_lock(core.job_locks(), v_job_no) then v_job_no end;
 end;
 $$;
 
 comment on function jobs.lock_job(text) is
-'Takes the job''s lock for this session and returns its number; null when it is running elsewhere.
-Errors: job_not_found.';
+e'Takes the job''s lock for this session and returns the job''s number.\n\n'
+'Null: another session has it. Errors: job_not_found.';
 
 create or replace function jobs.unlock_job(job_no integer)
 returns boolean
@@ -39,26 +31,27 @@ volatile
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_catalog.pg_advisory_unlock(jobs.lock_space(), job_no);
+    select pg_catalog.pg_advisory_unlock(core.job_locks(), job_no);
 $$;
 
-comment on function jobs.unlock_job(integer) is 'Gives a job''s lock back.';
+comment on function jobs.unlock_job(integer) is 'Gives a job''s lock back; false when this session did not have it.';
 
-create or replace function jobs.reacquire(job_no integer)
+create or replace function jobs.reacquire_lock(job_no integer)
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Given back, unless it was already (PostgreSQL warns of that), and taken again.
-    select pg_catalog.pg_advisory_unlock(jobs.lock_space(), job_no);
-    select pg_catalog.pg_advisory_lock(jobs.lock_space(), job_no);
+    -- The routine may have given it back; then the first line only warns, and the second takes it.
+    select pg_catalog.pg_advisory_unlock(core.job_locks(), job_no);
+    select pg_catalog.pg_advisory_lock(core.job_locks(), job_no);
 $$;
 
-comment on function jobs.reacquire(integer) is
-'Makes sure that this session, whose transaction has the job''s lock too, keeps it beyond its end.';
+comment on function jobs.reacquire_lock(integer) is
+e'Makes sure that this session has the job''s lock beyond the end of its transaction.\n\n'
+'It has the lock of the transaction already. After this the session holds the lock exactly once.';
 
-create or replace function jobs.holder(job_no integer)
+create or replace function jobs.lock_holder(job_no integer)
 returns integer
 language sql
 stable
@@ -68,10 +61,10 @@ as $$
     from pg_catalog.pg_locks as l
     where l.locktype = 'advisory'
         and l.database = (select d.oid from pg_catalog.pg_database as d where d.datname = pg_catalog.current_database())
-        and l.classid = jobs.lock_space()::oid
-        and l.objid = holder.job_no::oid
+        and l.classid = core.job_locks()::oid
+        and l.objid = lock_holder.job_no::oid
         and l.objsubid = 2
         and l.granted;
 $$;
 
-comment on function jobs.holder(integer) is 'The server process that runs the job now, or null.';
+comment on function jobs.lock_holder(integer) is 'The server process that holds the job''s lock, or null.';

@@ -1,20 +1,21 @@
--- Missed slots: caught up by policy, or accounted for with cause and reason. None is forgotten.
--- needs: giving_up
-create or replace function jobs.rewind(job jobs.jobs, until timestamptz)
+-- Missed slots: each one is caught up, by the job's policy, or recorded with cause and reason.
+-- Locks: the job's row, several in the order of the jobs' names; then runs and missed slots.
+-- needs: expiry
+create or replace function jobs.rewind_cursor(job jobs.jobs, until timestamptz)
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
     delete from jobs.missed_slots as m
-    where m.job_name = job.job_name and m.first_slot_at > rewind.until;
+    where m.job_name = job.job_name and m.first_slot_at > rewind_cursor.until;
     with kept as (
         select m.first_slot_at, max(s.slot_at) as last_slot_at, count(*) as slots
         from jobs.missed_slots as m
         cross join lateral jobs.slots_between(
-            m.job_name, m.first_slot_at - interval '1 microsecond', rewind.until
+            m.job_name, m.first_slot_at - interval '1 microsecond', rewind_cursor.until
         ) as s (slot_at)
-        where m.job_name = job.job_name and m.last_slot_at > rewind.until
+        where m.job_name = job.job_name and m.last_slot_at > rewind_cursor.until
         group by m.first_slot_at
     )
 
@@ -22,11 +23,12 @@ as $$
     set last_slot_at = k.last_slot_at, slots = k.slots
     from kept as k
     where m.job_name = job.job_name and m.first_slot_at = k.first_slot_at;
-    select jobs.advance(job, rewind.until);
+    select jobs.advance_cursor(job, rewind_cursor.until);
 $$;
 
-comment on function jobs.rewind(jobs.jobs, timestamptz) is
-'After the clock was put back: what was kept as missed of moments that are to come again is taken back.';
+comment on function jobs.rewind_cursor(jobs.jobs, timestamptz) is
+e'Takes back what was recorded as missed after a moment, when the clock was put back.\n\n'
+'Those moments come again. The cursor is set to the moment.';
 
 create or replace function jobs.reconcile(job_name text, until timestamptz, off boolean default false)
 returns integer
@@ -42,10 +44,10 @@ begin
     from jobs.jobs as j
     where j.job_name = reconcile.job_name
     for no key update;
-    -- Somebody else may have accounted for more, meanwhile.
+    -- Another session may have accounted for more while this one waited for the row.
     if v_job.reconciled_until >= reconcile.until then
         if v_job.reconciled_until > core.wall_clock() then
-            perform jobs.rewind(v_job, reconcile.until);
+            perform jobs.rewind_cursor(v_job, reconcile.until);
         end if;
         return 0;
     end if;
@@ -76,7 +78,8 @@ begin
                 when reconcile.off or not jobs.is_on(v_job) then 'off'
                 when v_job.catch_up = 'skip' then 'skip'
                 when s.slot_at < core.now() - v_job.catch_up_age then 'too_old'
-                when v_job.catch_up = 'latest' and (s.newest > 1 or jobs.has_newer_run(v_job, s.slot_at)) then 'superseded'
+                when v_job.catch_up = 'latest' and (s.newest > 1 or jobs.has_newer_run(v_job, s.slot_at))
+                    then 'superseded'
                 when s.newest > v_job.catch_up_count then 'too_many'
             end as reason
         from open_slots as s
@@ -108,7 +111,7 @@ begin
             count(*),
             case
                 when i.reason = 'off' then 'off'
-                else jobs.cause_of_missing(v_job, min(i.slot_at), max(i.slot_at))
+                else jobs.cause_of_miss(v_job, min(i.slot_at), max(i.slot_at))
             end,
             i.reason,
             pg_catalog.clock_timestamp()
@@ -119,7 +122,7 @@ begin
 
     events as (
         insert into jobs.events (happened_at, kind, job_name, details)
-        select pg_catalog.clock_timestamp(), 'missed', m.job_name, jobs.missed_details(m)
+        select pg_catalog.clock_timestamp(), 'missed', m.job_name, jobs.missed_event_details(m)
         from missed as m
         where m.reason <> 'off'
     )
@@ -127,14 +130,15 @@ begin
     select count(*) into v_queued
     from queued;
 
-    perform jobs.advance(v_job, reconcile.until);
+    perform jobs.advance_cursor(v_job, reconcile.until);
     return v_queued;
 end;
 $$;
 
 comment on function jobs.reconcile(text, timestamptz, boolean) is
-'Accounts for every slot of the job up to this moment that has no run: queues what its policy catches up,
-keeps the rest as missed; off: all of it, as switched off. Returns how many it queued.';
+e'Accounts for every slot of the job up to a moment that has no run.\n\n'
+'Queues what the job''s policy catches up, and records the rest as missed; with off, all of it as switched off. '
+'Returns how many slots it queued.';
 
 create or replace function jobs.fail_undeclared()
 returns void
@@ -153,12 +157,12 @@ as $$
         from jobs.runs as w
         inner join jobs.jobs as j on j.job_name = w.job_name
         where j.removed_at is not null and w.due_at is not null
-        -- A declaration and a pass of catch_up do not wait for each other here: the next pass sees to the rest.
+        -- A declaration and catch_up do not wait for each other; the next pass of catch_up fails what is skipped here.
         for update of w skip locked
     );
 $$;
 
-comment on function jobs.fail_undeclared() is 'What waits for a job that is gone will not run: it has failed.';
+comment on function jobs.fail_undeclared() is 'Fails the waiting and queued runs of jobs that are no longer declared.';
 
 create or replace function jobs.reconcile_overdue()
 returns integer
@@ -168,13 +172,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- A wake-up may come some seconds late; a slot is missed when the minute after it has passed, too.
+    -- A wake-up may come some seconds late: a slot is missed when the minute after it has passed as well.
     v_until timestamptz := core.now() - interval '90 seconds';
     v_clock timestamptz := core.wall_clock();
     v_job jobs.jobs;
     v_reconciled integer := 0;
 begin
-    -- What was under way when its job was removed waits since, perhaps.
+    -- A run that was under way when its job was removed may wait for another attempt now.
     perform jobs.fail_undeclared();
     if not jobs.is_live() then
         return 0;
@@ -183,15 +187,15 @@ begin
         select j.*
         from jobs.jobs as j
         where (j.next_slot_at <= v_until or j.reconciled_until > v_clock) and jobs.is_on(j)
-        order by j.next_slot_at
+        order by j.job_name
     loop
-        -- What comes while a job runs is reconciled as one when it is done: which slot is the latest shows then.
-        continue when v_job.catch_up = 'latest' and jobs.holder(v_job.job_no) is not null;
+        -- Slots that come while the job runs are accounted for when it is done, when it is known which is the latest.
+        continue when v_job.catch_up = 'latest' and jobs.lock_holder(v_job.job_no) is not null;
         begin
             perform jobs.reconcile(v_job.job_name, v_until);
             v_reconciled := v_reconciled + 1;
         exception
-            -- A zone that the server no longer knows, say, holds up its own job only.
+            -- One job must not hold up the others, for instance by a zone that the server no longer knows.
             when others then
                 raise warning 'the slots of job % cannot be accounted for: %', v_job.job_name, sqlerrm;
         end;
@@ -201,4 +205,5 @@ end;
 $$;
 
 comment on function jobs.reconcile_overdue() is
-'Accounts for the slots of all jobs that nobody ran within a minute and a half. Returns how many jobs had any.';
+e'Accounts for the slots of all jobs that nobody ran within a minute and a half.\n\n'
+'Returns how many jobs it accounted for.';

@@ -1,4 +1,4 @@
--- Overview: one row a job that tells how it does; for people, over plain SQL.
+-- Overview: how each job does, in one row, for people and over plain SQL.
 -- needs: missed
 create or replace function jobs.backlog(
     job jobs.jobs, out waiting bigint, out oldest_at timestamptz, out problem text
@@ -7,24 +7,24 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
--- The query is the declaration's, whose author may define functions as well.
+-- The query comes from cron/<app>.yaml, whose author may define functions as well.
 -- @plpgsql_check_options: security_warnings = off
 begin
     if job.backlog_query is not null then
         execute job.backlog_query into strict waiting, oldest_at;
     end if;
 exception
-    -- One broken query must not hide how all other jobs do.
+    -- One query that fails must not hide how the other jobs do.
     when others then
         problem := sqlerrm;
 end;
 $$;
 
 comment on function jobs.backlog(jobs.jobs) is
-'How many rows wait for the job, and since when the oldest does; null without a backlog query. problem: why the
-query could not be asked.';
+e'How many rows wait for the job, and since when the oldest does.\n\n'
+'Null without a backlog query. problem: why the query failed.';
 
-create or replace function jobs.recent(job_name text)
+create or replace function jobs.recent_figures(job_name text)
 returns table (
     failures bigint, successes bigint, p50 interval, p95 interval, lateness_p95 interval
 )
@@ -39,7 +39,7 @@ as $$
             case when r.trigger in ('schedule', 'catch_up') then r.started_at - r.slot_at end as lateness,
             row_number() over (order by r.finished_at desc, r.run_id desc) as place
         from jobs.runs as r
-        where r.job_name = recent.job_name and r.finished_at is not null
+        where r.job_name = recent_figures.job_name and r.finished_at is not null
         order by r.finished_at desc, r.run_id desc
         limit 100
     ),
@@ -48,7 +48,7 @@ as $$
         select e.*, a.duration
         from ended as e
         cross join lateral (
-            -- Without the waits between attempts: how long the job works, as its time limit has it.
+            -- Without the waits between attempts, which are no work of the job's.
             select sum(a.finished_at - a.started_at) as duration
             from jobs.attempts as a
             where a.run_id = e.run_id
@@ -56,7 +56,7 @@ as $$
     )
 
     select
-        -- Skipped runs are not tried: they break a row of successes, and prolong no row of failures.
+        -- A skipped run ends a row of successes; in a row of failures it does not count.
         count(*) filter (where w.status = 'failed' and w.place < s.first_success),
         count(*) filter (where w.place < s.first_other),
         percentile_cont(0.5) within group (order by w.duration),
@@ -72,9 +72,10 @@ as $$
     ) as s;
 $$;
 
-comment on function jobs.recent(text) is
-'Of the last 100 runs of a job that ended: failures or successes in a row, how long they worked, how late those
-that their schedule woke began.';
+comment on function jobs.recent_figures(text) is
+e'Figures of the last 100 runs of a job that ended.\n\n'
+'Failures or successes in a row; how long the runs worked, without the waits between attempts; how late those began '
+'that the schedule woke.';
 
 create or replace function jobs.missed_since(job jobs.jobs, since timestamptz)
 returns table (slots bigint, unexpected bigint, newest_at timestamptz)
@@ -85,7 +86,7 @@ as $$
     with missed as (
         select
             m.last_slot_at,
-            -- What somebody ran by hand since is missed no more.
+            -- A slot that somebody has run by hand is missed no more.
             m.slots - (
                 select count(*)
                 from jobs.runs as r
@@ -97,7 +98,7 @@ as $$
                         from jobs.slots_between(job.job_name, r.slot_at - interval '1 second', r.slot_at) as s (slot_at)
                     )
             ) as slots,
-            -- After an outage, `latest` means that the newest slot stands for those before it.
+            -- After an outage, the newest slot stands for those before it by policy `latest`.
             m.reason = 'superseded' and m.cause = 'down' as expected
         from jobs.missed_slots as m
         where m.job_name = job.job_name and m.reason <> 'off' and m.last_slot_at > since
@@ -111,8 +112,9 @@ as $$
 $$;
 
 comment on function jobs.missed_since(jobs.jobs, timestamptz) is
-'How many slots of a job did not run and were not switched off, and have not been run since; unexpected: without
-those for which, after an outage, a newer one ran by policy latest; newest_at: the newest of the unexpected.';
+e'How many slots of a job did not run since a moment, and have not been run by hand.\n\n'
+'Those of a time when the job was switched off do not count. unexpected: without those that a newer slot stands for '
+'by policy `latest` after an outage. newest_at: the newest of the unexpected.';
 
 create or replace function jobs.overview()
 returns table (
@@ -141,7 +143,7 @@ language sql
 volatile
 security definer
 set search_path = pg_catalog, pg_temp
--- Compiling takes fifty times as long as a registry of some hundred jobs.
+-- With some hundred jobs, compiling takes fifty times as long as the query.
 set jit = off
 as $$
     select
@@ -190,7 +192,7 @@ as $$
         order by r.slot_at desc
         limit 1
     ) as l on true
-    cross join lateral jobs.recent(j.job_name) as h
+    cross join lateral jobs.recent_figures(j.job_name) as h
     cross join lateral jobs.missed_since(j, core.now() - interval '7 days') as m
     cross join lateral jobs.backlog(j) as b
     where j.removed_at is null
@@ -198,7 +200,7 @@ as $$
 $$;
 
 comment on function jobs.overview() is
-'One row a job: its state (on, switched off, declared off, not live), next slot (null when it is not on) and last
-one in its zone''s local time, how its last runs ended and how long they worked (of the last 100), how late they
-began, what was missed, how many runs wait, and the backlog: normal, high, alarm, or unknown when its query fails.
-For the owner.';
+e'One row a job, with its state, its next and last slot, and how its last runs went.\n\n'
+'state: on, switched off, declared off, not live. Slots are in local time of the job''s zone; next_slot_at is null '
+'when the job is not on. Durations and lateness are of the last 100 runs. backlog_state: normal, high, alarm, or '
+'unknown when the query fails. For the owner.';

@@ -1,5 +1,6 @@
--- Registry: what cron/<app>.yaml declares, and what a person switches off.
--- needs: missed pg_cron
+-- Registry: the jobs that cron/<app>.yaml declares, and which of them a person has switched off.
+-- Locks: the jobs' rows, in the order of their names; a migration that loses against another session is run again.
+-- needs: missed pg_cron renames
 create or replace function jobs.declare(app text, jobs jsonb)
 returns void
 language plpgsql
@@ -10,7 +11,11 @@ as $$
 declare
     v_name text;
 begin
-    -- Slots that have passed are of the schedule that was.
+    perform jobs.rename_job(w.old_name, d.name)
+    from pg_catalog.jsonb_to_recordset("declare".jobs) as d (name text, was text[])
+    cross join lateral pg_catalog.unnest(d.was) as w (old_name);
+
+    -- Slots that have passed belong to the schedule as it was.
     for v_name in
         select j.job_name
         from jobs.jobs as j
@@ -24,6 +29,7 @@ begin
                 where (d.name, d.schedule, d.zone, d.enabled)
                     = (j.job_name, j.schedule, j.zone, j.declared_enabled)
             )
+        order by j.job_name
     loop
         perform jobs.reconcile(v_name, core.now(), not jobs.is_live());
     end loop;
@@ -106,7 +112,9 @@ end;
 $$;
 
 comment on function jobs.declare(text, jsonb) is
-'Makes an app''s jobs those of its cron/<app>.yaml, and pg_cron''s lines follow.';
+e'Makes an app''s jobs those of its cron/<app>.yaml; pg_cron''s lines follow.\n\n'
+'A job that is no longer declared keeps its row and its history. Errors: 55P03 when a job that is renamed into '
+'another one is running.';
 
 create or replace function jobs.set_live(live boolean)
 returns boolean
@@ -120,7 +128,7 @@ begin
     from jobs.jobs as j
     where j.removed_at is null and jobs.is_live() <> set_live.live
     order by j.job_name;
-    perform jobs.give_up_old(j)
+    perform jobs.expire_runs(j)
     from jobs.jobs as j
     where j.removed_at is null and set_live.live and not jobs.is_live();
     update jobs.switch as s
@@ -130,8 +138,8 @@ end;
 $$;
 
 comment on function jobs.set_live(boolean) is
-'The main switch, for the owner: false takes every job off pg_cron, true puts them back. Returns false
-where there is no pg_cron.';
+e'The main switch, for the owner: false takes every job off pg_cron, true puts them back.\n\n'
+'Returns false where there is no pg_cron.';
 
 create or replace function jobs.set_enabled(job_name text, enabled boolean)
 returns boolean
@@ -148,10 +156,10 @@ begin
     ) then
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', set_enabled.job_name));
     end if;
-    -- Slots until now are of the time before: missed while it was off, or due while it was on.
+    -- Slots until now belong to the time before: missed while it was off, or due while it was on.
     perform jobs.reconcile(set_enabled.job_name, core.now(), not jobs.is_live());
     if set_enabled.enabled then
-        perform jobs.give_up_old(j)
+        perform jobs.expire_runs(j)
         from jobs.jobs as j
         where j.job_name = set_enabled.job_name;
     end if;
@@ -163,4 +171,5 @@ end;
 $$;
 
 comment on function jobs.set_enabled(text, boolean) is
-'Switches one job off or back on, for the owner; it stays so through migrations. Errors: job_not_found.';
+e'Switches one job off or back on, for the owner.\n\n'
+'It stays so through migrations. Returns false where there is no pg_cron. Errors: job_not_found.';

@@ -22,4 +22,5 @@ as $$
 $$;
 
 comment on function jobs.missing_requirements(jobs.jobs) is
-'What a job needs and has not: `setting app.name`, `secret name`; null when it has everything.';
+e'The settings and secrets that a job requires and that are not set.\n\n'
+'As `setting app.name` and `secret name`; null when it has everything.';

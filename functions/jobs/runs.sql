@@ -1,16 +1,16 @@
--- Runs: what pg_cron calls, once a job. A (job, slot) takes effect once.
+-- Runs: what pg_cron calls, one line a job. A slot of a job takes effect once.
 create or replace procedure jobs.run(job_name text)
 language plpgsql
 as $$
--- A procedure that commits may neither be definer nor set search_path: it holds the loop, no more.
+-- A procedure that commits may neither be definer nor set search_path: it holds the loop alone.
 declare
     v_job_no integer;
     v_run_id bigint;
     v_wait interval;
 begin
-    -- Inside of a caller's transaction this ends it all here, with no lock taken that would outlive it.
+    -- Inside a caller's transaction this fails, before a session lock is taken that would outlive the transaction.
     commit;
-    -- The lock of the session lives through the commits below and dies with the session.
+    -- The session keeps the lock through the commits below; it ends with the session at the latest.
     v_job_no := jobs.lock_job(job_name);
     if v_job_no is null then
         return;
@@ -35,5 +35,5 @@ end;
 $$;
 
 comment on procedure jobs.run is
-'Runs a job for its slot that is due, unless that slot was leased already; slice by slice, attempt by
-attempt, until it is done or out of time. What pg_cron calls. Errors: job_not_found.';
+e'Runs a job for its slot that is due, unless that slot was leased already; by pg_cron.\n\n'
+'It works slice by slice and attempt by attempt until the run is done or out of time. Errors: job_not_found.';

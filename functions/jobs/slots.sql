@@ -40,7 +40,7 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
     with bounds as (
-        -- A day on either side has the offset that a change within the span leaves or comes to.
+        -- One day on either side, since the zone's clock may change within the span.
         select
             min(d.near at time zone job.zone - d.distance) as first_time,
             max(d.near at time zone job.zone - d.distance) filter (where d.of_end) as last_time
@@ -75,8 +75,8 @@ as $$
 $$;
 
 comment on function jobs.local_times(jobs.jobs, timestamptz, timestamptz) is
-'The times of day that a schedule names on its zone''s clock, at least those of the span, with the zone''s
-offsets from GMT before and after the day.';
+e'The local times that a schedule names, at least all of those between two moments.\n\n'
+'With each, how far the zone''s clock is ahead of GMT before and after its day.';
 
 create or replace function jobs.zone_offset(at timestamptz, zone text)
 returns interval
@@ -109,12 +109,12 @@ begin
         return;
     end if;
     if v_second at time zone instants.zone = instants.local_time then
-        -- Shown twice when the clock was put back: a fixed time is the first of the two.
+        -- The clock was put back and shows the time twice: a fixed time is the first of the two.
         if instants.elapsed or not v_shown then
             return next v_second;
         end if;
     elsif not v_shown and not instants.elapsed then
-        -- Jumped over: a fixed time is the first moment after.
+        -- The clock was put forward and skipped the time: a fixed time is the first moment after that.
         return query
         select min(m.minute)
         from pg_catalog.generate_series(v_first, v_second, interval '1 minute') as m (minute)
@@ -124,8 +124,9 @@ end;
 $$;
 
 comment on function jobs.instants(timestamp, interval, interval, text, boolean) is
-'The instants at which a schedule''s local time comes, given the zone''s offsets around it. Elapsed: each one
-at which the clock shows it. Fixed: the first, or the end of the jump that skipped it.';
+e'The instants at which a local time of a schedule comes.\n\n'
+'The offsets are the zone''s before and after the day. elapsed: every instant at which the clock shows the time, none '
+'when it is skipped. Else it comes once: at the first instant, or at the end of the jump that skipped it.';
 
 create or replace function jobs.slots_between(job_name text, after timestamptz, until timestamptz)
 returns setof timestamptz
@@ -154,7 +155,8 @@ end;
 $$;
 
 comment on function jobs.slots_between(text, timestamptz, timestamptz) is
-'The scheduled moments of a job after the first and up to the second moment. Errors: job_not_found.';
+e'The scheduled moments of a job after the first and up to the second moment.\n\n'
+'Errors: job_not_found.';
 
 create or replace function jobs.latest_slot(job_name text, until timestamptz)
 returns timestamptz
@@ -177,8 +179,8 @@ end;
 $$;
 
 comment on function jobs.latest_slot(text, timestamptz) is
-'The last scheduled moment of a job that is not after the given one; null when it has none in fifty years.
-Errors: job_not_found.';
+e'The last scheduled moment of a job that is not after the given one.\n\n'
+'Null when it has none in fifty years. Errors: job_not_found.';
 
 create or replace function jobs.next_slot(job_name text, after timestamptz)
 returns timestamptz
@@ -201,8 +203,8 @@ end;
 $$;
 
 comment on function jobs.next_slot(text, timestamptz) is
-'The first scheduled moment of a job after the given one; null when it has none in fifty years.
-Errors: job_not_found.';
+e'The first scheduled moment of a job after the given one.\n\n'
+'Null when it has none in fifty years. Errors: job_not_found.';
 
 create or replace function jobs.search_spans()
 returns interval[]
@@ -246,4 +248,5 @@ end;
 $$;
 
 comment on function jobs.next_slots(text, integer) is
-'The next n scheduled moments of a job, at most 1,000, fifty years ahead at most. Errors: job_not_found.';
+e'The next n scheduled moments of a job, at most 1,000.\n\n'
+'It looks fifty years ahead at most. Errors: job_not_found.';

@@ -1,6 +1,7 @@
--- Triggers: a run for a moment that somebody names, queued for catch_up. The same moment again is the same run.
+-- Triggers: a run for a moment that somebody names is queued for catch_up. The same moment again is the same run.
+-- Locks: the job's row (key share), then the run.
 -- needs: registry types
-create or replace function jobs.signed_trigger(job text, slot text)
+create or replace function jobs.signature_refusal(job text, slot text)
 returns text
 language plpgsql
 volatile
@@ -26,9 +27,9 @@ begin
     end if;
     v_key := core.secret('cron_secret');
     v_expected := extensions.hmac(
-        pg_catalog.concat_ws('|', signed_trigger.job, signed_trigger.slot, v_timestamp), v_key, 'sha256'
+        pg_catalog.concat_ws('|', signature_refusal.job, signature_refusal.slot, v_timestamp), v_key, 'sha256'
     );
-    -- Compared under another hash, whose bytes nobody can aim at: how soon they differ tells nothing.
+    -- Hashed again before they are compared: the time that a comparison takes then tells nothing of the signature.
     if extensions.hmac(pg_catalog.encode(v_expected, 'hex'), v_key, 'sha512')
         <> extensions.hmac(v_given, v_key, 'sha512') then
         return 'the signature is wrong';
@@ -46,10 +47,10 @@ begin
 end;
 $$;
 
-comment on function jobs.signed_trigger(text, text) is
-'Why the request''s signature does not allow this trigger; null when it does, once. Headers: x-cron-timestamp,
-Unix seconds within five minutes; x-cron-secret, lower-case hex of HMAC-SHA256 under the secret cron_secret of
-`job|slot|timestamp`, the slot as sent.';
+comment on function jobs.signature_refusal(text, text) is
+e'Why the request''s signature does not allow this trigger; null when it does.\n\n'
+'A signature is good for one request. Headers: x-cron-timestamp, Unix seconds within five minutes of now; '
+'x-cron-secret, lower-case hex of HMAC-SHA256 under the secret cron_secret of `job|slot|timestamp`, the slot as sent.';
 
 create or replace function jobs.may_trigger(job jobs.jobs, slot text, out trigger text, out refusal text)
 language plpgsql
@@ -57,18 +58,18 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if core.caller_owns() then
+    if core.caller_is_owner() then
         trigger := 'owner';
     elsif core.caller_role() = 'service_role' and 'service_role' = any (job.triggered_by) then
         trigger := 'service_role';
     elsif core.caller_role() = 'authenticated' and 'administrator' = any (job.triggered_by)
         and core.is_administrator() then
-        -- Refuses claims that have expired, too.
+        -- Claims that have expired are refused by this.
         perform core.require_administrator();
         trigger := 'administrator';
     elsif 'signature' = any (job.triggered_by) then
         trigger := 'signature';
-        refusal := jobs.signed_trigger(job.job_name, slot);
+        refusal := jobs.signature_refusal(job.job_name, slot);
     else
         refusal := 'not among those who may trigger it';
     end if;
@@ -76,9 +77,11 @@ end;
 $$;
 
 comment on function jobs.may_trigger(jobs.jobs, text) is
-'As what the caller may trigger a job, or why not.';
+e'As what the caller may trigger a job, or why the caller may not.\n\n'
+'trigger: owner, service_role, administrator or signature. refusal: for the record, and not for the caller. Errors: '
+'not_signed_in when an administrator''s claims have expired.';
 
-create or replace function jobs.read_slot(slot text)
+create or replace function jobs.parse_slot(slot text)
 returns timestamptz
 language plpgsql
 immutable
@@ -95,7 +98,8 @@ exception
 end;
 $$;
 
-comment on function jobs.read_slot(text) is 'A moment written as YYYY-MM-DDTHH:MM:SSZ, or null for anything else.';
+comment on function jobs.parse_slot(text) is
+'The moment that a text names as YYYY-MM-DDTHH:MM:SSZ; null for any other text.';
 
 create or replace function jobs.trigger_job(job text, slot text default null)
 returns api.job_runs
@@ -114,7 +118,7 @@ begin
     select * into v_job
     from jobs.jobs as j
     where j.job_name = trigger_job.job and j.removed_at is null;
-    -- Whoever is not allowed learns nothing about which jobs there are.
+    -- A caller who is refused does not learn which jobs there are.
     select t.trigger, t.refusal into v_allowed
     from jobs.may_trigger(v_job, coalesce(trigger_job.slot, '')) as t;
     if v_allowed.refusal is not null then
@@ -124,16 +128,24 @@ begin
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
     end if;
 
-    -- Older runs may have been purged: nobody would know that the slot has run.
+    -- An older run may have been purged, and then nothing shows that the slot has run.
     v_oldest := core.now() - least(
         pg_catalog.make_interval(days => core.setting_integer('jobs.history_days')::integer),
         case when v_allowed.trigger <> 'owner' then v_job.catch_up_age end
     );
-    v_slot := jobs.read_slot(coalesce(
+    v_slot := jobs.parse_slot(coalesce(
         trigger_job.slot, pg_catalog.to_char(core.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
     ));
     if v_slot is null or v_slot > core.now() or v_slot < v_oldest then
         perform core.raise('slot_invalid', pg_catalog.jsonb_build_object('oldest', v_oldest));
+    end if;
+    -- Until the run is committed the job keeps its name: a rename would not see the run, and leave it behind.
+    perform
+    from jobs.jobs as j
+    where j.job_name = v_job.job_name
+    for key share;
+    if not found then
+        perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
     end if;
     insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
     values (
@@ -144,16 +156,17 @@ begin
     select r.* into v_run
     from jobs.runs as r
     where r.job_name = v_job.job_name and r.slot_at = v_slot;
-    return jobs.answer(v_run);
+    return jobs.run_response(v_run);
 end;
 $$;
 
 comment on function jobs.trigger_job(text, text) is
-'Queues a run of a job for a moment (UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second) and answers with it;
-the same moment again with its first run. For service_role, administrators, or whoever signs, as the job
-declares. Errors: cron_signature_invalid, job_not_found, not_signed_in, slot_invalid.';
+e'Queues a run of a job for a moment, and answers with it.\n\n'
+'slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second. The same moment again is answered with its first run. For '
+'service_role, administrators, or whoever signs, as the job declares. Errors: cron_signature_invalid, job_not_found, '
+'not_signed_in, slot_invalid.';
 
-create or replace function jobs.answer(run jobs.runs)
+create or replace function jobs.run_response(run jobs.runs)
 returns api.job_runs
 language sql
 stable
@@ -164,7 +177,7 @@ as $$
         run.reason, null, null, null, null;
 $$;
 
-comment on function jobs.answer(jobs.runs) is 'A run as its trigger is told.';
+comment on function jobs.run_response(jobs.runs) is 'A run, as whoever triggered it is told.';
 
 create or replace function jobs.refuse_trigger(job text, reason text)
 returns api.job_runs
@@ -176,7 +189,7 @@ declare
     v_error core.errors;
     v_answer api.job_runs;
 begin
-    -- Not raised: an error would take the trace back.
+    -- Answered and not raised, since an error would roll the record back.
     insert into jobs.refused_triggers (refused_at, job_name, caller, reason)
     values (
         pg_catalog.clock_timestamp(), pg_catalog.left(coalesce(refuse_trigger.job, ''), 63),
@@ -196,7 +209,7 @@ begin
 end;
 $$;
 
-comment on function jobs.refuse_trigger(text, text) is 'Keeps the trace of a refused trigger, and answers 401.';
+comment on function jobs.refuse_trigger(text, text) is 'Records a refused trigger, and answers 401.';
 
 create or replace function jobs.run_again(run_id bigint)
 returns api.job_runs
@@ -228,10 +241,10 @@ begin
     if not found then
         perform core.raise('run_not_to_be_repeated', pg_catalog.jsonb_build_object('run_id', run_again.run_id));
     end if;
-    return jobs.answer(v_run);
+    return jobs.run_response(v_run);
 end;
 $$;
 
 comment on function jobs.run_again(bigint) is
-'Queues a run that failed or was skipped for another attempt, for the owner; what succeeded is never repeated.
-Errors: job_not_found, when it is no longer declared; run_not_to_be_repeated.';
+e'Queues a run that failed or was skipped for another attempt, for the owner.\n\n'
+'What succeeded is never repeated. Errors: job_not_found when the job is no longer declared, run_not_to_be_repeated.';

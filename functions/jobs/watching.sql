@@ -1,4 +1,5 @@
--- Watching: ends what is over its time limit, and finds what crashed. It runs no business code.
+-- Watching: ends runs that are over their time limit, and finds runs that crashed. It runs no business code.
+-- Locks: the run's row (skipped when it is locked); mark_crashed before that the job's lock (tried).
 -- needs: locks work
 create or replace function jobs.record_heartbeat(name text)
 returns void
@@ -14,7 +15,7 @@ begin
         select h.business_at into v_last
         from jobs.heartbeats as h
         where h.name = 'watch';
-        -- Nobody watched for longer than a wake-up may be late: nobody was woken either.
+        -- pg_cron woke nobody for longer than a wake-up may be late: neither the watcher nor the jobs.
         if core.now() > v_last + interval '90 seconds' then
             insert into jobs.outages (began_at, ended_at) values (v_last, core.now()) on conflict do nothing;
         end if;
@@ -29,28 +30,29 @@ end;
 $$;
 
 comment on function jobs.record_heartbeat(text) is
-'Says that the watcher, or catch_up, is alive; notes an outage when the watcher was not for 90 seconds.';
+e'Records that the watcher or catch_up is alive.\n\n'
+'name: watch or catch_up. When the watcher was silent for more than 90 seconds, it records an outage.';
 
-create or replace function jobs.is_worked(run_id bigint)
+create or replace function jobs.has_session(run_id bigint)
 returns boolean
 language sql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Its session gone, the job's lock may be another's, who runs another slot.
+    -- When the run's session is gone, another one may hold the job's lock, for another slot.
     select coalesce((
-        select jobs.holder(j.job_no) = a.server_process
+        select jobs.lock_holder(j.job_no) = a.server_process
         from jobs.runs as r
         inner join jobs.jobs as j on j.job_name = r.job_name
         inner join jobs.attempts as a on a.run_id = r.run_id and a.attempt_no = r.attempts
-        where r.run_id = is_worked.run_id
+        where r.run_id = has_session.run_id
     ), false);
 $$;
 
-comment on function jobs.is_worked(bigint) is
-'Whether the session of the run''s last attempt holds the job''s lock still: nobody else works the run.';
+comment on function jobs.has_session(bigint) is
+'Whether the session of the run''s last attempt still holds the job''s lock.';
 
-create or replace function jobs.end_overdue()
+create or replace function jobs.cancel_overdue()
 returns integer
 language plpgsql
 volatile
@@ -67,19 +69,19 @@ begin
         from jobs.runs as r
         inner join jobs.jobs as j on j.job_name = r.job_name
         where r.deadline_at <= pg_catalog.clock_timestamp()
-        -- The row locked, its session can neither end the run nor begin another one meanwhile.
+        -- While the row is locked, the run's session can neither end it nor begin another one.
         for update of r skip locked
     loop
-        continue when not jobs.is_worked(v_run.run_id);
-        v_pid := jobs.holder(v_run.job_no);
+        continue when not jobs.has_session(v_run.run_id);
+        v_pid := jobs.lock_holder(v_run.job_no);
         begin
-            -- Who catches being cancelled and goes on is not asked for ever.
+            -- A routine that catches each cancel and goes on is terminated in the end.
             perform case
                 when v_run.cancels < 6 then pg_catalog.pg_cancel_backend(v_pid)
                 else pg_catalog.pg_terminate_backend(v_pid)
             end;
         exception
-            -- A superuser's session is beyond the watcher; the others' are watched all the same.
+            -- The watcher may not cancel a superuser's session; it goes on with the other runs.
             when insufficient_privilege then
                 raise log 'run % is over its time limit, but server process % may not be cancelled: %',
                     v_run.run_id, v_pid, sqlerrm;
@@ -93,9 +95,10 @@ begin
 end;
 $$;
 
-comment on function jobs.end_overdue() is
-'Cancels the sessions whose run is over its limit; terminates one that was cancelled six times in vain. A
-superuser''s, which it may not end, it writes to the log and leaves.';
+comment on function jobs.cancel_overdue() is
+e'Cancels the sessions whose runs are over their limit, and returns how many.\n\n'
+'A session that was cancelled six times and still works is terminated. One of a superuser''s, which the watcher may '
+'not end, is left alone and written to the log.';
 
 create or replace function jobs.mark_crashed()
 returns integer
@@ -120,17 +123,17 @@ begin
         from jobs.runs as r
         inner join jobs.jobs as j on j.job_name = r.job_name
         where r.run_id = v_run_id;
-        -- With the job's lock, if it is free, nobody begins with the job meanwhile.
-        perform pg_catalog.pg_try_advisory_xact_lock(jobs.lock_space(), v_job.job_no);
-        continue when jobs.is_worked(v_run_id);
+        -- If the job's lock is free, it is taken, so that nobody begins with the job meanwhile.
+        perform pg_catalog.pg_try_advisory_xact_lock(core.job_locks(), v_job.job_no);
+        continue when jobs.has_session(v_run_id);
         select * into v_run
         from jobs.runs as r
         where r.run_id = v_run_id and r.status = 'running'
         for update skip locked;
-        -- The row locked, its session can neither have ended nor begun it since.
-        continue when not found or jobs.is_worked(v_run_id);
+        -- Asked again, now that the row is locked: its session may have begun since.
+        continue when not found or jobs.has_session(v_run_id);
         if v_run.cancels > 0 and jobs.has_progress(v_run_id) then
-            -- Cancelled between two slices, where nothing could record it.
+            -- It was cancelled between two slices, where no handler records it.
             perform jobs.interrupt(v_run);
             v_marked := v_marked + 1;
             continue;
@@ -141,7 +144,7 @@ begin
             finished_at = pg_catalog.clock_timestamp(),
             message = 'the session that ran it is gone'
         where a.run_id = v_run_id and a.status = 'running';
-        perform jobs.try_again_or_fail(
+        perform jobs.retry_or_fail(
             v_run, v_job,
             v_run.cancels = 0 or 'timeout' = any (v_job.retry_on),
             case when v_run.cancels > 0 then 'timed_out' else 'crashed' end,
@@ -157,12 +160,13 @@ end;
 $$;
 
 comment on function jobs.mark_crashed() is
-'Finds the runs whose session is gone, and queues their slot again by the job''s attempts, or fails them.';
+e'Ends the attempts whose sessions are gone, and queues their runs again or fails them.\n\n'
+'As the job''s retry_on and attempts allow. Returns how many it found.';
 
 create or replace procedure jobs.watch(seconds numeric default 60.2)
 language plpgsql
 as $$
--- A procedure that commits may neither be definer nor set search_path: it holds the loop, no more.
+-- A procedure that commits may neither be definer nor set search_path: it holds the loop alone.
 declare
     v_ends timestamptz := pg_catalog.date_trunc('minute', pg_catalog.clock_timestamp())
         + pg_catalog.make_interval(secs => seconds::double precision);
@@ -171,7 +175,7 @@ begin
         commit;
         perform jobs.record_heartbeat('watch');
         commit;
-        perform jobs.end_overdue();
+        perform jobs.cancel_overdue();
         commit;
         perform jobs.mark_crashed();
         commit;
@@ -182,5 +186,5 @@ end;
 $$;
 
 comment on procedure jobs.watch is
-'Every half second until this second of the minute: ends runs over their time limit, finds those that
-crashed. What pg_cron calls each minute.';
+e'Ends runs over their time limit and finds runs that crashed, each minute by pg_cron.\n\n'
+'It looks every half second, until this second after the minute began.';

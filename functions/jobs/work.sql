@@ -1,4 +1,5 @@
--- Work: one slice of a run, its effect and its record in one transaction; what comes after it.
+-- Work: one slice of a run, with its effect and its record in one transaction, and what comes after it.
+-- Locks: the caller's session holds the job's lock; then the routine's own, then the attempt's row, then the run's.
 -- needs: leases
 create or replace function jobs.call_routine(job jobs.jobs, slot timestamptz)
 returns jsonb
@@ -6,14 +7,14 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
--- The arguments are one of four constants, the routine is quoted as the catalog quotes it.
+-- The arguments are one of four constants, and a regproc is written with the quotes that it needs.
 -- @plpgsql_check_options: security_warnings = off
 declare
     v_routine regproc := job.routine::regproc;
     v_arguments text;
     v_result jsonb;
 begin
-    -- A routine takes what it names: slot, batch_limit, both or neither.
+    -- The arguments that the routine has by these names: slot, batch_limit, both or neither.
     select coalesce(pg_catalog.string_agg(
         case a.name
             when 'slot' then 'slot => $1'
@@ -26,7 +27,7 @@ begin
     where p.oid = v_routine;
     execute pg_catalog.format('select %s(%s)', v_routine, v_arguments) into v_result
     using call_routine.slot, job.batch_limit;
-    -- A count that is none, or `more` in quotes, would be taken for nothing done or nothing left.
+    -- A `processed` that is no number would count as nothing done, a `more` in quotes as nothing left.
     if pg_catalog.jsonb_typeof(v_result -> 'processed') not in ('number', 'null')
         or pg_catalog.jsonb_typeof(v_result -> 'more') not in ('boolean', 'null')
         or (v_result @? '$.processed ? (@ < 0 || @ > 1000000000000000)') then
@@ -38,9 +39,9 @@ end;
 $$;
 
 comment on function jobs.call_routine(jobs.jobs, timestamptz) is
-'Calls a job''s business function with those of the arguments slot and batch_limit that it has. Its result:
-processed, the number of rows, 0 to 10^15; more, true when there is more to do now; and what else it says.
-Errors: whatever the function raises; 22023 when processed or more is something else.';
+e'Calls a job''s business function with the arguments slot and batch_limit that it has.\n\n'
+'Returns the function''s result. processed: the number of rows, 0 to 10^15. more: true when there is more to do now. '
+'Errors: what the function raises; 22023 when processed or more is something else.';
 
 create or replace function jobs.may_retry(job jobs.jobs, sqlstate text, timed_out boolean)
 returns boolean
@@ -55,7 +56,8 @@ as $$
 $$;
 
 comment on function jobs.may_retry(jobs.jobs, text, boolean) is
-'Whether another try may help after this error: the job''s retry_on names its SQLSTATE, its class, or `timeout`.';
+e'Whether another attempt may help after this error.\n\n'
+'The job''s retry_on names its SQLSTATE, its class of two characters, or `timeout` for the job''s own limit.';
 
 create or replace function jobs.backoff(failures integer, cap interval)
 returns interval
@@ -63,11 +65,11 @@ language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Half to the whole of 1, 2, 4 s …: those who failed together do not come back together.
+    -- 1, 2, 4 s … and up to half less by chance, so that jobs that failed together do not come back together.
     select least(interval '1 second' * 2 ^ least(failures - 1, 20), cap) * (0.5 + pg_catalog.random() / 2);
 $$;
 
-comment on function jobs.backoff(integer, interval) is 'How long to wait after as many failures.';
+comment on function jobs.backoff(integer, interval) is 'How long to wait after this many failures.';
 
 create or replace function jobs.work(run_id bigint)
 returns interval
@@ -91,8 +93,8 @@ begin
     select j.* into v_job
     from jobs.jobs as j
     where j.job_name = v_run.job_name;
-    -- Whoever may call this works only on what this session claimed.
-    if v_run.run_id is null or jobs.holder(v_job.job_no) is distinct from pg_catalog.pg_backend_pid() then
+    -- pg_cron's role may call this, and may do so only for a run that its session has leased.
+    if v_run.run_id is null or jobs.lock_holder(v_job.job_no) is distinct from pg_catalog.pg_backend_pid() then
         raise exception 'this session has not leased run %', work.run_id
             using errcode = 'object_not_in_prerequisite_state';
     end if;
@@ -107,13 +109,13 @@ begin
         perform jobs.start_attempt(work.run_id, 'retry');
     end if;
 
-    -- The session's own lock can be given back by the function, with all advisory locks; this one cannot.
-    perform pg_catalog.pg_advisory_xact_lock(jobs.lock_space(), v_job.job_no);
+    -- The routine could give the session's lock back (pg_advisory_unlock_all); the transaction's it cannot.
+    perform pg_catalog.pg_advisory_xact_lock(core.job_locks(), v_job.job_no);
     begin
-        -- What cannot be recorded, as a number of rows that is none, has failed like the rest.
-        v_wait := jobs.keep_slice(v_run, v_job, jobs.call_routine(v_job, v_run.slot_at));
+        -- A result that cannot be recorded, such as a number of rows that is too large, is a failure as well.
+        v_wait := jobs.record_slice(v_run, v_job, jobs.call_routine(v_job, v_run.slot_at));
     exception
-        -- `others` does not include being cancelled.
+        -- `others` does not include query_canceled and assert_failure.
         when query_canceled or assert_failure or others then
             get stacked diagnostics
                 v_sqlstate = returned_sqlstate,
@@ -121,19 +123,20 @@ begin
                 v_detail = pg_exception_detail,
                 v_context = pg_exception_context;
     end;
-    perform jobs.reacquire(v_job.job_no);
+    perform jobs.reacquire_lock(v_job.job_no);
     if v_sqlstate is not null then
-        return jobs.keep_failure(v_run, v_job, v_sqlstate, v_message, v_detail, v_context);
+        return jobs.record_failure(v_run, v_job, v_sqlstate, v_message, v_detail, v_context);
     end if;
     return v_wait;
 end;
 $$;
 
 comment on function jobs.work(bigint) is
-'Works one slice of a run that this session leased, and keeps what came of it. Returns how long to wait
-before the next slice or attempt, or null when this session is done with the run.';
+e'Works one slice of a run that this session leased, and records what came of it.\n\n'
+'Returns how long to wait before the next slice or attempt; null when this session is done with the run. Errors: '
+'55000 when this session does not hold the run.';
 
-create or replace function jobs.keep_slice(run jobs.runs, job jobs.jobs, result jsonb)
+create or replace function jobs.record_slice(run jobs.runs, job jobs.jobs, result jsonb)
 returns interval
 language plpgsql
 volatile
@@ -149,7 +152,7 @@ begin
     set
         slices = a.slices + 1,
         processed = a.processed + v_processed,
-        result = keep_slice.result,
+        result = record_slice.result,
         status = case when v_more then 'running' else 'succeeded' end,
         finished_at = case when not v_more then pg_catalog.clock_timestamp() end
     where a.run_id = run.run_id and a.status = 'running';
@@ -158,7 +161,7 @@ begin
     set
         slices = r.slices + 1,
         processed = r.processed + v_processed,
-        result = keep_slice.result,
+        result = record_slice.result,
         status = case when v_more then 'running' else 'succeeded' end,
         deadline_at = case when v_more then r.deadline_at end,
         finished_at = case when not v_more then pg_catalog.clock_timestamp() end,
@@ -167,15 +170,16 @@ begin
     if v_more then
         return interval '0';
     end if;
-    if jobs.is_failing(job.job_name, run.run_id) then
-        perform jobs.note_event('recovered', job.job_name, run.run_id);
+    if jobs.was_failing(run.run_id) then
+        perform jobs.record_event('recovered', run.run_id);
     end if;
     return null;
 end;
 $$;
 
-comment on function jobs.keep_slice(jobs.runs, jobs.jobs, jsonb) is
-'Keeps a slice that worked: nothing to wait for when there is more to do, null when the run succeeded.';
+comment on function jobs.record_slice(jobs.runs, jobs.jobs, jsonb) is
+e'Records a slice that worked.\n\n'
+'Returns no wait when there is more to do, null when the run has succeeded.';
 
 create or replace function jobs.has_progress(run_id bigint)
 returns boolean
@@ -192,7 +196,7 @@ $$;
 
 comment on function jobs.has_progress(bigint) is 'Whether the attempt that is under way has slices that worked.';
 
-create or replace function jobs.keep_failure(
+create or replace function jobs.record_failure(
     run jobs.runs, job jobs.jobs, sqlstate text, message text, detail text, context text
 )
 returns interval
@@ -203,7 +207,7 @@ as $$
 declare
     v_timed_out boolean := sqlstate = '57014' and pg_catalog.clock_timestamp() >= run.deadline_at;
 begin
-    -- Its earlier slices stand: what the limit cut off is tried again by the next turn, within a whole limit.
+    -- Its earlier slices are committed. The next turn tries the one that was cut off again, with a whole limit.
     if v_timed_out and jobs.has_progress(run.run_id) then
         return jobs.interrupt(run);
     end if;
@@ -211,16 +215,16 @@ begin
     set
         status = case
             when v_timed_out then 'timed_out'
-            when keep_failure.sqlstate = '57014' then 'cancelled'
+            when record_failure.sqlstate = '57014' then 'cancelled'
             else 'failed'
         end,
         finished_at = pg_catalog.clock_timestamp(),
-        sqlstate = keep_failure.sqlstate,
-        message = keep_failure.message,
-        detail = keep_failure.detail,
-        context = keep_failure.context
+        sqlstate = record_failure.sqlstate,
+        message = record_failure.message,
+        detail = record_failure.detail,
+        context = record_failure.context
     where a.run_id = run.run_id and a.status = 'running';
-    return jobs.try_again_or_fail(
+    return jobs.retry_or_fail(
         run, job,
         jobs.may_retry(job, sqlstate, v_timed_out),
         case when v_timed_out then 'timed_out' else 'failed' end,
@@ -229,10 +233,11 @@ begin
 end;
 $$;
 
-comment on function jobs.keep_failure(jobs.runs, jobs.jobs, text, text, text, text) is
-'Keeps an attempt that failed: how long to wait for the next one in this session, or null.';
+comment on function jobs.record_failure(jobs.runs, jobs.jobs, text, text, text, text) is
+e'Records an attempt that failed.\n\n'
+'Returns how long to wait for the next attempt in this session; null when there is none.';
 
-create or replace function jobs.try_again_or_fail(
+create or replace function jobs.retry_or_fail(
     run jobs.runs, job jobs.jobs, may_retry boolean, kind text, reason text
 )
 returns interval
@@ -241,7 +246,7 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- Being out of time between two slices is no failure.
+    -- Attempts that were interrupted between two slices have not failed.
     v_failures integer := (
         select count(*)
         from jobs.attempts as a
@@ -255,7 +260,7 @@ begin
             return v_wait;
         end if;
         update jobs.runs as r
-        set status = 'waiting', due_at = v_due_at, deadline_at = null, reason = try_again_or_fail.reason
+        set status = 'waiting', due_at = v_due_at, deadline_at = null, reason = retry_or_fail.reason
         where r.run_id = run.run_id;
         return null;
     end if;
@@ -264,17 +269,19 @@ begin
         status = 'failed',
         deadline_at = null,
         finished_at = pg_catalog.clock_timestamp(),
-        reason = try_again_or_fail.reason
+        reason = retry_or_fail.reason
     where r.run_id = run.run_id;
-    perform jobs.note_event(
-        kind, job.job_name, run.run_id, pg_catalog.jsonb_build_object('reason', reason, 'failures', v_failures)
+    perform jobs.record_event(
+        kind, run.run_id, pg_catalog.jsonb_build_object('reason', reason, 'failures', v_failures)
     );
     return null;
 end;
 $$;
 
-comment on function jobs.try_again_or_fail(jobs.runs, jobs.jobs, boolean, text, text) is
-'After a failed attempt: the wait when another fits the run''s limit, else the run waits for catch_up, or fails.';
+comment on function jobs.retry_or_fail(jobs.runs, jobs.jobs, boolean, text, text) is
+e'Decides what comes after a failed attempt.\n\n'
+'Returns the wait when another attempt fits the run''s limit. Null: the run waits for catch_up, or has failed. kind: '
+'that of the event of a failure.';
 
 create or replace function jobs.interrupt(run jobs.runs)
 returns interval
@@ -298,4 +305,4 @@ end;
 $$;
 
 comment on function jobs.interrupt(jobs.runs) is
-'Leaves a run that is out of time after some slices to catch_up, which goes on where it stopped.';
+'Ends the attempt of a run that is out of time after some slices; catch_up goes on with it.';

@@ -14,16 +14,15 @@ set maintenance_work_mem = '8MB'
 set jit = off
 as $$
 declare
-    v_results text := pg_catalog.format('luckywalk.results_user_%s', score_tickets.round_no);
+    v_name text := pg_catalog.format('results_user_%s', score_tickets.round_no);
+    v_results regclass;
 begin
     -- After a correction the results of the wrong numbers go, in the same transaction.
-    if pg_catalog.to_regclass(v_results) is not null then
-        execute pg_catalog.format('drop table %s', v_results);
+    if pg_catalog.to_regclass('luckywalk.' || v_name) is not null then
+        execute pg_catalog.format('drop table luckywalk.%s', v_name);
     end if;
     -- Heap first, key after, attached at the end: a third of the time of inserting into the parent.
-    execute pg_catalog.format(
-        'create table %s (like luckywalk.results_user including constraints)', v_results
-    );
+    v_results := core.create_detached_partition('luckywalk.results_user', v_name);
     execute pg_catalog.format(
         'insert into %s (user_id, round_no, ticket_id, tier)
         select t.user_id, t.round_no, t.ticket_id, 7 - pg_catalog.bit_count((t.mask & $1)::bit(64))
@@ -38,10 +37,8 @@ begin
         add constraint results_user_%2$s_is_one_round check (round_no = %2$s)',
         v_results, score_tickets.round_no
     );
-    perform core.deny_direct_access(v_results::regclass);
-    execute pg_catalog.format(
-        'alter table luckywalk.results_user attach partition %s for values in (%s)',
-        v_results, score_tickets.round_no
+    perform core.attach_partition(
+        'luckywalk.results_user', v_results, pg_catalog.format('in (%s)', score_tickets.round_no)
     );
 end;
 $$;

@@ -24,6 +24,7 @@ ODD_SESSIONS = {
     "policies": "set local row_security = off",
     "plans": "set local enable_indexscan = off; set local plan_cache_mode = 'force_generic_plan'",
 }
+TO_CLIENT = ("sqlstate", "schema_name", "table_name", "constraint_name", "message", "detail", "context")
 # What PostgREST's caller might try to reach: SQL, sleep, locks, settings, other apps' functions.
 BEHIND_THE_RPCS = (
     ("pg_advisory_lock", {"key": 1}),
@@ -35,7 +36,7 @@ BEHIND_THE_RPCS = (
     ("lock_round", {"round_no": OPEN.round_no, "exclusively": True}),
     ("draw_due_round", {"round_no": OPEN.round_no}),
     ("tickets_of", {"user_id": str(ME.user_id), "round_no": OPEN.round_no}),
-    ("raise_to_client", {"sqlstate": "", "constraint_name": "", "message": "", "detail": "", "context": ""}),
+    ("raise_to_client", dict.fromkeys(TO_CLIENT, "")),
     ("run", {"job_name": "draw_apply_results"}),
     ("schedule", {"job_name": "mine", "schedule": "* * * * *", "command": "select 1"}),
     ("post", {"transfer_key": "x"}),

@@ -2,7 +2,7 @@
 create schema shop;
 
 create function shop.fail(
-    state text, says text default 'no', detail text default '', violated text default ''
+    state text, says text default 'no', detail text default '', violated text default '', of_app text default ''
 )
 returns text
 language plpgsql
@@ -11,7 +11,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception using
-        errcode = fail.state, message = fail.says, detail = fail.detail, constraint = fail.violated;
+        errcode = fail.state, message = fail.says, detail = fail.detail, constraint = fail.violated,
+        schema = fail.of_app;
 end;
 $$;
 

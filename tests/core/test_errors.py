@@ -13,7 +13,14 @@ from tests.core.conftest import with_shop
 from tests.harness.bouncer import Bouncer
 from tests.harness.databases import Database
 from tests.harness.people import admin, anon, walker
-from tests.harness.refusals import all_declared_errors, assert_says, declared_errors, refused, rolled_back
+from tests.harness.refusals import (
+    all_declared_errors,
+    apps,
+    assert_says,
+    declared_errors,
+    refused,
+    rolled_back,
+)
 from tests.harness.responses import Response
 from tests.harness.target import OWNER, only_on_postgres
 
@@ -68,6 +75,13 @@ CASES: dict[str, Case] = {
     "serialization_failure": lambda db: db.call(ME, "fail", state="40001"),
     "read_only": lambda db: db.get(ME, "fail", state="25006", says="read-only"),
 }
+# App, constraint, error.
+CONSTRAINTS = [
+    (app, constraint, error.name)
+    for app in apps()
+    for error in declared_errors(app).values()
+    for constraint in error.constraints
+]
 WITH_MASTER_KEY = {"secret_unreadable"}
 WITHOUT_VAULT = {"secret_unreadable", "secret_store_missing"}
 
@@ -110,10 +124,15 @@ def test_every_error_is_a_sentence_in_english_and_in_korean_with_what_to_do(name
     assert any("가" <= letter <= "힣" for letter in error.ko)
 
 
-@pytest.mark.parametrize("name", all_declared_errors())
-def test_every_constraint_that_the_catalogue_names_exists(name: str, module_db: Database) -> None:
-    for constraint in all_declared_errors()[name].constraints:
-        assert module_db.value("select count(*) > 0 from pg_constraint where conname = %s", constraint)
+@pytest.mark.parametrize(("app", "constraint", "name"), CONSTRAINTS)
+def test_every_constraint_that_an_error_names_is_one_of_its_app(
+    app: str, constraint: str, name: str, module_db: Database
+) -> None:
+    assert module_db.value(
+        "select count(*) > 0 from pg_constraint where conname = %s and connamespace = %s::regnamespace",
+        constraint,
+        app,
+    ), name
 
 
 @pytest.mark.parametrize("state", ["XX000", "23505", "P0001", "22012", "42P01", "ZZ999"])
@@ -176,14 +195,15 @@ def test_a_call_that_takes_too_long_says_so(shop: Database) -> None:
         shop.connection.execute("reset statement_timeout")
 
 
-@pytest.mark.parametrize(
-    "constraint", [c for error in all_declared_errors().values() for c in error.constraints]
-)
-def test_a_violated_constraint_is_told_by_the_constraints_name(constraint: str, shop: Database) -> None:
-    [name] = [e.name for e in all_declared_errors().values() if constraint in e.constraints]
-    answer = shop.call(ME, "fail", state="23514", detail="Failing row contains (…).", violated=constraint)
+@pytest.mark.parametrize(("app", "constraint", "name"), CONSTRAINTS)
+def test_a_violated_constraint_is_told_by_its_app_and_its_name(
+    app: str, constraint: str, name: str, shop: Database
+) -> None:
+    said = {"state": "23514", "detail": "Failing row contains (…).", "violated": constraint}
+    answer = shop.call(ME, "fail", of_app=app, **said)
     assert_says(answer, name)
     assert "Failing row" not in str(answer.body)
+    assert_says(shop.call(ME, "fail", of_app="shop", **said), "internal_error")
 
 
 def test_the_case_adds_to_the_details_through_core_raise_alone(shop: Database) -> None:
@@ -243,7 +263,7 @@ def declared(**changes: object) -> str:
         ({"name": "Sold-Out"}, "errors_name_is_snake_case"),
         ({"sqlstate": "zs1"}, "errors_sqlstate_is_five_characters"),
         ({"status": 200}, "errors_status_is_an_error"),
-        ({"constraints": ["balances_no_overdraft"]}, "error_constraints_pkey"),
+        ({"constraints": ["shelf_full", "shelf_full"]}, "error_constraints_pkey"),
     ],
 )
 def test_an_error_that_is_not_unmistakable_cannot_be_declared(

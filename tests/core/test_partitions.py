@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
@@ -9,6 +10,7 @@ import pytest
 
 from tests.harness.databases import Database
 from tests.harness.refusals import refused, rolled_back
+from tests.harness.server import ROOT
 from tests.harness.target import CRON_ALONE
 
 PARENT = "luckywalk.daily_progress"
@@ -99,3 +101,47 @@ def test_many_sessions_that_race_make_one_partition(db: Database) -> None:
     with ThreadPoolExecutor(12) as pool:
         made = list(pool.map(act, range(12)))
     assert sorted(map(bool, made)) == [False] * 11 + [True]
+
+
+def test_a_name_that_needs_quotes_has_its_months_too(module_db: Database) -> None:
+    table = 'luckywalk."Odd steps"'
+    with rolled_back(module_db.owner):
+        module_db.owner.execute(f"create table {table} (day date not null) partition by range (day)".encode())
+        made = [
+            module_db.value("select core.ensure_month(%s::regclass, '2031-02-09')", table) for _ in range(2)
+        ]
+        assert made == [True, False]
+        assert bounds(module_db, 'luckywalk."Odd steps_2031_02"')
+
+
+def test_a_partition_that_is_there_is_not_made_again(module_db: Database) -> None:
+    create = "select core.create_partition('luckywalk.tickets', 'tickets_9', 'in (9)')::text"
+    with rolled_back(module_db.owner):
+        assert [module_db.value(create) for _ in range(2)] == ["luckywalk.tickets_9", None]
+        assert bounds(module_db, "luckywalk.tickets_9") == "FOR VALUES IN (9)"
+
+
+def test_a_detached_partition_is_closed_before_anything_is_in_it(module_db: Database) -> None:
+    with rolled_back(module_db.owner):
+        name = module_db.value(
+            "select core.create_detached_partition('luckywalk.results_user', 'results_user_9')::text"
+        )
+        assert name == "luckywalk.results_user_9"
+        [table] = module_db.rows(
+            "select relrowsecurity and relforcerowsecurity as closed, relispartition "
+            "from pg_class where oid = %s::regclass",
+            name,
+        )
+        assert table == {"closed": True, "relispartition": False}
+        module_db.owner.execute(
+            "select core.attach_partition('luckywalk.results_user', %s::regclass, 'in (9)')", [name]
+        )
+        assert bounds(module_db, name) == "FOR VALUES IN (9)"
+
+
+def test_one_file_says_how_partitions_are_made() -> None:
+    makes = re.compile(r"\bcreate table [^;]*\(like |\battach partition ", re.IGNORECASE)
+    makers = [
+        str(p.relative_to(ROOT)) for p in (ROOT / "functions").rglob("*.sql*") if makes.search(p.read_text())
+    ]
+    assert makers == ["functions/core/partitions.sql"]

@@ -239,6 +239,51 @@ def test_a_job_name_stands_once_in_all_apps(project: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "sentence"),
+    [
+        (
+            f"sweep:\n{JOB}",
+            f"clean:\n{JOB}  was: sweep\n",
+            "cron/shop.yaml:6: `was`: job sweep is still declared, at cron/jobs.yaml:1; "
+            "delete `was`, or the job that was renamed.",
+        ),
+        (
+            f"clean:\n{JOB}  was:\n  - scrub\n  - sweep\n",
+            f"sweep:\n{JOB}",
+            "cron/jobs.yaml:8: `was`: job sweep is still declared, at cron/shop.yaml:1; "
+            "delete `was`, or the job that was renamed.",
+        ),
+        (
+            f"clean:\n{JOB}  was: clean\n",
+            f"sweep:\n{JOB}",
+            "cron/jobs.yaml:6: `was`: job clean is still declared, at cron/jobs.yaml:1; "
+            "delete `was`, or the job that was renamed.",
+        ),
+        (
+            f"clean:\n{JOB}  was: scrub\n",
+            f"sweep:\n{JOB}  was: scrub\n",
+            "cron/shop.yaml:6: `was`: job scrub has become another one already, at cron/jobs.yaml:6; "
+            "delete one of the two.",
+        ),
+        (
+            f"clean:\n{JOB}  was: No name\n",
+            f"sweep:\n{JOB}",
+            "cron/jobs.yaml:6: `clean was 0`: String should match pattern "
+            "'^[a-z][a-z0-9_]*$'; fix that entry.",
+        ),
+    ],
+)
+def test_a_former_name_is_no_jobs_name_and_one_jobs_alone(
+    project: Path, first: str, second: str, sentence: str
+) -> None:
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "tables: {}\n")
+    write(project, "cron/jobs.yaml", first)
+    write(project, "cron/shop.yaml", second)
+    refused(project, sentence)
+
+
 def test_schedules_need_the_app_that_runs_them(project: Path) -> None:
     write(project, "cron/shop.yaml", f"sweep:\n{JOB}")
     refused(
@@ -263,10 +308,6 @@ def test_an_rpc_stands_once_in_all_apps(project: Path) -> None:
     ("second", "sentence"),
     [
         (f"sold_out:\n{ERROR.replace('ZS001', 'ZS002')}", ":1: error sold_out is declared already, at "),
-        (
-            f"gone:\n{ERROR.replace('ZS001', 'ZS002')}  constraints: [one_cart]\n",
-            ":7: constraint one_cart is declared already, at ",
-        ),
         (f"gone:\n{ERROR}", ":2: SQLSTATE ZS001 is declared already, at "),
     ],
 )
@@ -278,6 +319,27 @@ def test_names_of_errors_stand_once_in_all_apps(project: Path, second: str, sent
     said = dotbase(project, "render")
     assert (said.code, said.out) == (1, "")
     assert said.err.startswith(f"dotbase: functions/shop/errors.yaml{sentence}functions/jobs/errors.yaml:")
+
+
+def test_a_constraint_means_one_error_in_its_app_and_another_one_in_another_app(project: Path) -> None:
+    other = ERROR.replace("ZS001", "ZS002")
+    write(project, "apps.yaml", APPS)
+    write(project, "policies/jobs.yaml", "tables: {}\n")
+    write(project, "functions/jobs/errors.yaml", f"sold_out:\n{ERROR}  constraints: [one_cart]\n")
+    write(project, "functions/shop/errors.yaml", f"gone:\n{other}  constraints: [one_cart]\n")
+    assert dotbase(project, "render").code == 0
+    write(project, "functions/jobs/errors.yaml", f"sold_out:\n{ERROR}\n")
+    third = ERROR.replace("ZS001", "ZS003")
+    write(
+        project,
+        "functions/shop/errors.yaml",
+        f"gone:\n{other}  constraints: [one_cart]\nbroken:\n{third}  constraints: [one_cart]\n",
+    )
+    refused(
+        project,
+        "functions/shop/errors.yaml:14: constraint shop.one_cart is declared already, "
+        "at functions/shop/errors.yaml:7; give one of them another.",
+    )
 
 
 @pytest.mark.parametrize(

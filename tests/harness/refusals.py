@@ -34,10 +34,14 @@ def declared_errors(app: str) -> dict[str, DeclaredError]:
     return {name: DeclaredError(name, **entry) for name, entry in declared.items()}
 
 
+def apps() -> list[str]:
+    """The names of the apps, in their order."""
+    return list(yaml.safe_load((ROOT / "apps.yaml").read_text())["apps"])
+
+
 def all_declared_errors() -> dict[str, DeclaredError]:
     """The errors of all apps, by name."""
-    apps = yaml.safe_load((ROOT / "apps.yaml").read_text())["apps"]
-    return {name: error for app in apps for name, error in declared_errors(app).items()}
+    return {name: error for app in apps() for name, error in declared_errors(app).items()}
 
 
 def assert_says(answer: Response, name: str) -> None:

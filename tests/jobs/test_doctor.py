@@ -14,7 +14,7 @@ from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
 from tests.harness.target import OWNER, only_on_postgres
 from tests.jobs.live import live_database
-from tests.jobs.shop import declare, job, stock
+from tests.jobs.shop import declare, job, past_the_guards, stock
 
 NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
 SECRET = "select core.set_secret('pg_secret', 'x')"
@@ -61,18 +61,19 @@ def about_jobs(shop: Database) -> Findings:
 
 def ended(shop: Database, hour: int, status: str, attempt: str = "", reason: str = "no luck") -> None:
     """A run of the slot at this hour that has ended so, with one attempt a minute ago for each hour back."""
-    run = shop.value(
-        "insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at, reason)"
-        " values ('work', %s, %s, 'schedule', now(), clock_timestamp(), %s) returning run_id",
-        NINE + timedelta(hours=hour),
-        status,
-        reason,
-    )
-    shop.owner.execute(
-        "insert into jobs.attempts (run_id, attempt_no, status, started_at, finished_at, server_process)"
-        " values (%s, 1, %s, now() + %s, now() + %s, 0)",
-        [run, attempt or status, timedelta(minutes=hour), timedelta(minutes=hour, seconds=1)],
-    )
+    with past_the_guards(shop):
+        run = shop.value(
+            "insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at, reason)"
+            " values ('work', %s, %s, 'schedule', now(), clock_timestamp(), %s) returning run_id",
+            NINE + timedelta(hours=hour),
+            status,
+            reason,
+        )
+        shop.owner.execute(
+            "insert into jobs.attempts (run_id, attempt_no, status, started_at, finished_at, server_process)"
+            " values (%s, 1, %s, now() + %s, now() + %s, 0)",
+            [run, attempt or status, timedelta(minutes=hour), timedelta(minutes=hour, seconds=1)],
+        )
 
 
 def test_a_job_that_is_well_is_not_spoken_of(shop: Database) -> None:
@@ -371,7 +372,8 @@ def test_pg_crons_extension_is_missing_and_the_remedy_brings_it(live: Database) 
 
 def test_a_stranger_that_holds_a_jobs_lock_is_found(shop: Database) -> None:
     number = shop.value("select job_no from jobs.jobs where job_name = 'work'")
-    take = "select pg_advisory_lock(hashtext('dotbase jobs'), %s)"
+    classid = shop.value("select core.job_locks()")
+    take = f"select pg_advisory_lock({classid}, %s)"
     with shop.server.connect(shop.name, user="authenticator") as stranger:
         stranger.execute(take, [number + 1000])
         assert findings(shop, "lock_findings") == {}, "no job's"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.harness.databases import Database
-from tests.jobs.shop import declare, job
+from tests.jobs.shop import declare, job, past_the_guards
 
 # Runs of one job, one a day, this many days back, each with an attempt.
 RAN = """
@@ -23,8 +23,9 @@ select run_id, 1, 'succeeded', now(), now(), 1 from made
 def stocked(quiet: Database, *names: str, days: int = 20, **changes: Any) -> None:
     """Jobs with runs of twenty days; kept are ten days, and the last three runs."""
     declare(quiet.owner, *[job(name, **changes) for name in names])
-    for name in names:
-        quiet.owner.execute(RAN, [name, days])
+    with past_the_guards(quiet):
+        for name in names:
+            quiet.owner.execute(RAN, [name, days])
     quiet.owner.execute("update core.settings set value = '10' where name = 'jobs.history_days'")
     quiet.owner.execute("update core.settings set value = '3' where name = 'jobs.history_runs'")
 
@@ -79,10 +80,11 @@ def test_a_job_that_is_switched_off_keeps_no_others_history(quiet: Database) -> 
 
 def test_a_run_that_has_not_ended_stays(quiet: Database) -> None:
     stocked(quiet, "one")
-    quiet.owner.execute(
-        "update jobs.runs set status = 'waiting', finished_at = null, due_at = now()"
-        " where slot_at = core.now() - interval '20 days'"
-    )
+    with past_the_guards(quiet):
+        quiet.owner.execute(
+            "update jobs.runs set status = 'waiting', finished_at = null, due_at = now()"
+            " where slot_at = core.now() - interval '20 days'"
+        )
     purge(quiet)
     assert kept(quiet, "one") == 11
 

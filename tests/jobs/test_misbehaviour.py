@@ -86,7 +86,7 @@ def test_only_the_session_that_claimed_a_run_may_leave_it(quiet: Database) -> No
     with ThreadPoolExecutor(1) as pool, quiet.as_cron() as other:
         running = pool.submit(quiet.run_job, "odd")
         until(lambda: attempts(quiet, "odd"))
-        other.execute("select jobs.leave_run(%s, '0')", [runs(quiet, "odd")[0]["run_id"]])
+        other.execute("select jobs.requeue_run(%s, '0')", [runs(quiet, "odd")[0]["run_id"]])
         assert runs(quiet, "odd")[0]["status"] == "running"
         run = running.result(timeout=20)
     assert run is not None

@@ -11,7 +11,7 @@ import pytest
 from tests.docs.pages import blocks
 from tests.harness.databases import ZONE, Database
 from tests.harness.refusals import rolled_back
-from tests.jobs.shop import declare, job, stock
+from tests.jobs.shop import declare, job, past_the_guards, stock
 
 NINE = datetime(2025, 1, 6, 9, tzinfo=ZONE)
 SECOND = timedelta(seconds=1)
@@ -57,22 +57,23 @@ def ran(
     slot = NINE + timedelta(hours=hour)
     began = slot + late * SECOND
     ended = began + seconds * SECOND
-    run = shop.value(
-        "insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at, reason)"
-        " values ('work', %s, %s, %s, %s, %s, %s) returning run_id",
-        slot,
-        status,
-        trigger,
-        None if status == "skipped" else began,
-        ended,
-        None if status == "succeeded" else f"{status} at {hour}",
-    )
-    if status != "skipped":
-        shop.owner.execute(
-            "insert into jobs.attempts (run_id, attempt_no, status, trigger, started_at, finished_at,"
-            " server_process) values (%s, 1, %s, %s, %s, %s, 0)",
-            [run, status, trigger, began, ended],
+    with past_the_guards(shop):
+        run = shop.value(
+            "insert into jobs.runs (job_name, slot_at, status, trigger, started_at, finished_at, reason)"
+            " values ('work', %s, %s, %s, %s, %s, %s) returning run_id",
+            slot,
+            status,
+            trigger,
+            None if status == "skipped" else began,
+            ended,
+            None if status == "succeeded" else f"{status} at {hour}",
         )
+        if status != "skipped":
+            shop.owner.execute(
+                "insert into jobs.attempts (run_id, attempt_no, status, trigger, started_at, finished_at,"
+                " server_process) values (%s, 1, %s, %s, %s, %s, 0)",
+                [run, status, trigger, began, ended],
+            )
 
 
 def pile(shop: Database, count: int) -> None:

@@ -24,6 +24,10 @@ RUNS = "select count(*) from jobs.runs"
 CASES: dict[str, Callable[[Database], object]] = {
     "job_not_found": lambda db: db.run_job("no_such_job"),
     "slot_invalid": lambda db: db.owner.execute("select jobs.trigger_job('work', 'tomorrow')"),
+    "run_transition_forbidden": lambda db: db.owner.execute(
+        "insert into jobs.runs (job_name, slot_at, status, trigger, finished_at)"
+        " values ('work', now(), 'succeeded', 'owner', now())"
+    ),
     "run_not_to_be_repeated": lambda db: db.owner.execute("select jobs.run_again(0)"),
 }
 # Answered, not raised, so that their trace is kept: test_triggers.py has them.

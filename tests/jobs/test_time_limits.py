@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from tests.harness.databases import ZONE, Database
-from tests.jobs.shop import attempts, catch_up, declare, events, job, runs, watch
+from tests.jobs.shop import attempts, catch_up, declare, events, job, past_the_guards, runs, watch
 
 TEN = datetime(2025, 1, 6, 10, tzinfo=ZONE)
 LIMIT = timedelta(seconds=0.5)
@@ -117,10 +117,11 @@ def test_a_session_that_the_limit_ended_between_two_slices_is_gone_on_with(quiet
     limited(quiet, "work_slowly")
     quiet.run_job("limited")
     # As it is found when the cancel came between two of its transactions.
-    quiet.owner.execute("update jobs.attempts set status = 'running', finished_at = null")
-    quiet.owner.execute(
-        "update jobs.runs set status = 'running', finished_at = null, deadline_at = now(), cancels = 1"
-    )
+    with past_the_guards(quiet):
+        quiet.owner.execute("update jobs.attempts set status = 'running', finished_at = null")
+        quiet.owner.execute(
+            "update jobs.runs set status = 'running', finished_at = null, deadline_at = now(), cancels = 1"
+        )
     watch(quiet)
     assert [a["status"] for a in attempts(quiet, "limited")] == ["interrupted"]
     [run] = runs(quiet, "limited")

@@ -98,6 +98,12 @@ class Job(BaseModel):
     batch_limit: Annotated[int, Field(ge=1)] | None = None
     backlog: Backlog | None = None
     enabled: bool = True
+    was: list[Name] = []
+
+    @field_validator("was", mode="before")
+    @classmethod
+    def _one_or_several(cls, was: Any) -> Any:
+        return [was] if isinstance(was, str) else was
 
     @field_validator("catch_up", mode="before")
     @classmethod
@@ -137,16 +143,20 @@ class Jobs(RootModel[dict[Name, Job]]):
 
 
 class Schedules:
-    """The jobs of all apps; a name stands once in all of them, since pg_cron knows one of each."""
+    """The jobs of all apps; a name stands once in all of them, since pg_cron knows one of each.
+
+    A former name is nobody's name now, and one job's alone: its history can move to one only.
+    """
 
     def __init__(self, zone: str) -> None:
         self._zone = zone
         self._taken: dict[str, str] = {}
+        self._former: dict[str, str] = {}
 
     def sql(self, app: str, document: Document) -> str:
         """Check an app's cron file and render it."""
         jobs = validate(Jobs, document).root
-        for name in jobs:
+        for name, job in jobs.items():
             where = document.where(name)
             if name in RESERVED:
                 raise DotbaseError(
@@ -155,7 +165,24 @@ class Schedules:
             first = self._taken.setdefault(name, where)
             if first != where:
                 raise DotbaseError(f"job {name} is declared already, at {first}", "rename one of them", where)
+            for number, former in enumerate(job.was):
+                self._take_former(former, document.where(name, "was", number))
+        for former in sorted(self._former.keys() & self._taken.keys()):
+            raise DotbaseError(
+                f"`was`: job {former} is still declared, at {self._taken[former]}",
+                "delete `was`, or the job that was renamed",
+                self._former[former],
+            )
         return call("jobs.declare", app, [self._row(app, name, job) for name, job in jobs.items()])
+
+    def _take_former(self, former: str, where: str) -> None:
+        first = self._former.setdefault(former, where)
+        if first != where:
+            raise DotbaseError(
+                f"`was`: job {former} has become another one already, at {first}",
+                "delete one of the two",
+                where,
+            )
 
     def _row(self, app: str, name: str, job: Job) -> dict[str, Any]:
         zone = job.zone or self._zone
@@ -182,6 +209,7 @@ class Schedules:
             "backlog_normal": job.backlog and job.backlog.normal,
             "backlog_alarm": job.backlog and job.backlog.alarm,
             "enabled": job.enabled,
+            "was": job.was,
         }
 
 

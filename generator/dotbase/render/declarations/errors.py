@@ -31,7 +31,7 @@ class Errors(RootModel[dict[Name, DeclaredError]]):
 
 
 class AllErrors:
-    """The errors of all apps; names, SQLSTATEs and constraints stand once in all of them."""
+    """The errors of all apps: names and SQLSTATEs stand once in all of them, constraints once in each."""
 
     def __init__(self) -> None:
         self._taken: dict[tuple[str, str], str] = {}
@@ -50,7 +50,7 @@ class AllErrors:
             self._take("error", name, document.where(name))
             self._take("SQLSTATE", error.sqlstate, document.where(name, "sqlstate"))
             for constraint in error.constraints:
-                self._take("constraint", constraint, document.where(name, "constraints"))
+                self._take("constraint", f"{app}.{constraint}", document.where(name, "constraints"))
         return call(
             "core.declare_errors",
             app,

@@ -1,6 +1,7 @@
--- Giving up: why a slot did not run, and what waited for its turn and will not get it.
+-- Expiry: runs that have waited for too long or are superseded end, and a slot that did not run has a cause.
+-- Locks: the caller holds the job's row; then the runs.
 -- needs: leases
-create or replace function jobs.cause_of_missing(job jobs.jobs, first_slot_at timestamptz, last_slot_at timestamptz)
+create or replace function jobs.cause_of_miss(job jobs.jobs, first_slot_at timestamptz, last_slot_at timestamptz)
 returns text
 language sql
 stable
@@ -10,31 +11,34 @@ as $$
         when exists (
             select
             from jobs.outages as o
-            where o.began_at <= cause_of_missing.last_slot_at and o.ended_at >= cause_of_missing.first_slot_at
+            where o.began_at <= cause_of_miss.last_slot_at and o.ended_at >= cause_of_miss.first_slot_at
         ) then 'down'
         when exists (
             select
             from (
-                -- Not all of the history: with a hundred slots run since, an older one kept it from none.
+                -- A hundred slots are enough: an older run cannot have kept the job busy until now.
                 select *
                 from jobs.runs as e
-                where e.job_name = job.job_name and e.slot_at < cause_of_missing.first_slot_at
+                where e.job_name = job.job_name and e.slot_at < cause_of_miss.first_slot_at
                 order by e.slot_at desc
                 limit 100
             ) as r
             inner join jobs.attempts as a on a.run_id = r.run_id
-            -- Attempts are in real time, slots by core.now(). What its schedule woke began at its slot.
+            -- Attempts are in real time, slots in the time of core.now(). How far the two are apart shows in a run
+            -- that its schedule woke, which was queued at its slot.
             where coalesce(a.finished_at, 'infinity') + case
                 when r.trigger = 'schedule' then r.slot_at - r.queued_at
                 else core.now() - pg_catalog.statement_timestamp()
-            end >= cause_of_missing.first_slot_at
+            end >= cause_of_miss.first_slot_at
         ) then 'busy'
         else 'not_woken'
     end;
 $$;
 
-comment on function jobs.cause_of_missing(jobs.jobs, timestamptz, timestamptz) is
-'Why nobody ran these slots in time: down, busy with an earlier slot, or not_woken.';
+comment on function jobs.cause_of_miss(jobs.jobs, timestamptz, timestamptz) is
+e'Why nobody ran these slots in time.\n\n'
+'down: nobody watched, since the server or pg_cron was down. busy: the job was still running an earlier slot. '
+'not_woken: neither.';
 
 create or replace function jobs.has_newer_run(job jobs.jobs, slot timestamptz)
 returns boolean
@@ -53,9 +57,10 @@ as $$
 $$;
 
 comment on function jobs.has_newer_run(jobs.jobs, timestamptz) is
-'Whether a later slot of the job has a run already, so that by policy latest an earlier one needs none.';
+e'Whether a later slot of the job has a run already.\n\n'
+'By policy `latest`, an earlier slot then needs none.';
 
-create or replace function jobs.missed_details(missed jobs.missed_slots)
+create or replace function jobs.missed_event_details(missed jobs.missed_slots)
 returns jsonb
 language sql
 immutable
@@ -67,9 +72,9 @@ as $$
     );
 $$;
 
-comment on function jobs.missed_details(jobs.missed_slots) is 'What the event of missed slots says.';
+comment on function jobs.missed_event_details(jobs.missed_slots) is 'The details of the event of missed slots.';
 
-create or replace function jobs.give_up(job jobs.jobs, before timestamptz, reason text)
+create or replace function jobs.discard_queued(job jobs.jobs, before timestamptz, reason text)
 returns void
 language sql
 volatile
@@ -78,9 +83,9 @@ as $$
     with given_up as (
         delete from jobs.runs as r
         where r.job_name = job.job_name
-            and r.slot_at < give_up.before
+            and r.slot_at < discard_queued.before
             and r.trigger = 'catch_up'
-            -- Not what has begun, nor what a person asked for.
+            -- Runs that have begun and runs that a person asked for stay.
             and r.status = 'queued'
             and r.requested_by is null
         returning r.slot_at
@@ -89,27 +94,29 @@ as $$
     missed as (
         insert into jobs.missed_slots (job_name, first_slot_at, last_slot_at, slots, cause, reason, noted_at)
         select
-            job.job_name, g.slot_at, g.slot_at, 1, jobs.cause_of_missing(job, g.slot_at, g.slot_at), give_up.reason,
+            job.job_name, g.slot_at, g.slot_at, 1, jobs.cause_of_miss(job, g.slot_at, g.slot_at), discard_queued.reason,
             pg_catalog.clock_timestamp()
         from given_up as g
         returning *
     )
 
     insert into jobs.events (happened_at, kind, job_name, details)
-    select m.noted_at, 'missed', m.job_name, jobs.missed_details(m)
+    select m.noted_at, 'missed', m.job_name, jobs.missed_event_details(m)
     from missed as m;
 $$;
 
-comment on function jobs.give_up(jobs.jobs, timestamptz, text) is
-'Missed slots before this moment that still wait for their turn are not caught up after all, for this reason.';
+comment on function jobs.discard_queued(jobs.jobs, timestamptz, text) is
+e'Deletes the job''s queued runs of slots before a moment, and records the slots as missed.\n\n'
+'Only runs that catch_up queued and that have not begun; what a person asked for stays. reason: as in '
+'jobs.missed_slots.';
 
-create or replace function jobs.give_up_old(job jobs.jobs)
+create or replace function jobs.expire_runs(job jobs.jobs)
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    select jobs.give_up(job, core.now() - job.catch_up_age, 'too_old');
+    select jobs.discard_queued(job, core.now() - job.catch_up_age, 'too_old');
 
     with failed as (
         update jobs.runs as r
@@ -131,5 +138,6 @@ as $$
     from failed as f;
 $$;
 
-comment on function jobs.give_up_old(jobs.jobs) is
-'What waited while the job was off, and is now older than what it catches up, does not run: missed, or failed.';
+comment on function jobs.expire_runs(jobs.jobs) is
+e'Ends the job''s runs that wait for slots older than what it catches up.\n\n'
+'They have waited while the job was off. Those that never began become missed slots, the others have failed.';

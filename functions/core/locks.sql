@@ -1,0 +1,49 @@
+-- Advisory locks: every one that the apps and the tool take. A lock has two keys, which pg_locks shows as classid and
+-- objid: what kind of thing is locked, and which one. Each kind's classid is a function of this file and is computed
+-- nowhere else, so that two kinds cannot share one.
+--
+-- Order, for whoever waits for a lock while it holds another: migration, job, round (the lower number first), month.
+-- pg_try_advisory_… does not wait, and may come in any order.
+--
+-- The tool's own locks, computed in Python:
+--   migration  (generator/dotbase/migrate/locks.py) keys 'dotb' and 'ase': schema and history of migrations. `dotbase
+--              migrate` and `dotbase rollback` hold it exclusively, for their session.
+--   scratch    (generator/dotbase/scratch.py) one key, hashtext of the database's name: a scratch database in use.
+--              The tool holds it exclusively, for its session in database `postgres` of the scratch cluster.
+
+-- job, objid jobs.jobs.job_no: the work on a job, which one session does at a time.
+--   jobs.lock_job        exclusive, tried, for the session: pg_cron's jobs.run and jobs.catch_up, until they are done
+--   jobs.work            exclusive, for the transaction, by the session that has it already
+--   jobs.mark_crashed    exclusive, tried, for the transaction: nobody begins while it judges a run
+create or replace function core.job_locks()
+returns integer
+language sql
+immutable
+parallel safe
+return hashtext('dotbase jobs');
+
+comment on function core.job_locks() is 'The classid of the locks of jobs.';
+
+-- round, objid round_no: the state of a round, while tickets are added to it. Taken by luckywalk.lock_round.
+--   claims, inserts of tickets    shared, for the transaction
+--   opening and closing           exclusive, for the transaction: they wait for the claims under way
+create or replace function core.round_locks()
+returns integer
+language sql
+immutable
+parallel safe
+return hashtext('dotbase rounds');
+
+comment on function core.round_locks() is 'The classid of the locks of rounds.';
+
+-- month, objid 0: the making of monthly partitions, of all tables. One lock for all, since who makes those of several
+-- tables would else have to make them in one order.
+--   core.ensure_month    exclusive, for the transaction, only when the month's partition is not there
+create or replace function core.month_locks()
+returns integer
+language sql
+immutable
+parallel safe
+return hashtext('dotbase months');
+
+comment on function core.month_locks() is 'The classid of the lock of monthly partitions.';
