@@ -49,7 +49,7 @@ end;
 $$;
 
 comment on function jobs.lease_waiting() is
-'Claims the oldest waiting run of the job whose turn it is and takes the job''s lock. run_id is null when it
+'Leases the oldest waiting run of the job whose turn it is and takes the job''s lock. run_id is null when it
 was skipped for a missing requirement; no row when nothing is due.';
 
 create or replace function jobs.leave_run(run_id bigint, wait interval)

@@ -1,4 +1,4 @@
--- Claims: a run is taken by the session that holds the job's lock, in a committed row that others see.
+-- Leases: a run belongs to the session that holds the job's lock, in a committed row that others see.
 -- needs: events requirements slots
 create or replace function jobs.advance(job jobs.jobs, reconciled_until timestamptz)
 returns void
@@ -143,5 +143,5 @@ end;
 $$;
 
 comment on function jobs.lease_due(text) is
-'Claims the job''s slot that is due, for the session that holds its lock: the run, or null when it was
+'Leases the job''s slot that is due, for the session that holds its lock: the run, or null when it was
 leased before, none is due, it is too late for it, the job is off, or a requirement is missing.';

@@ -91,7 +91,7 @@ begin
     select j.* into v_job
     from jobs.jobs as j
     where j.job_name = v_run.job_name;
-    -- Whoever may call this works only on what this session claimed.
+    -- Whoever may call this works only on what this session leased.
     if v_run.run_id is null or jobs.holder(v_job.job_no) is distinct from pg_catalog.pg_backend_pid() then
         raise exception 'this session has not leased run %', work.run_id
             using errcode = 'object_not_in_prerequisite_state';

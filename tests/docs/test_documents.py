@@ -1,4 +1,4 @@
-"""The pages of docs/documents/: what a row names exists, what it promises does not, and the counts are right."""
+"""The pages of docs/documents/: what a row names exists, what it promises does not, the counts are right."""
 
 from __future__ import annotations
 
@@ -92,6 +92,11 @@ def counted(page: str) -> list[int]:
     return [by_status.total(), *(by_status[status] for status in STATUSES)]
 
 
+def waited_for() -> set[str]:
+    """The apps that bring what is not there yet."""
+    return {app for page in PAGES for row in rows(page) if row.status == "not yet" for app in row.coming}
+
+
 @pytest.fixture
 def names(module_db: Database) -> dict[str, set[str]]:
     """Everything in the migrated database that a row may name, by kind."""
@@ -161,15 +166,12 @@ def test_the_index_counts_the_rows_of_every_page() -> None:
 
 def test_the_index_tells_every_app_that_rows_wait_for_and_whether_it_is_there() -> None:
     built = Project(ROOT).apps
-    waited_for = {app for page in PAGES for row in rows(page) if row.status == "not yet" for app in row.coming}
-    told = dict(re.findall(r"^\| `(\w+)` \| [^|]+ \| (built in part|not built) \|$", pages()[INDEX], re.MULTILINE))
-    assert told == {app: "built in part" if app in built else "not built" for app in waited_for}
+    table = re.findall(r"^\| `(\w+)` \| [^|]+ \| (built in part|not built) \|$", pages()[INDEX], re.MULTILINE)
+    assert dict(table) == {app: "built in part" if app in built else "not built" for app in waited_for()}
 
 
 def test_an_app_that_a_page_names_is_one_of_ours() -> None:
-    known = set(Project(ROOT).apps) | {
-        app for page in PAGES for row in rows(page) if row.status == "not yet" for app in row.coming
-    }
+    known = {*Project(ROOT).apps, *waited_for()}
     named = {
         (row, app.strip("`"))
         for page in PAGES

@@ -26,7 +26,7 @@ TICKETS, RESULTS, CLAIMS = (
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
-SEALED = (
+CLOSED = (
     "set local role dotbase_owner; create table luckywalk.tickets_9"
     " (like luckywalk.tickets including defaults including constraints);"
     " select core.deny_direct_access('luckywalk.tickets_9');"
@@ -107,20 +107,20 @@ CHANGES = [
     ),
     change(
         "a partition for all the rest",
-        SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 default; reset role",
+        CLOSED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 default; reset role",
         "luckywalk: table luckywalk.tickets_9: bound: declared no default partition, live DEFAULT",
         fixes=False,
     ),
     change(
         "a partition of two values",
-        SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8, 9);"
+        CLOSED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8, 9);"
         " reset role",
         "luckywalk: table luckywalk.tickets_9: bound: declared FOR VALUES IN (9), live FOR VALUES IN (8, 9)",
         fixes=False,
     ),
     change(
         "a partition of another value than its name says",
-        SEALED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8);"
+        CLOSED + "alter table luckywalk.tickets attach partition luckywalk.tickets_9 for values in (8);"
         " reset role",
         "luckywalk: table luckywalk.tickets_9: bound: declared FOR VALUES IN (9), live FOR VALUES IN (8)",
         fixes=False,

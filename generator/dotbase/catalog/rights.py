@@ -102,7 +102,7 @@ from (
 ) as x (kind, schema, name, oid, owner)
 where x.owner <> (select o.oid from owner as o)
 union all
--- A partition is reached through its parent alone; one that was sealed stays so.
+-- A partition is reached through its parent alone; one that direct access is denied to stays so.
 select 'security', 'table', r.schema, r.relname::text, r.shown, null, '',
     case when r.relrowsecurity then 'forced' else 'enabled' end, null
 from relations as r
@@ -123,7 +123,7 @@ select 'policy', 'table', r.schema, r.relname::text, r.shown, null, '', p.polnam
     )
 from pg_catalog.pg_policy as p
 inner join relations as r on r.oid = p.polrelid and r.of_apps
--- What seals a partition can only narrow.
+-- The policy that denies direct access to a partition can only narrow.
 where not (r.relispartition and p.polname = 'nobody' and not p.polpermissive)
 union all
 select 'default', 'schema', coalesce(s.name, ''), coalesce(s.name, ''),

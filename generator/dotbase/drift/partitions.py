@@ -44,7 +44,7 @@ def make_models(connection: Connection, scope: Scope, owner: str) -> dict[str, s
     parents = connection.execute(PARENTS, {"ours": scope.parameters["ours"]}).fetchall()
     if not parents:
         return {}
-    seal = connection.execute(
+    deny = connection.execute(
         "select to_regprocedure('core.deny_direct_access(regclass)') is not null"
     ).fetchone()
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(owner)))
@@ -53,7 +53,7 @@ def make_models(connection: Connection, scope: Scope, owner: str) -> dict[str, s
         model = sql.Identifier(schema, f"(model {number})")
         like = "create table {} (like {} including defaults including constraints including generated)"
         connection.execute(sql.SQL(like).format(model, sql.Identifier(schema, table)))
-        if seal == (True,):
+        if deny == (True,):
             connection.execute("select core.deny_direct_access(%s::regclass)", [model.as_string(connection)])
         else:
             security = {"enable": enabled, "force": forced}

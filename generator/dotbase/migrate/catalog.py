@@ -143,15 +143,15 @@ class Watch:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._newest = -1
-        self._written = self._look()
+        self._written = self._read_written()
         self._schemas = set(present(connection).schema_writers)
 
-    def _look(self) -> set[tuple[str, int, int, str, int, int]]:
+    def _read_written(self) -> set[tuple[str, int, int, str, int, int]]:
         return set(self._connection.execute(WRITTEN, [self._newest + 1]).fetchall())
 
     def made(self, *, alone: bool = False) -> tuple[frozenset[CatalogObject], Present]:
         """Objects made or replaced by us since the last look, and all that exist now, unless alone."""
-        written = self._look()
+        written = self._read_written()
         new = written - self._written
         now = (
             present_of(self._connection, {(catalog, objid) for catalog, _, objid, *_ in new})
