@@ -105,7 +105,7 @@ def test_every_error_of_the_core_reaches_the_client_in_its_own_words(
     assert_says(CASES[name](db), name)
 
 
-def test_the_database_holds_the_catalogue_of_all_apps(module_db: Database) -> None:
+def test_the_database_holds_the_errors_of_all_apps(module_db: Database) -> None:
     rows = module_db.rows("select * from core.errors")
     held = {
         r["name"]: (r["sqlstate"], r["status"], r["message_en"], r["message_ko"], r["hint"]) for r in rows
@@ -136,7 +136,7 @@ def test_every_constraint_that_an_error_names_is_one_of_its_app(
 
 
 @pytest.mark.parametrize("state", ["XX000", "23505", "P0001", "22012", "42P01", "ZZ999"])
-def test_what_nobody_catalogued_is_ours_and_leaks_nothing(state: str, shop: Database) -> None:
+def test_what_nobody_declared_is_ours_and_leaks_nothing(state: str, shop: Database) -> None:
     answer = shop.call(ME, "fail", state=state, says="row of bob@example.com", detail='{"card": "4111"}')
     assert_says(answer, "internal_error")
     assert answer.details.keys() == {"message_ko"}
@@ -236,7 +236,7 @@ def test_clients_get_the_rpcs_answer_for_the_same_failure(shop: Database) -> Non
     assert shop.call(ME, "divide", by=1).body == 1
 
 
-def test_a_name_outside_of_the_catalogue_cannot_be_raised(shop: Database) -> None:
+def test_a_name_that_is_not_declared_cannot_be_raised(shop: Database) -> None:
     with refused("P0001") as refusal, rolled_back(shop.owner):
         shop.owner.execute("select core.raise('no_such_error')")
     assert refusal.message == "error no_such_error is not declared"

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import click
+
+from dotbase.cli import group
 from tests.harness.server import ROOT
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -84,3 +87,26 @@ def anchors(path: Path) -> set[str]:
 def blocks(page: str, language: str) -> list[str]:
     """The texts of a page's fenced blocks of this language."""
     return [block[2] for block in FENCE.finditer(pages()[page]) if block[1] == language]
+
+
+def command_exists(words: list[str]) -> bool:
+    """Follow the words down the groups of the command line; each option must be one of its command's."""
+    command: click.Command = group
+    context = click.Context(group)
+    for word in words:
+        if command.context_settings.get("ignore_unknown_options"):
+            return True  # psql's own
+        if word.startswith("-"):
+            known = {name for c in (command, group) for p in c.params for name in p.opts}
+            if word.partition("=")[0] not in known | {"--help", "-h"}:
+                return False
+        elif isinstance(command, click.Group):
+            # `dotbase db start | stop`: alternatives; `dotbase render` in prose may be followed by anything.
+            found = command.get_command(context, word)
+            if found is not None:
+                command = found
+            elif word not in ("|", "…", "..."):
+                options = [p for p in command.params if p.opts and not getattr(p, "is_flag", False)]
+                if not options or not any(o in words for p in options for o in p.opts):
+                    return False
+    return True

@@ -6,10 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-import click
 import pytest
 
-from dotbase.cli import group
 from tests.docs import pages
 from tests.harness.server import ROOT
 
@@ -80,28 +78,5 @@ def test_a_dotbase_command_that_a_page_names_exists_with_its_options() -> None:
     named = [(page, m[1] or "") for page, span in pages.code_spans() if (m := DOTBASE.match(span))]
     named += [(c.page, m[1] or "") for c in pages.commands() if (m := DOTBASE.match(c.text))]
     assert named
-    wrong = [f"{page}: dotbase{words}" for page, words in named if not _known(words.split())]
+    wrong = [f"{page}: dotbase{words}" for page, words in named if not pages.command_exists(words.split())]
     assert not wrong
-
-
-def _known(words: list[str]) -> bool:
-    """Follow the words down the groups of the command line; each option must be one of its command's."""
-    command: click.Command = group
-    context = click.Context(group)
-    for word in words:
-        if command.context_settings.get("ignore_unknown_options"):
-            return True  # psql's own
-        if word.startswith("-"):
-            known = {name for c in (command, group) for p in c.params for name in p.opts}
-            if word.partition("=")[0] not in known | {"--help", "-h"}:
-                return False
-        elif isinstance(command, click.Group):
-            # `dotbase db start | stop`: alternatives; `dotbase render` in prose may be followed by anything.
-            found = command.get_command(context, word)
-            if found is not None:
-                command = found
-            elif word not in ("|", "…", "..."):
-                options = [p for p in command.params if p.opts and not getattr(p, "is_flag", False)]
-                if not options or not any(o in words for p in options for o in p.opts):
-                    return False
-    return True

@@ -70,7 +70,7 @@ def test_all_linters_find_their_own_in_one_run(tmp_path: Path, plpgsql_check: No
     ), found
 
 
-def test_an_error_that_no_catalogue_has_is_a_finding(tmp_path: Path) -> None:
+def test_an_error_that_is_not_declared_is_a_finding(tmp_path: Path) -> None:
     project = make_shop(tmp_path)
     text = ROUTINES.replace(
         "begin\n", "begin\n    -- core.raise('nothing')\n    perform core.raise('forbiden');\n"

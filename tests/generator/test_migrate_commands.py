@@ -209,7 +209,9 @@ def test_unreachable_servers_are_one_sentence(project: Path) -> None:
     [(f"--{name}", value) for name in ("lock-timeout", "retries") for value in ("nan", "inf", "-1", "soon")]
     + [("--lock-timeout", "0"), ("--lock-timeout", "1e6")],
 )
-def test_a_patience_that_is_none_is_refused(project: Path, command: str, option: str, value: str) -> None:
+def test_lock_options_without_a_time_are_refused(
+    project: Path, command: str, option: str, value: str
+) -> None:
     """Before anything is connected to."""
     url = "postgresql://nobody@127.0.0.1:1/nothing"
     arguments = ["--project", str(project), "--database-url", url, command, option, value]

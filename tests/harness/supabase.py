@@ -88,10 +88,10 @@ class Others:
         name = f"others_{maintenance.info.backend_pid}"
         maintenance.execute(sql.SQL("create database {} template template0").format(sql.Identifier(name)))
         hand_over(server, name)
-        self._before = self._look(name)
+        self._before = self._snapshot(name)
         maintenance.execute(sql.SQL("drop database {}").format(sql.Identifier(name)))
 
-    def _look(self, name: str) -> set[str]:
+    def _snapshot(self, name: str) -> set[str]:
         query = "select nspname from pg_namespace where nspowner = 'postgres'::regrole"
         with self._server.connect(name, user=ADMIN) as admin:
             ours = [name for (name,) in admin.execute(query)]
@@ -102,6 +102,6 @@ class Others:
 
     def changed(self, name: str) -> list[str]:
         """What is not as it was handed over: before (-), after (+). Roles that a test makes may be there."""
-        after = self._look(name)
+        after = self._snapshot(name)
         new = {line for line in after - self._before if not line.startswith("role ")}
         return sorted([f"- {line}" for line in self._before - after] + [f"+ {line}" for line in new])

@@ -58,7 +58,7 @@ def test_every_rpc_is_declared(db: Database) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hostile_input_is_refused_by_the_catalogue_and_changes_nothing(name: str, db: Database) -> None:
+def test_hostile_input_is_refused_by_a_declared_error_and_changes_nothing(name: str, db: Database) -> None:
     [rpc] = [rpc for rpc in rpcs(db) if rpc.name == name]
     rpc = rpc.knowing(ready(db, name))
     watch = Watch(db)

@@ -61,7 +61,7 @@ def test_it_is_purged_in_slices(quiet: Database) -> None:
     assert [(s["runs"], s["more"]) for s in slices] == [(8, True), (8, True), (4, False)]
 
 
-def test_a_slot_that_is_not_settled_stays_as_it_could_run_again(quiet: Database) -> None:
+def test_a_slot_that_is_not_reconciled_stays_as_it_could_run_again(quiet: Database) -> None:
     stocked(quiet, "one")
     quiet.owner.execute("update jobs.jobs set reconciled_until = core.now() - interval '15 days'")
     purge(quiet)

@@ -81,7 +81,7 @@ def test_who_gives_all_advisory_locks_back_is_not_taken_for_crashed(end: str, qu
         assert effects(quiet) == 1
 
 
-def test_only_the_session_that_claimed_a_run_may_leave_it(quiet: Database) -> None:
+def test_only_the_session_that_leased_a_run_may_leave_it(quiet: Database) -> None:
     odd_job(quiet, f"{EFFECT} perform pg_sleep(0.5); return '{{}}';")
     with ThreadPoolExecutor(1) as pool, quiet.as_cron() as other:
         running = pool.submit(quiet.run_job, "odd")

@@ -184,7 +184,7 @@ def test_a_call_inside_of_a_transaction_is_refused_and_holds_nobody_up(shop: Dat
     assert effects(shop) == 1
 
 
-def test_a_run_that_took_effect_cannot_be_attempted_past_its_claim(shop: Database) -> None:
+def test_a_run_that_took_effect_cannot_be_attempted_past_its_lease(shop: Database) -> None:
     run = shop.run_job("work")
     assert run is not None
     with shop.as_cron() as session, refused("55000"):

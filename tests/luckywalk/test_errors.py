@@ -69,13 +69,13 @@ BY_HAND: dict[str, str] = {
 }
 
 
-def test_every_error_of_the_catalogue_has_a_case_here() -> None:
+def test_every_declared_error_has_a_case_here() -> None:
     assert set(DECLARED) == set(AT_RPCS) | set(BY_HAND)
     assert not set(AT_RPCS) & set(BY_HAND)
 
 
 @pytest.mark.parametrize("name", AT_RPCS)
-def test_an_error_reaches_the_client_as_it_stands_in_the_catalogue(every_state: Database, name: str) -> None:
+def test_an_error_reaches_the_client_as_it_is_declared(every_state: Database, name: str) -> None:
     refused = AT_RPCS[name](every_state)
     entry = DECLARED[name]
     assert (refused.status, refused.code) == (entry["status"], name)
@@ -86,7 +86,7 @@ def test_an_error_reaches_the_client_as_it_stands_in_the_catalogue(every_state: 
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_an_error_reaches_the_owner_as_it_stands_in_the_catalogue(
+def test_an_error_reaches_the_owner_as_it_is_declared(
     owner: psycopg.Connection[dict[str, Any]], name: str
 ) -> None:
     with pytest.raises(psycopg.Error) as raised, owner.transaction():

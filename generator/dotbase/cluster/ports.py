@@ -23,7 +23,7 @@ def is_free(port: int, addresses: list[str]) -> bool:
 
 
 def becomes_free(port: int, addresses: list[str], seconds: float) -> bool:
-    """The same, with lock_options for a dying server that still holds it."""
+    """The same, waiting a while for a dying server that still holds it."""
     deadline = time.monotonic() + seconds
     while not is_free(port, addresses):
         if time.monotonic() > deadline:

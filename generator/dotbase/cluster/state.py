@@ -48,7 +48,7 @@ def read(layout: Layout) -> State | None:
 
 
 def write(layout: Layout, port: int, *, ready: bool) -> None:
-    """Book port and state, durably."""
+    """Record port and state, durably."""
     state = State("dotbase", str(layout.checkout), layout.name, port, ready)
     layout.account.write(layout.state_file, json.dumps(asdict(state), indent=2) + "\n")
 
