@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from benchmarks.house import House
 from benchmarks.rivals import rivals
 from benchmarks.samples import Comparison, Run
-from dotbase.render.declarations.schedule import parse
+from dotbase.render.declarations.cron import Job, declared
 
 JOBS = 1_000
 SELECTS = 20  # one is too short to be measured
@@ -44,8 +43,8 @@ def measure(house: House, runs: int, say: Callable[[str], None]) -> list[Compari
     """Each by turns with `select 1` in the same session; nothing is missed or overdue, as nearly always."""
     say(f"jobs: {JOBS:,} of them")
     house.owner.execute(FUNCTION.encode())
-    declared = [_declared(number) for number in range(JOBS)]
-    house.owner.execute("select jobs.declare('floor', %s)", [json.dumps(declared)])
+    jobs = [_declared(number) for number in range(JOBS)]
+    house.owner.execute("select jobs.declare('floor', %s)", [json.dumps(jobs)])
     house.owner.execute("analyze jobs.jobs")
     samples: dict[str, list[Run]] = {name: [] for name in MEASURED}
     house.seconds(*(statement for statement, _ in MEASURED.values()), "select 1")
@@ -82,23 +81,5 @@ def _beside_rivals(house: House, runs: int, say: Callable[[str], None]) -> list[
 def _declared(number: int) -> dict[str, Any]:
     """A job as the generator declares it: the first each minute, the others once a day, all through it."""
     schedule = "* * * * *" if number == 0 else f"{number % 60} {number // 60 % 24} * * *"
-    return {
-        "name": f"job_{number}",
-        "description": "Measured.",
-        "schedule": schedule,
-        "zone": "Asia/Seoul",
-        **asdict(parse(schedule)),
-        "gmt_schedule": "* * * * *",
-        "routine": "floor.nothing",
-        "time_limit": "60 seconds",
-        "attempts": 3,
-        "retry_on": [],
-        "backoff_cap": "5 minutes",
-        "catch_up": "latest",
-        "catch_up_age": "1 day",
-        "catch_up_count": 100,
-        "required_settings": [],
-        "required_secrets": [],
-        "triggered_by": [],
-        "enabled": True,
-    }
+    job = Job(about="Measured.", schedule=schedule, function="nothing", time_limit="60s")
+    return declared("floor", f"job_{number}", job, "Asia/Seoul")

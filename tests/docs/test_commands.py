@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from dotbase import cluster
 from dotbase.render.project import Project
 from tests.docs import pages
 from tests.docs.pages import Command
@@ -29,39 +26,9 @@ ELSEWHERE = {
     r"(debootstrap|mount|umount|chroot|rm|bare=)": "needs a bare machine, hundreds of megabytes and root",
     r"(\.venv/bin/)?dotbase lint": "continuous integration runs make lint",
 }
-NOT_COPIED = (
-    ".git",
-    ".venv",
-    ".dotbase",
-    "node_modules",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-    ".hypothesis",
-)
 EXIT = re.compile(r"exit(?: code)? (\d)")
 
 PAGES = sorted({command.page for command in pages.commands()})
-
-
-@pytest.fixture
-def checkout() -> Iterator[Path]:
-    """A copy of the working tree with this one's `.venv`; its servers go with it."""
-    folder = Path(tempfile.mkdtemp(prefix="dotbase-docs-", dir="/tmp"))
-    folder.chmod(0o755)
-    for entry in ROOT.iterdir():
-        if entry.name in NOT_COPIED:
-            continue
-        if entry.is_dir():
-            shutil.copytree(entry, folder / entry.name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy2(entry, folder / entry.name)
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    try:
-        yield folder
-    finally:
-        cluster.destroy(root=folder)
-        shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ PROGRAM = Path("/usr/sbin/pgbouncer")
 PORT = 6432  # of the socket's name; no TCP
 POOL_SIZE = 2  # two, so that of two requests at once neither waits for the other's commit
 CLIENTS = 3  # connections that a client of PostgREST takes by turns
-LOCK_OPTIONS = 20  # seconds
+TIMEOUT = 20  # seconds
 
 CONFIGURATION = """\
 [databases]
@@ -42,7 +42,7 @@ auth_file = {folder}/users
 pool_mode = {mode}
 default_pool_size = {pool_size}
 max_client_conn = 1000
-query_wait_timeout = {lock_options}
+query_wait_timeout = {timeout}
 ignore_startup_parameters = extra_float_digits
 logfile = {folder}/log
 """
@@ -64,7 +64,7 @@ class Bouncer:
             folder=self._folder,
             mode=mode,
             pool_size=pool_size,
-            lock_options=LOCK_OPTIONS,
+            timeout=TIMEOUT,
         )
         (self._folder / "ini").write_text(text)
         (self._folder / "users").write_text('"authenticator" ""\n"postgres" ""\n')
@@ -93,11 +93,11 @@ class Bouncer:
     def close(self) -> None:
         """End it, and every connection through it."""
         self._process.send_signal(signal.SIGTERM)
-        self._process.wait(LOCK_OPTIONS)
+        self._process.wait(TIMEOUT)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _wait_until_it_listens(self) -> None:
-        deadline = time.monotonic() + LOCK_OPTIONS
+        deadline = time.monotonic() + TIMEOUT
         while not (self._folder / f".s.PGSQL.{PORT}").exists():
             log = self._folder / "log"
             said = log.read_text() if log.exists() else "nothing"

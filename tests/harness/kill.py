@@ -24,7 +24,7 @@ from tests.harness import templates
 from tests.harness.databases import Clones, Database
 from tests.harness.server import ROOT, Server, one_process, start
 
-LOCK_OPTIONS = 60.0  # seconds that crash recovery may take
+RECOVERY = 60.0  # seconds that crash recovery may take
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Kill:
 
 
 class Torture:
-    """The cluster `torture` with a clone of the template in it, and a seeded hand."""
+    """The cluster `torture` with a clone of the template in it, and random instants from a seed."""
 
     def __init__(self, server: Server, database: Database, seed: int) -> None:
         self.server = server
@@ -95,7 +95,7 @@ class Torture:
 
     def wait_until_alone(self) -> None:
         """Until no session of a killed client is left in the database."""
-        deadline = time.monotonic() + LOCK_OPTIONS
+        deadline = time.monotonic() + RECOVERY
         self.database.close()
         with self.server.connect("postgres") as connection:
             while connection.execute(
@@ -106,7 +106,7 @@ class Torture:
 
     def _wait_until_recovered(self, canary: psycopg.Connection[Any]) -> None:
         """Until the crash has ended the other sessions, then until the server accepts new ones."""
-        deadline = time.monotonic() + LOCK_OPTIONS
+        deadline = time.monotonic() + RECOVERY
         while True:
             try:
                 canary.execute("select pg_sleep(0.005)")

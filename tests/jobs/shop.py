@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from dotbase.render.declarations.schedule import parse
+from dotbase.render.declarations.cron import Job, declared
 from tests.harness.databases import Database
 from tests.harness.target import OWNER
 
@@ -21,28 +20,10 @@ Declared = dict[str, Any]
 
 
 def job(name: str, schedule: str = "0 * * * *", routine: str = "shop.work", **changes: Any) -> Declared:
-    """A job as the generator declares it."""
-    return {
-        "name": name,
-        "description": "For tests.",
-        "schedule": schedule,
-        "zone": "Asia/Seoul",
-        **asdict(parse(schedule)),
-        "gmt_schedule": "* * * * *",
-        "routine": routine,
-        "time_limit": "60 seconds",
-        "attempts": 3,
-        "retry_on": ["40P01", "55P03", "40001", "08"],
-        "backoff_cap": "5 minutes",
-        "catch_up": "latest",
-        "catch_up_age": "1 day",
-        "catch_up_count": 100,
-        "required_settings": [],
-        "required_secrets": [],
-        "triggered_by": [],
-        "enabled": True,
-        **changes,
-    }
+    """A job as the generator declares it, woken each minute; `changes` need not be what it would declare."""
+    about = Job(about="For tests.", schedule=schedule, function="work", time_limit="60s")
+    woken = {"gmt_schedule": "* * * * *", "routine": routine}
+    return {**declared("shop", name, about, "Asia/Seoul"), **woken, **changes}
 
 
 def declare(connection: psycopg.Connection[Any], *jobs: Declared, app: str = "shop") -> None:

@@ -18,7 +18,7 @@ from tests.harness.postgrest import Postgrest
 from tests.harness.server import Server
 
 PEOPLE = [walker(1), anon, walker(2), admin, service]
-LEFT = """
+SESSION_STATE = """
 select
     pg_backend_pid() as process,
     session_user::text as session_role,
@@ -57,9 +57,9 @@ def clients(db: Database, pool: Bouncer, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield clients
 
 
-def left(client: Postgrest) -> dict[str, Any]:
+def session_state(client: Postgrest) -> dict[str, Any]:
     """What a client finds in the server session that it is given."""
-    cursor = client.connection.execute(LEFT)
+    cursor = client.connection.execute(SESSION_STATE)
     row = cursor.fetchone()
     assert row is not None
     assert cursor.description is not None
@@ -76,20 +76,20 @@ def test_two_people_by_turns_over_one_server_connection_are_each_themselves(
         assert one.call(walker(1), "my_today").row["steps"] == 1000
         assert other.call(walker(2), "my_today").row["steps"] == 2500
         assert other.call(anon, "my_today").status == 401
-    assert left(one)["process"] == left(other)["process"]
+    assert session_state(one)["process"] == session_state(other)["process"]
 
 
 def test_nobody_finds_claims_role_or_anything_else_of_who_came_before(clients: list[Postgrest]) -> None:
     """Every RPC, by everybody, whether it answers or refuses: the session is as before."""
-    *people, onlooker = clients
-    untouched = left(onlooker)
+    *people, observer = clients
+    untouched = session_state(observer)
     assert untouched["role"] == untouched["session_role"] == "authenticator"
     assert (untouched["claims"], untouched["prepared"], untouched["locks"]) == (None, 0, 0)
-    for rpc, routines in sorted(onlooker.schema_cache.routines.items()):
+    for rpc, routines in sorted(observer.schema_cache.routines.items()):
         for person, client in zip(PEOPLE, people, strict=True):
             arguments: dict[str, object] = dict.fromkeys((p.name for p in routines[0].parameters), None)
             client.call(person, rpc, **arguments)
-            assert left(onlooker) == untouched, f"after {rpc}"
+            assert session_state(observer) == untouched, f"after {rpc}"
             count("sessions looked at behind PgBouncer after somebody's call")
 
 
@@ -102,7 +102,7 @@ def test_an_unfinished_request_of_one_is_not_continued_by_another(
     dying.execute("set local role authenticated")
     dying.execute("select set_config('request.jwt.claims', '{\"sub\": \"x\"}', true)")
     dying.pgconn.finish()
-    found = left(clients[0])
+    found = session_state(clients[0])
     assert (found["role"], found["claims"]) == ("authenticator", None)
 
 
@@ -112,8 +112,8 @@ def as_person(connection: psycopg.Connection[Any], person: Person) -> None:
 
 def test_what_is_set_for_the_session_would_be_found(clients: list[Postgrest], db: Database) -> None:
     """The look sees a leak where there is one: what PostgREST would do wrong with a session's setting."""
-    before = left(clients[0])
+    before = session_state(clients[0])
     as_person(clients[1].connection, walker(1))
-    after = left(clients[0])
+    after = session_state(clients[0])
     assert after["claims"] == str(walker(1).claims)
     assert after != before

@@ -39,7 +39,7 @@ def apply(database: SupabaseDatabase, path: Path) -> None:
     assert done.returncode == 0, f"{path.name}: {done.stderr}"
 
 
-def looks(database: SupabaseDatabase) -> set[str]:
+def defined(database: SupabaseDatabase) -> set[str]:
     """Everything that is defined, whose it is and who may use it, and the history."""
     with database.server.connect(database.name, user=ADMIN) as admin:
         admin.execute("set search_path = ''")
@@ -85,7 +85,7 @@ class Pair:
 
     def difference(self) -> str:
         """What one of the databases has and the other has not."""
-        return "\n".join(sorted(looks(self.pushed) ^ looks(self.migrated)))
+        return "\n".join(sorted(defined(self.pushed) ^ defined(self.migrated)))
 
     def roll_back(self) -> None:
         """Undo the last version in both."""

@@ -173,7 +173,7 @@ class Schedules:
                 "delete `was`, or the job that was renamed",
                 self._former[former],
             )
-        return call("jobs.declare", app, [self._row(app, name, job) for name, job in jobs.items()])
+        return call("jobs.declare", app, [declared(app, name, job, self._zone) for name, job in jobs.items()])
 
     def _take_former(self, former: str, where: str) -> None:
         first = self._former.setdefault(former, where)
@@ -184,33 +184,35 @@ class Schedules:
                 where,
             )
 
-    def _row(self, app: str, name: str, job: Job) -> dict[str, Any]:
-        zone = job.zone or self._zone
-        return {
-            "name": name,
-            "description": job.about,
-            "schedule": job.schedule,
-            "zone": zone,
-            **asdict(parse(job.schedule)),
-            "gmt_schedule": gmt_schedule(job.schedule, zone),
-            "routine": f"{app}.{job.function}",
-            "time_limit": _interval(job.time_limit),
-            "attempts": job.attempts,
-            "retry_on": [PASSING.get(name, name) for name in job.retry_on],
-            "backoff_cap": _interval(job.backoff_cap),
-            "catch_up": job.catch_up.slots,
-            "catch_up_age": _interval(job.catch_up.within),
-            "catch_up_count": job.catch_up.at_most,
-            "required_settings": job.requires.settings,
-            "required_secrets": job.requires.secrets,
-            "triggered_by": job.triggered_by,
-            "batch_limit": job.batch_limit,
-            "backlog_query": job.backlog and job.backlog.query,
-            "backlog_normal": job.backlog and job.backlog.normal,
-            "backlog_alarm": job.backlog and job.backlog.alarm,
-            "enabled": job.enabled,
-            "was": job.was,
-        }
+
+def declared(app: str, name: str, job: Job, zone: str) -> dict[str, Any]:
+    """A job as `jobs.declare` takes it; `zone` is that of a job that names none."""
+    zone = job.zone or zone
+    return {
+        "name": name,
+        "description": job.about,
+        "schedule": job.schedule,
+        "zone": zone,
+        **asdict(parse(job.schedule)),
+        "gmt_schedule": gmt_schedule(job.schedule, zone),
+        "routine": f"{app}.{job.function}",
+        "time_limit": _interval(job.time_limit),
+        "attempts": job.attempts,
+        "retry_on": [PASSING.get(name, name) for name in job.retry_on],
+        "backoff_cap": _interval(job.backoff_cap),
+        "catch_up": job.catch_up.slots,
+        "catch_up_age": _interval(job.catch_up.within),
+        "catch_up_count": job.catch_up.at_most,
+        "required_settings": job.requires.settings,
+        "required_secrets": job.requires.secrets,
+        "triggered_by": job.triggered_by,
+        "batch_limit": job.batch_limit,
+        "backlog_query": job.backlog and job.backlog.query,
+        "backlog_normal": job.backlog and job.backlog.normal,
+        "backlog_alarm": job.backlog and job.backlog.alarm,
+        "enabled": job.enabled,
+        "was": job.was,
+    }
 
 
 def _interval(text: str) -> str:
