@@ -30,18 +30,20 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_partition text;
+    v_schema name;
+    v_partition regclass;
 begin
-    select pg_catalog.format('%I.%I', n.nspname, create_detached_partition.name) into strict v_partition
+    select n.nspname into strict v_schema
     from pg_catalog.pg_class as c
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where c.oid = create_detached_partition.parent;
     execute pg_catalog.format(
-        'create table %s (like %s including defaults including constraints)',
-        v_partition, create_detached_partition.parent
+        'create table %I.%I (like %s including defaults including constraints)',
+        v_schema, create_detached_partition.name, create_detached_partition.parent
     );
-    perform core.deny_direct_access(v_partition::regclass);
-    return v_partition::regclass;
+    v_partition := pg_catalog.format('%I.%I', v_schema, create_detached_partition.name);
+    perform core.deny_direct_access(v_partition);
+    return v_partition;
 end;
 $$;
 

@@ -15,5 +15,6 @@ create type api.job_runs as (
 );
 
 comment on type api.job_runs is
-'A run of a job as its trigger is told: success is false when it failed, or was refused; then code, message,
-details and hint are the error''s. processed: rows so far, zero while it waits for its turn.';
+e'A run of a job, as whoever triggered it is told.\n\n'
+'success: false when it failed or the trigger was refused; then code, message, details and hint are the error''s. '
+'processed: rows so far, zero while it waits for its turn.';

@@ -113,7 +113,7 @@ begin
     perform pg_catalog.pg_advisory_xact_lock(core.job_locks(), v_job.job_no);
     begin
         -- A result that cannot be recorded, such as a number of rows that is too large, is a failure as well.
-        v_wait := jobs.record_slice(v_run, v_job, jobs.call_routine(v_job, v_run.slot_at));
+        v_wait := jobs.record_slice(v_run, jobs.call_routine(v_job, v_run.slot_at));
     exception
         -- `others` does not include query_canceled and assert_failure.
         when query_canceled or assert_failure or others then
@@ -136,7 +136,7 @@ e'Works one slice of a run that this session leased, and records what came of it
 'Returns how long to wait before the next slice or attempt; null when this session is done with the run. Errors: '
 '55000 when this session does not hold the run.';
 
-create or replace function jobs.record_slice(run jobs.runs, job jobs.jobs, result jsonb)
+create or replace function jobs.record_slice(run jobs.runs, result jsonb)
 returns interval
 language plpgsql
 volatile
@@ -177,7 +177,7 @@ begin
 end;
 $$;
 
-comment on function jobs.record_slice(jobs.runs, jobs.jobs, jsonb) is
+comment on function jobs.record_slice(jobs.runs, jsonb) is
 e'Records a slice that worked.\n\n'
 'Returns no wait when there is more to do, null when the run has succeeded.';
 
