@@ -17,11 +17,11 @@ declare
     v_name text := pg_catalog.format('results_user_%s', score_tickets.round_no);
     v_results regclass;
 begin
-    -- After a correction the results of the wrong numbers go, in the same transaction.
+    -- After a correction the results of the wrong numbers are dropped in the same transaction.
     if pg_catalog.to_regclass('luckywalk.' || v_name) is not null then
         execute pg_catalog.format('drop table luckywalk.%s', v_name);
     end if;
-    -- Heap first, key after, attached at the end: a third of the time of inserting into the parent.
+    -- Rows first, then the key, then the partition is attached: a third of the time of inserting into the parent.
     v_results := core.create_detached_partition('luckywalk.results_user', v_name);
     execute pg_catalog.format(
         'insert into %s (user_id, round_no, ticket_id, tier)
