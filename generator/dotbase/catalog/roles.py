@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import tuple_row
+from psycopg.rows import class_row, tuple_row
 
 Connection = psycopg.Connection[Any]
 
@@ -23,6 +24,15 @@ order by r.rolname = %(owner)s desc
 limit 1
 """
 
+OWNER = """
+select
+    r.rolbypassrls or r.rolsuper as bypasses_row_security,
+    pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER') as has_user_as_member,
+    pg_catalog.has_database_privilege(r.oid, pg_catalog.current_database(), 'CREATE') as may_create_schemas
+from pg_catalog.pg_roles as r
+where r.rolname = %s
+"""
+
 MEMBERS = """
 select r.rolname::text
 from pg_catalog.pg_auth_members as m
@@ -31,6 +41,18 @@ inner join pg_catalog.pg_roles as o on o.oid = m.roleid
 where o.rolname = %(role)s and r.rolname = any (%(among)s)
 order by r.rolname
 """
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What a role can do that is to own an app's objects.
+
+    has_user_as_member: the session's user may become it.
+    """
+
+    bypasses_row_security: bool
+    has_user_as_member: bool
+    may_create_schemas: bool
 
 
 def names(connection: Connection) -> frozenset[str]:
@@ -43,6 +65,11 @@ def owner_or_self(connection: Connection, owner: str) -> str:
     cursor = connection.cursor(row_factory=tuple_row).execute(OWNER_OR_SELF, {"owner": owner})
     [(name,)] = cursor.fetchall()
     return str(name)
+
+
+def owner(connection: Connection, name: str) -> Owner | None:
+    """A role as an owner; None when there is none of this name."""
+    return connection.cursor(row_factory=class_row(Owner)).execute(OWNER, [name]).fetchone()
 
 
 def members(connection: Connection, role: str, among: Collection[str]) -> list[str]:

@@ -1,11 +1,12 @@
-"""Databases of the server, and extensions: those that it could bring, and those of this database."""
+"""The server: its databases, the session on it, extensions that it could bring and those of this database."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
-from psycopg.rows import tuple_row
+from psycopg.rows import class_row, tuple_row
 
 Connection = psycopg.Connection[Any]
 
@@ -13,6 +14,18 @@ DATABASES = """
 select d.datname::text
 from pg_catalog.pg_database as d
 order by d.datname
+"""
+
+SESSION = """
+select
+    session_user::text as user,
+    (select r.rolsuper from pg_catalog.pg_roles as r where r.rolname = session_user) as is_superuser,
+    pg_catalog.pg_is_in_recovery() as on_standby,
+    -- Its readers alone may ask for the setting; without pg_cron it is null.
+    case
+        when pg_catalog.pg_has_role(session_user, 'pg_read_all_settings', 'USAGE')
+        then pg_catalog.current_setting('cron.database_name', true)
+    end as cron_database
 """
 
 INSTALLED = """
@@ -28,9 +41,28 @@ where a.name = %s
 """
 
 
+@dataclass(frozen=True)
+class Session:
+    """Who is connected, and to which kind of server.
+
+    cron_database: the database that pg_cron lives in; None without pg_cron, or where the user may not know.
+    """
+
+    user: str
+    is_superuser: bool
+    on_standby: bool
+    cron_database: str | None
+
+
 def databases(connection: Connection) -> list[str]:
     """The names of all databases."""
     return [name for (name,) in connection.cursor(row_factory=tuple_row).execute(DATABASES)]
+
+
+def session(connection: Connection) -> Session:
+    """The session of this connection."""
+    [found] = connection.cursor(row_factory=class_row(Session)).execute(SESSION).fetchall()
+    return found
 
 
 def installed_extensions(connection: Connection) -> dict[str, str]:

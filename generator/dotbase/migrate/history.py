@@ -9,8 +9,9 @@ from importlib import resources
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
-from dotbase.catalog import prerequisites
+from dotbase.catalog import schemas
 from dotbase.catalog.objects import CatalogObject
 from dotbase.connection import read_plain_table
 
@@ -96,14 +97,14 @@ class History:
 
 def exists(connection: Connection) -> bool:
     """Whether the database has a history."""
-    return prerequisites.history_owner(connection) is not None
+    return schemas.ownership(connection, SCHEMA, "repeatable_history") is not None
 
 
 def act_as_owner(connection: Connection) -> None:
     """Act as the role that owns the history, until the transaction ends."""
-    owner = prerequisites.history_owner(connection)
-    if owner is not None:
-        connection.execute("select pg_catalog.set_config('role', %s, true)", [owner])
+    found = schemas.ownership(connection, SCHEMA, "repeatable_history")
+    if found is not None:
+        connection.execute(sql.SQL("set local role {}").format(sql.SQL(found.owner)))  # quoted by the server
 
 
 def last_release_if_readable(connection: Connection) -> Release | None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
-from dotbase.catalog import prerequisites
-from dotbase.catalog.prerequisites import Server
+from dotbase.catalog import roles, schemas, server
+from dotbase.catalog.server import Session
 from dotbase.connection import OLDEST_SERVER
 from dotbase.errors import DotbaseError
 from dotbase.migrate.history import Release
@@ -37,28 +37,28 @@ def check(
 ) -> PrivilegeCheck:
     """Decide whether the bootstrap has to run; refuse what nobody could migrate."""
     _require_version(connection)
-    server = prerequisites.read_server(connection)
-    if server.standby:
+    session = server.session(connection)
+    if session.on_standby:
         raise DotbaseError("the server is a standby, which cannot be written", "connect to the primary")
-    found = PrivilegeCheck(notes=_notes(connection, server))
+    extensions = server.installed_extensions(connection)
+    found = PrivilegeCheck(notes=_notes(connection, session, extensions))
     edited = bootstrap is not None and (release is None or release.bootstrap_sha != bootstrap.sha)
     if target == "supabase":
         require(connection, target, owner)
-        require(connection, target, owner)
         # The platform has brought the rest, and its `postgres` may make both.
         if bootstrap is not None and (bootstrap.roles or bootstrap.extensions):
-            lacking = _lacking(connection, server, bootstrap.roles, bootstrap.extensions)
+            lacking = _lacking(connection, extensions, bootstrap.roles, bootstrap.extensions)
             found.bootstrap = bool(lacking) or edited
         return found
-    missing = _missing(connection, server, owner, bootstrap)
-    if server.superuser:
+    missing = _missing(connection, session, extensions, owner, bootstrap)
+    if session.is_superuser:
         found.bootstrap = bootstrap is not None and (bool(missing) or edited)
         if not found.bootstrap:
             require(connection, target, owner)
         return found
     if missing:
         raise DotbaseError(
-            f"{missing[0]} is missing, and {server.user} is no superuser who could make it",
+            f"{missing[0]} is missing, and {session.user} is no superuser who could make it",
             SUPERUSER_ONCE,
         )
     if edited and release is not None:
@@ -72,35 +72,35 @@ def check(
 
 def require(connection: Connection, target: str, owner: str) -> None:
     """Refuse an owner or a connecting role that cannot do what a migration does."""
-    found = prerequisites.read_owner(connection, owner)
+    found = roles.owner(connection, owner)
     if found is None:
         raise DotbaseError(f"role {owner} does not exist", SUPERUSER_ONCE)
-    if not found.bypasses:
+    if not found.bypasses_row_security:
         raise DotbaseError(
             f"the owner {owner} lacks BYPASSRLS, so that forced row-level security would hide its own tables"
             " from it",
             f"let a superuser run `alter role {owner} bypassrls`",
         )
-    server = prerequisites.read_server(connection)
-    if not found.ours:
+    if not found.has_user_as_member:
+        user = server.session(connection).user
         raise DotbaseError(
-            f"{server.user} is not a member of {owner}",
-            f"let a superuser run `grant {owner} to {server.user}`",
+            f"{user} is not a member of {owner}",
+            f"let a superuser run `grant {owner} to {user}`",
         )
-    if not found.may_create:
+    if not found.may_create_schemas:
         raise DotbaseError(
             f"{owner} may not create schemas in this database",
             f"let a superuser run `grant create on database {connection.info.dbname} to {owner}`",
         )
     if target == "supabase":
-        there = prerequisites.existing_roles(connection, CLIENT_ROLES)
+        there = roles.names(connection)
         for role in CLIENT_ROLES:
             if role not in there:
                 raise DotbaseError(
                     f"role {role} is missing, so that this is no Supabase database",
                     "migrate with --target postgres",
                 )
-    if "pgcrypto" not in server.extensions:
+    if "pgcrypto" not in server.installed_extensions(connection):
         raise DotbaseError(
             "extension pgcrypto is missing",
             "let a superuser run `create extension pgcrypto with schema extensions`",
@@ -115,38 +115,47 @@ def _require_version(connection: Connection) -> None:
         )
 
 
-def _missing(connection: Connection, server: Server, owner: str, bootstrap: Step | None) -> list[str]:
+def _missing(
+    connection: Connection,
+    session: Session,
+    extensions: Collection[str],
+    owner: str,
+    bootstrap: Step | None,
+) -> list[str]:
     """What the bootstrap would have made, and is not there."""
-    roles, extensions = (bootstrap.roles, bootstrap.extensions) if bootstrap else ((), ())
+    more_roles, more_extensions = (bootstrap.roles, bootstrap.extensions) if bootstrap else ((), ())
     # pg_cron lives in one database of a server.
-    of_cron = ["pg_cron"] if server.cron_database == connection.info.dbname else []
+    of_cron = ["pg_cron"] if session.cron_database == connection.info.dbname else []
     missing = _lacking(
         connection,
-        server,
-        (owner, *CLIENT_ROLES, "dotbase_cron", *roles),
-        ("pgcrypto", *of_cron, *extensions),
+        extensions,
+        (owner, *CLIENT_ROLES, "dotbase_cron", *more_roles),
+        ("pgcrypto", *of_cron, *more_extensions),
     )
-    schemas = prerequisites.existing_schemas(connection, BOOTSTRAP_SCHEMAS)
+    existing = schemas.existing(connection, BOOTSTRAP_SCHEMAS)
     # Extensions lie in one of these.
-    missing = [f"schema {schema}" for schema in BOOTSTRAP_SCHEMAS if schema not in schemas] + missing
+    missing = [f"schema {schema}" for schema in BOOTSTRAP_SCHEMAS if schema not in existing] + missing
     if not missing:
-        found = prerequisites.read_owner(connection, owner)
-        if found is None or not found.may_create:
+        found = roles.owner(connection, owner)
+        if found is None or not found.may_create_schemas:
             missing.append(f"the right of {owner} to create schemas in this database")
     return missing
 
 
 def _lacking(
-    connection: Connection, server: Server, roles: Sequence[str], extensions: Sequence[str]
+    connection: Connection,
+    installed: Collection[str],
+    wanted_roles: Sequence[str],
+    wanted_extensions: Sequence[str],
 ) -> list[str]:
     """Those of these roles and extensions that are not there; one that cannot be made is refused."""
-    there = prerequisites.existing_roles(connection, roles)
-    lacking = [f"role {role}" for role in roles if role not in there]
-    for extension in extensions:
-        if extension in server.extensions:
+    there = roles.names(connection)
+    lacking = [f"role {role}" for role in wanted_roles if role not in there]
+    for extension in wanted_extensions:
+        if extension in installed:
             continue
         lacking.append(f"extension {extension}")
-        if not prerequisites.is_available(connection, extension):
+        if not server.is_extension_available(connection, extension):
             raise DotbaseError(
                 f"extension {extension} is not installed on the server",
                 "install it there (Debian: postgresql-15, postgresql-15-cron) and run migrate again",
@@ -154,9 +163,9 @@ def _lacking(
     return lacking
 
 
-def _notes(connection: Connection, server: Server) -> list[str]:
-    home = server.cron_database
-    if "pg_cron" in server.extensions or home == connection.info.dbname:
+def _notes(connection: Connection, session: Session, extensions: Collection[str]) -> list[str]:
+    home = session.cron_database
+    if "pg_cron" in extensions or home == connection.info.dbname:
         return []
     where = f"lives in database {home}" if home else "is not in this database"
     return [f"pg_cron {where}: here schedules are declared, not live."]
