@@ -8,11 +8,9 @@ from tests.access.callers import CALLERS, Caller
 from tests.access.live_matrix import LiveMatrix, report
 from tests.access.routines import calls, try_routines, try_sequence
 from tests.access.tables import try_table
-from tests.harness import declared
-from tests.harness.declared import APPS, RPCS, TABLES
+from tests.harness.declared import ALL_VIEWS, APPS, RPCS, TABLES
 
 SCHEMAS = [*APPS, "api"]
-VIEWS = [f"api.{view}" for view in declared.VIEWS]
 
 by_caller = pytest.mark.parametrize("caller", CALLERS, ids=lambda caller: caller.name.replace(" ", "-"))
 
@@ -23,7 +21,7 @@ def every_call(live_shut: LiveMatrix) -> dict[str, str]:
 
 
 @by_caller
-@pytest.mark.parametrize("name", [*TABLES, *VIEWS])
+@pytest.mark.parametrize("name", [*TABLES, *ALL_VIEWS])
 def test_table(live: LiveMatrix, caller: Caller, name: str) -> None:
     findings = try_table(live, live.sessions[caller.name], live.objects[name])
     assert not findings, report(findings)
@@ -65,7 +63,7 @@ def test_no_object_of_the_catalog_is_left_out(live_shut: LiveMatrix, every_call:
     )
     named = {kind: {row["name"] for row in relations if row["kind"] in kind} for kind in ("rpf", "vm", "S")}
     assert named["rpf"] == set(TABLES)
-    assert named["vm"] == set(VIEWS)
+    assert named["vm"] == set(ALL_VIEWS)
     assert named["S"] == {thing.title for thing in live_shut.of_kind("sequence")}
     assert sum(map(len, named.values())) == len(relations)
     assert set(every_call) == {thing.title for thing in live_shut.of_kind("rpc", "function")}

@@ -19,11 +19,15 @@ TABLES = {
 }
 PRIVATE = tuple(table for table, has_lines in TABLES.items() if not has_lines)
 VIEWS = tuple(view for one in POLICIES for view in one.policies.views)
-# What some line lets somebody read: tables by app.table, views by api.view.
-READABLE = (
-    *(f"api.{view}" for view in VIEWS),
-    *(table for table, has_lines in TABLES.items() if has_lines),
-)
+# schema.view → whether somebody may read it: those in api, and the apps' own.
+ALL_VIEWS = {
+    f"{schema}.{view}": bool(roles)
+    for one in POLICIES
+    for _, schema, views in policies.view_sections(one.app, one.policies)
+    for view, roles in views.items()
+}
+# What some line lets somebody read.
+READABLE = tuple(name for name, has_lines in {**ALL_VIEWS, **TABLES}.items() if has_lines)
 # RPC → the roles it is for; RPC → its app.
 RPCS: Mapping[str, list[str]] = {
     name: rpc.roles for one in POLICIES for name, rpc in one.policies.rpcs.items()
