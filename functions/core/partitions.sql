@@ -28,8 +28,8 @@ $$;
 
 comment on function core.create_detached_partition(regclass, text) is
 e'Makes the table of a partition beside its parent, closed and not yet attached.\n\n'
-'It has the defaults and checks of the parent; keys and indexes come with attaching. Errors: 42P07 when the schema '
-'has something of this name.';
+'It has the defaults and checks of the parent; keys and indexes come with attaching.\n\n'
+'Errors: 42P07 when the schema has something of this name.';
 
 create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
 returns void
@@ -78,7 +78,8 @@ $$;
 comment on function core.create_partition(regclass, text, text) is
 e'Makes a partition, closed and attached, and returns it; null when there is one of this name.\n\n'
 'bounds: what follows `for values`, with its literals quoted, as in: in (7). The caller holds a lock under which '
-'nobody else makes the same partition; without it the second one fails with 42P07.';
+'nobody else makes the same partition.\n\n'
+'Errors: 42P07 when two make the same one without that lock.';
 
 create or replace function core.ensure_month(parent regclass, day date)
 returns boolean

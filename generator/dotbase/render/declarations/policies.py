@@ -51,7 +51,11 @@ class Right(BaseModel):
 
 
 class Rpc(BaseModel):
-    """One RPC: who may call it. In YAML a list of roles, or a mapping with more keys."""
+    """One RPC: who may call it. In YAML a list of roles, or a mapping with more keys.
+
+    A new key is a field here. What it does to the database is the wrapper's: `rpcs_sql` hands it to
+    core.build_wrappers (functions/core/wrappers.sql). docs/access.md tells people what it means.
+    """
 
     model_config = ConfigDict(extra="forbid")
     roles: list[Identifier]
