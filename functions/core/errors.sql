@@ -54,8 +54,8 @@ $$;
 
 comment on function core.raise(text, jsonb) is
 e'Raises a declared error by name, under its own SQLSTATE.\n\n'
-'details: a JSON object with what the case adds; never a secret, and never another person''s data. Errors: P0001 when '
-'no errors.yaml declares the name.';
+'details: a JSON object with what the case adds; never a secret, and never another person''s data.\n\n'
+'Errors: P0001 when no errors.yaml declares the name.';
 
 create or replace function core.error_of_constraint(schema_name text, table_name text, constraint_name text)
 returns text

@@ -1,27 +1,6 @@
 -- Partitions: made apart and attached, since attaching does not stop the readers and writers of other partitions.
 -- Monthly ones are made ahead by a job, and by the first use of a month where the job is late.
 -- Locks: whoever makes a partition holds a lock under which nobody else makes the same one (locks.sql: month, round).
-create or replace function core.deny_direct_access(partition regclass)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    execute pg_catalog.format('alter table %s enable row level security', deny_direct_access.partition);
-    execute pg_catalog.format('alter table %s force row level security', deny_direct_access.partition);
-    -- Restrictive, so that a policy and a grant made by hand open nothing.
-    execute pg_catalog.format(
-        'create policy nobody on %s as restrictive for all to anon, authenticated using (false)',
-        deny_direct_access.partition
-    );
-end;
-$$;
-
-comment on function core.deny_direct_access(regclass) is
-e'Closes a partition to everybody who does not come through its parent.\n\n'
-'It enables and forces row-level security, with one policy that lets nobody in.';
-
 -- For a partition that is filled before it is attached: what comes from the parent is in one place for all.
 create or replace function core.create_detached_partition(parent regclass, name text)
 returns regclass
@@ -49,8 +28,8 @@ $$;
 
 comment on function core.create_detached_partition(regclass, text) is
 e'Makes the table of a partition beside its parent, closed and not yet attached.\n\n'
-'It has the defaults and checks of the parent; keys and indexes come with attaching. Errors: 42P07 when the schema '
-'has something of this name.';
+'It has the defaults and checks of the parent; keys and indexes come with attaching.\n\n'
+'Errors: 42P07 when the schema has something of this name.';
 
 create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
 returns void
@@ -99,7 +78,8 @@ $$;
 comment on function core.create_partition(regclass, text, text) is
 e'Makes a partition, closed and attached, and returns it; null when there is one of this name.\n\n'
 'bounds: what follows `for values`, with its literals quoted, as in: in (7). The caller holds a lock under which '
-'nobody else makes the same partition; without it the second one fails with 42P07.';
+'nobody else makes the same partition.\n\n'
+'Errors: 42P07 when two make the same one without that lock.';
 
 create or replace function core.ensure_month(parent regclass, day date)
 returns boolean

@@ -1,5 +1,5 @@
 -- Privileges: rights that Postgres, an earlier text or a person gave are revoked, so that policies/<app>.yaml
--- alone says who may do what.
+-- alone says who may do what; and what it lets nobody into is denied to all clients.
 create or replace function core.revoke_public_execute(app text)
 returns void
 language plpgsql
@@ -53,6 +53,30 @@ $$;
 
 comment on function core.drop_policies(regclass) is
 'Drops every policy of a table, so that policies/<app>.yaml alone says which it has.';
+
+create or replace function core.deny_direct_access(relation regclass)
+returns void
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    execute pg_catalog.format('alter table %s enable row level security', deny_direct_access.relation);
+    execute pg_catalog.format('alter table %s force row level security', deny_direct_access.relation);
+    -- Restrictive, so that a policy and a grant made by hand open nothing.
+    execute pg_catalog.format(
+        'create policy nobody on %s as restrictive for all to anon, authenticated using (false)',
+        deny_direct_access.relation
+    );
+end;
+$$;
+
+comment on function core.deny_direct_access(regclass) is
+e'Closes a table that has no policy to every client.\n\n'
+'It enables and forces row-level security, with one policy that lets nobody in. For tables without a line in '
+'policies/<app>.yaml, and for partitions, whose rows are reached through their parent.\n\n'
+'Errors: 42710 when it was called for the table before.';
 
 create or replace function core.revoke_relation(target regclass)
 returns void

@@ -116,8 +116,8 @@ $$;
 
 comment on function core.declare_settings(text, jsonb) is
 e'Makes an app''s settings those of its settings.yaml.\n\n'
-'A value that somebody has changed stays while it fits; one that nobody has changed follows its default. Errors: '
-'22023 when a default does not fit its own type and bounds.';
+'A value that somebody has changed stays while it fits; one that nobody has changed follows its default.\n\n'
+'Errors: 22023 when a default does not fit its own type and bounds.';
 
 create or replace function core.setting(name text)
 returns jsonb
@@ -140,7 +140,8 @@ $$;
 
 comment on function core.setting(text) is
 e'The value in force of a setting, as JSON.\n\n'
-'name: `app.name`. Errors: setting_not_found.';
+'name: `app.name`.\n\n'
+'Errors: setting_not_found.';
 
 create or replace function core.setting_integer(name text)
 returns bigint
@@ -208,7 +209,8 @@ $$;
 
 comment on function core.set_setting(text, jsonb) is
 e'Changes a setting, records the change and returns the setting as it is now.\n\n'
-'For administrators and the owner. Errors: not_administrator, not_signed_in, setting_not_found, setting_invalid.';
+'For administrators and the owner.\n\n'
+'Errors: not_administrator, not_signed_in, setting_not_found, setting_invalid.';
 
 create or replace function core.list_settings()
 returns setof api.settings
@@ -228,4 +230,5 @@ $$;
 
 comment on function core.list_settings() is
 e'All settings with their types, bounds and values.\n\n'
-'For administrators and the owner. Errors: not_administrator, not_signed_in.';
+'For administrators and the owner.\n\n'
+'Errors: not_administrator, not_signed_in.';

@@ -1,4 +1,39 @@
 -- Wrappers: the functions of schema api, made from the catalog for the RPCs that policies/<app>.yaml lists.
+--
+-- `claim_steps: [authenticated]` there makes this one; in psql `\sf api.claim_steps` shows what is in the database:
+--
+--     create or replace function api.claim_steps(threshold integer, numbers integer[] DEFAULT NULL::integer[])
+--     returns SETOF api.claims
+--     language plpgsql
+--     volatile
+--     security invoker
+--     set search_path = pg_catalog, pg_temp
+--     as $body$
+--     declare
+--         v_sqlstate text;
+--         v_schema text;
+--         v_table text;
+--         v_constraint text;
+--         v_message text;
+--         v_detail text;
+--         v_context text;
+--     begin
+--         return query select * from luckywalk.claim_steps($1, $2);
+--     exception
+--         when query_canceled or assert_failure or others then
+--             get stacked diagnostics
+--                 v_sqlstate = returned_sqlstate,
+--                 v_schema = schema_name,
+--                 v_table = table_name,
+--                 v_constraint = constraint_name,
+--                 v_message = message_text,
+--                 v_detail = pg_exception_detail,
+--                 v_context = pg_exception_context;
+--             perform core.raise_to_client(
+--                 v_sqlstate, v_schema, v_table, v_constraint, v_message, v_detail, v_context
+--             );
+--     end;
+--     $body$
 create or replace function core.wrapper_definition(target regprocedure)
 returns text
 language sql
@@ -151,8 +186,8 @@ $$;
 
 comment on function core.build_wrapper(text, text, text[]) is
 e'Makes one RPC: its wrapper, with the function''s comment and the rights of its roles.\n\n'
-'The roles alone may execute the wrapper and the function behind it. Errors: 42883 when the app has no function of '
-'this name, 42725 when it has several.';
+'The roles alone may execute the wrapper and the function behind it.\n\n'
+'Errors: 42883 when the app has no function of this name, 42725 when it has several.';
 
 create or replace function core.build_wrappers(app text, rpcs jsonb)
 returns void
@@ -185,4 +220,5 @@ $$;
 
 comment on function core.build_wrappers(text, jsonb) is
 e'Makes the wrappers of an app''s RPCs, and drops those that are not listed.\n\n'
-'rpcs: {"rpc": ["role", …]}. Errors: 42883 when the app has no function of an RPC''s name, 42725 when it has several.';
+'rpcs: {"rpc": ["role", …]}.\n\n'
+'Errors: 42883 when the app has no function of an RPC''s name, 42725 when it has several.';

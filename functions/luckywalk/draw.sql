@@ -104,7 +104,7 @@ declare
     v_round luckywalk.rounds;
     v_winners_count bigint;
 begin
-    v_round := luckywalk.lock_round_for_result(draw_due_round.round_no);
+    v_round := luckywalk.lock_round_to_draw(draw_due_round.round_no);
     if v_round.winning_mask is null then
         perform core.raise('winning_numbers_not_set');
     end if;

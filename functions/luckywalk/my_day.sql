@@ -14,6 +14,8 @@ declare
     v_claimed integer[];
     v_round luckywalk.rounds := luckywalk.round_or_plan(luckywalk.round_no_of_day(v_day));
 begin
+    -- As luckywalk.round_to_claim_in decides, but without its locks and only one round ahead: near closing time the
+    -- claim has the last word.
     if core.now() >= v_round.closes_at or v_round.status not in ('scheduled', 'open') then
         v_round := luckywalk.round_or_plan(v_round.round_no + 1);
     end if;

@@ -1,4 +1,6 @@
 -- Monthly partitions of the tables that grow by day: those of this month and the next two are made ahead.
+-- Not of tickets, whose partition a round's opening makes (rounds.sql.j2), nor of results_user, whose partition the
+-- draw makes (draw.sql).
 create or replace function luckywalk.make_partitions()
 returns jsonb
 language plpgsql

@@ -86,7 +86,7 @@ create or replace trigger rounds_keep_their_state
 before insert or update on luckywalk.rounds
 for each row execute function luckywalk.guard_round();
 
-create or replace function luckywalk.refuse_round_removal()
+create or replace function luckywalk.refuse_change_of_record()
 returns trigger
 language plpgsql
 volatile
@@ -98,14 +98,14 @@ begin
 end;
 $$;
 
-comment on function luckywalk.refuse_round_removal() is
+comment on function luckywalk.refuse_change_of_record() is
 e'Trigger: refuses to delete rounds, and to change or delete entered winning numbers.\n\n'
 'Errors: round_frozen.';
 
 create or replace trigger rounds_are_never_deleted
 before delete or truncate on luckywalk.rounds
-for each statement execute function luckywalk.refuse_round_removal();
+for each statement execute function luckywalk.refuse_change_of_record();
 
 create or replace trigger draw_results_are_immutable
 before update or delete or truncate on luckywalk.draw_results
-for each statement execute function luckywalk.refuse_round_removal();
+for each statement execute function luckywalk.refuse_change_of_record();

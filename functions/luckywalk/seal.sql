@@ -74,7 +74,7 @@ begin
         v_level := v_level + 1;
     end loop;
 
-    -- Every chunk but the last has 64 tickets.
+    -- Every chunk but the last has 64 tickets. The cast: before PostgreSQL 18 there is no max(uuid).
     select coalesce(pg_catalog.max(c.chunk_index) * 64 + (
         select pg_catalog.count(*)
         from luckywalk.tickets as t
@@ -107,6 +107,7 @@ language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
+-- As in seal_round.
 set enable_sort = off
 as $$
 declare
@@ -170,6 +171,7 @@ begin
                 )
                 from luckywalk.seal_nodes as n
                 where n.round_no = v_ticket.round_no
+                    -- The sibling: the chunk's ancestor on this level, with its last bit turned.
                     and n.node_index = (v_chunk_index >> n.level) # 1
             ),
             '[]'

@@ -27,7 +27,8 @@ create type api.claims as (
 
 comment on type api.claims is
 e'A claim and the ticket that it made.\n\n'
-'is_banked is true while the ticket waits for its round to open.';
+'step is the threshold that was reached, a number of steps. is_banked is true while the ticket waits for its '
+'round to open.';
 
 create type api.today as (
     day date,

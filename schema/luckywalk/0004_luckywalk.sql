@@ -199,7 +199,7 @@ comment on table luckywalk.claims is
 comment on column luckywalk.claims.day is 'The business day on which the ticket was earned.';
 comment on column luckywalk.claims.source is 'What earned the ticket: steps.';
 comment on column luckywalk.claims.step is
-'Which ticket of the source and day: for steps the threshold that was reached.';
+'What of its source the ticket was earned for: the threshold that was reached, a number of steps.';
 comment on column luckywalk.claims.round_no is 'The round that the ticket is in, or waits for while it is banked.';
 comment on column luckywalk.claims.ticket_id is
 'The id of the ticket, which is known while the claim is banked already.';

@@ -8,6 +8,7 @@ from tests.harness.databases import Database
 from tests.harness.refusals import apps
 
 LONGEST = 100  # characters of a summary
+TELLS_ERRORS = ("core.", "ledger.", "luckywalk.")
 COMMENTS = """
 select p.oid::regprocedure::text as routine, obj_description(p.oid, 'pg_proc') as comment
 from pg_proc as p
@@ -37,3 +38,10 @@ def test_no_paragraph_of_a_comment_is_wrapped(module_db: Database) -> None:
     assert len(described) > 50
     # A line that was broken off ends within its sentence.
     assert {r: lines for r, lines in described.items() if any(re.search(r"[^.:]$", x) for x in lines)} == {}
+
+
+def test_errors_are_the_last_paragraph_of_a_comment(module_db: Database) -> None:
+    found = {r: c for r, c in comments(module_db).items() if r.startswith(TELLS_ERRORS) and "Errors:" in c}
+    assert len(found) > 40
+    assert {r: c for r, c in found.items() if not re.search(r"\n\nErrors: [^\n]+\.$", c)} == {}
+    assert {r: c for r, c in found.items() if c.count("Errors:") > 1} == {}

@@ -12,6 +12,7 @@ import pytest
 from tests.harness.databases import Database
 from tests.harness.people import anon, service, walker
 from tests.harness.refusals import assert_says
+from tests.harness.server import ROOT
 from tests.harness.target import CRON_ALONE, OWNER, SUPABASE
 
 ME = walker(1)
@@ -71,6 +72,13 @@ def test_every_rpc_has_the_arguments_result_volatility_and_comment_of_its_functi
         assert outer["settings"] == ["search_path=pg_catalog, pg_temp"], rpc
         for part in ("arguments", "result", "volatility", "returns_set", "comment"):
             assert outer[part] == inner[part], (rpc, part)
+
+
+def test_the_example_in_the_head_of_wrappers_is_the_text_that_is_made(module_db: Database) -> None:
+    source = (ROOT / "functions/core/wrappers.sql").read_text(encoding="utf-8")
+    example = [line.removeprefix("--     ") for line in source.splitlines() if line.startswith("--     ")]
+    made = module_db.value("select core.wrapper_definition('luckywalk.claim_steps(integer,integer[])')")
+    assert "\n".join(example) == made.strip()
 
 
 def test_schema_api_holds_rpcs_and_nothing_else_that_can_be_called(module_db: Database) -> None:

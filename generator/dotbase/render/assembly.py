@@ -21,7 +21,7 @@ from dotbase.render.versions import BOOTSTRAP, versioned_steps
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
 # Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.
 CLOSED_PATH = "set search_path = pg_catalog, pg_temp;\n\n"
-FIRST_TOPIC = "privileges"  # of core: everything after it is closed with what it defines
+FIRST_TOPIC = "privileges"  # of core: defines revoke_public_execute, which ends every other file of routines
 
 
 def render_steps(project: Project, variables: Variables) -> list[Step]:

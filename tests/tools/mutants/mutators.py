@@ -34,6 +34,7 @@ IN_A_POLICY = (
     "grant ",
     "select core.revoke_relation",
     "select core.drop_policies",
+    "select core.deny_direct_access",
 )
 
 
@@ -135,14 +136,22 @@ def _end_of_entry(code: str) -> int:
 
 
 def policies(text: str, code: str) -> Iterator[Change]:
-    """Row-level security off or not forced, a condition that is always true, policies left lying."""
+    """Row-level security off or not forced, and a condition that is always true."""
     if not any(start in text for start in IN_A_POLICY):
         return
     for found in re.finditer(r"alter table [\w.]+ (enable|force) row level security;", code):
         weaker = {"enable": "disable", "force": "no force"}[found[1]]
         yield Change(found.start(), found[0], found[0].replace(f" {found[1]} ", f" {weaker} "))
-    for found in re.finditer(r"as restrictive for all to anon, authenticated\nusing \(false\)", code):
-        yield Change(found.start(), found[0], "for all to anon, authenticated\nusing (true)")
+    for found in re.finditer(r"select core\.deny_direct_access\([^;]*;", code):
+        call = text[found.start() : found.end()]
+        table = call.partition("'")[2].rpartition("'")[0]
+        for weaker in (
+            f"alter table {table} disable row level security;",
+            f"alter table {table} no force row level security;",
+            f"drop policy nobody on {table};\n\n"
+            f"create policy nobody on {table}\nfor all to anon, authenticated\nusing (true);",
+        ):
+            yield Change(found.start(), call, f"{call}\n\n{weaker}")
     for found in re.finditer(r"(?<=\n)using \((?!true\)|false\)).*?\);", code, re.DOTALL):
         yield Change(found.start(), text[found.start() : found.end()], "using (true);")
     for found in re.finditer(r"security_invoker = true", code):

@@ -51,7 +51,11 @@ class Right(BaseModel):
 
 
 class Rpc(BaseModel):
-    """One RPC: who may call it. In YAML a list of roles, or a mapping with more keys."""
+    """One RPC: who may call it. In YAML a list of roles, or a mapping with more keys.
+
+    A new key is a field here. What it does to the database is the wrapper's: `rpcs_sql` hands it to
+    core.build_wrappers (functions/core/wrappers.sql). docs/access.md tells people what it means.
+    """
 
     model_config = ConfigDict(extra="forbid")
     roles: list[Identifier]
@@ -237,17 +241,14 @@ def table_sql(app: str, table: str, rights: list[Right], variables: Variables, o
     """Row-level security, policies and grants of one table."""
     name = qualified(app, table)
     lines = [
-        f"alter table {name} enable row level security;",
-        f"alter table {name} force row level security;",
-        f"select core.drop_policies({literal(name)});",
         # Whatever anybody had before goes first; the owner's own rights stay.
+        f"select core.drop_policies({literal(name)});",
         f"select core.revoke_relation({literal(name)});",
     ]
-    if not rights:
-        # Restrictive, so that a policy and a grant made by hand open nothing.
-        lines.append(
-            f"create policy nobody on {name}\nas restrictive for all to anon, authenticated\nusing (false);"
-        )
+    if rights:
+        lines += [f"alter table {name} {word} row level security;" for word in ("enable", "force")]
+    else:
+        lines.append(f"select core.deny_direct_access({literal(name)});")
     grants = table_grants(app, table, rights, variables)
     of_right: dict[tuple[str, str], list[Grant]] = {}
     for right, given in zip(rights, grants, strict=True):
