@@ -83,7 +83,9 @@ stable;
 comment on function api.list_settings() is
 'All settings with their types, bounds and values.
 
-For administrators and the owner. Errors: not_administrator, not_signed_in.';
+For administrators and the owner.
+
+Errors: not_administrator, not_signed_in.';
 
 -- App ledger; for authenticated.
 create function api.my_balances()
@@ -184,7 +186,9 @@ volatile;
 comment on function api.set_setting(text, jsonb) is
 'Changes a setting, records the change and returns the setting as it is now.
 
-For administrators and the owner. Errors: not_administrator, not_signed_in, setting_not_found, setting_invalid.';
+For administrators and the owner.
+
+Errors: not_administrator, not_signed_in, setting_not_found, setting_invalid.';
 
 -- App luckywalk; for administrator.
 create function api.settle_round(
@@ -278,7 +282,7 @@ create type api.claims as (
 comment on type api.claims is
 'A claim and the ticket that it made.
 
-is_banked is true while the ticket waits for its round to open.';
+step is the threshold that was reached, a number of steps. is_banked is true while the ticket waits for its round to open.';
 
 create type api.daily_progress as (
     day date,

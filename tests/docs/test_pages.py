@@ -60,6 +60,22 @@ def test_a_path_in_backticks_exists() -> None:
     assert not missing
 
 
+def test_an_example_of_the_conventions_is_a_name_that_is_there() -> None:
+    page = "docs/conventions.md"
+    table = pages.pages()[page].partition("| what | how | example |")[2].partition("\n\n")[0]
+    examples = [name for row in table.splitlines() for name in pages.CODE.findall(row.rpartition(" | ")[2])]
+    assert len(examples) > 20
+    files = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    grep = ["git", "grep", "--untracked", "-qwF"]
+    missing = [
+        name
+        for name in examples
+        if f"/{name}\n" not in files
+        and subprocess.run([*grep, "-e", name, "--", ".", f":!{page}"], cwd=ROOT).returncode != 0
+    ]
+    assert not missing
+
+
 def test_a_make_target_that_a_page_names_exists() -> None:
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = [(page, m[1]) for page, span in pages.code_spans() if (m := MAKE.match(span))]

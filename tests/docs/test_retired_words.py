@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from functools import cache
 
 import pytest
+import yaml
 
 from tests.docs.pages import pages
 from tests.harness.figures import count
 from tests.harness.server import ROOT
 
 PAGE = "docs/conventions.md"
-ROW = re.compile(r"^\| (`[^|]+`) \| [^|]+ \| (everywhere|in|names)([^|]*) \|[^|]*\|$", re.MULTILINE)
+PLACES = "tests/docs/retired_words.yaml"
+ROW = re.compile(r"^\| (`[^|]+`) \| [^|]+ \|[^|]*\|$", re.MULTILINE)
 # The page itself; what quotes the sources; what is generated, and would be drawn or written anew.
 EXEMPT = (
     PAGE,
+    PLACES,
     "tests/docs/test_retired_words.py",
     "docs/mutants.md",
     "docs/documents/",
@@ -36,9 +39,9 @@ class Retired:
     """One word of the table, and the folders in which it is retired, or outside of which it is."""
 
     word: str
-    names: bool
-    inside: tuple[str, ...]
-    outside: tuple[str, ...]
+    names: bool = False
+    inside: tuple[str, ...] = ()
+    outside: tuple[str, ...] = ()
 
     def holds_in(self, path: str) -> bool:
         """Whether the word may not be in this file."""
@@ -54,16 +57,25 @@ class Retired:
 
 
 def retired() -> Iterator[Retired]:
-    """Every word of the table."""
-    for words, where, folders in ROW.findall(pages()[PAGE]):
-        inside, _, outside = folders.partition("but")
+    """Every word of the table, everywhere or where the other file says."""
+    limited = {one.word: one for one in limits()}
+    for words in ROW.findall(table()):
         for word in re.findall(r"`([^`]+)`", words):
-            yield Retired(word, where == "names", paths(inside), paths(outside))
+            yield limited.get(word, Retired(word))
 
 
-def paths(text: str) -> tuple[str, ...]:
-    """The paths that a cell names."""
-    return tuple(re.findall(r"`([^`]+)`", text))
+def table() -> str:
+    """The table, from its head to the end of the page."""
+    return pages()[PAGE].partition("| word | instead |")[2]
+
+
+def limits() -> Iterator[Retired]:
+    """The words that are not retired everywhere, with their places."""
+    for entry in yaml.safe_load((ROOT / PLACES).read_text(encoding="utf-8")):
+        words, names = entry.pop("words"), entry.pop("names", False)
+        places = {key: tuple(paths) for key, paths in entry.items()}
+        for word in words:
+            yield Retired(word, names, **places)
 
 
 @cache
@@ -121,9 +133,16 @@ def test_a_retired_word_is_not_left(one: Retired) -> None:
 
 
 def test_every_row_of_the_table_is_read() -> None:
-    table = pages()[PAGE].partition("| word | instead |")[2]
-    rows = [line for line in table.splitlines() if line.startswith("| `")]
-    assert len(rows) == len(ROW.findall(pages()[PAGE])) > 0
+    rows = [line for line in table().splitlines() if line.startswith("| `")]
+    assert len(rows) == len(ROW.findall(table())) > 0
+
+
+def test_a_word_with_places_of_its_own_is_in_the_table() -> None:
+    limited = [one.word for one in limits()]
+    assert limited
+    assert len(limited) == len(set(limited))
+    assert set(limited) <= {one.word for one in WORDS}
+    assert all(one.names or one.inside or one.outside for one in limits())
 
 
 def test_where_a_word_is_retired_or_right_exists() -> None:
@@ -144,5 +163,5 @@ def test_where_a_word_is_retired_or_right_exists() -> None:
     ],
 )
 def test_a_word_is_found_inside_of_names_and_a_name_as_a_whole(word: str, line: str, found: bool) -> None:
-    one = Retired(word, False, (), ())
+    one = Retired(word)
     assert bool(one.pattern.search(CAMEL.sub("_", line))) is found

@@ -21,7 +21,9 @@ from dotbase.migrate.writer import Writer
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
-ROUNDS = 12
+# A step is due again when another took away what it made. Two files that do so to each other would never
+# end, so more than this many passes over all steps are refused.
+MOST_PASSES = 12
 
 
 class Repeatables:
@@ -83,7 +85,7 @@ class Repeatables:
         position = {step.key: place for place, step in enumerate(self._steps)}
         # Grants are compared once: what this run does to them is recorded at its end.
         grants = table_fingerprints(self._connection)
-        allowed = ROUNDS * len(self._steps)
+        allowed = MOST_PASSES * len(self._steps)
         self._watch = Watch(self._connection)
         while due := self._due(grants):
             self._waiting = {found.step.key for found in due}
