@@ -200,7 +200,7 @@ def test_pg_crons_role_wants_his_own_code_run_by_the_owner_in_a_job(
         while waiting := t.runs("select run_id, job_no from jobs.lease_waiting()"):
             [(run_id, job_no)] = waiting
             if run_id is not None:
-                t.runs("select jobs.leave_run(%s, jobs.work(%s))", run_id, run_id)
+                t.runs("select jobs.requeue_run(%s, jobs.work(%s))", run_id, run_id)
             t.runs("select jobs.unlock_job(%s)", job_no)
         for routine, arguments in by_pg_cron.items():
             t.runs(f"select {routine}({arguments})")
