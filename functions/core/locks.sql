@@ -13,8 +13,10 @@
 
 -- job, objid jobs.jobs.job_no: the work on a job, which one session does at a time.
 --   jobs.lock_job        exclusive, tried, for the session: pg_cron's jobs.run and jobs.catch_up, until they are done
---   jobs.work            exclusive, for the transaction, by the session that has it already
+--   jobs.work            exclusive, for the transaction, by the session that has it already; jobs.reacquire_lock then
+--                        makes sure that the session still has it
 --   jobs.mark_crashed    exclusive, tried, for the transaction: nobody begins while it judges a run
+--   jobs.keep_one_row    exclusive, tried, for the transaction: nobody works on the job whose row it deletes
 create or replace function core.job_locks()
 returns integer
 language sql

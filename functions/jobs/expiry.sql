@@ -16,7 +16,7 @@ as $$
         when exists (
             select
             from (
-                -- A hundred slots are enough: an older run cannot have kept the job busy until now.
+                -- The last hundred are enough: the job has run since, so that no older run has kept it busy.
                 select *
                 from jobs.runs as e
                 where e.job_name = job.job_name and e.slot_at < cause_of_miss.first_slot_at
@@ -80,7 +80,7 @@ language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
-    with given_up as (
+    with discarded as (
         delete from jobs.runs as r
         where r.job_name = job.job_name
             and r.slot_at < discard_queued.before
@@ -94,9 +94,9 @@ as $$
     missed as (
         insert into jobs.missed_slots (job_name, first_slot_at, last_slot_at, slots, cause, reason, noted_at)
         select
-            job.job_name, g.slot_at, g.slot_at, 1, jobs.cause_of_miss(job, g.slot_at, g.slot_at), discard_queued.reason,
-            pg_catalog.clock_timestamp()
-        from given_up as g
+            job.job_name, d.slot_at, d.slot_at, 1, jobs.cause_of_miss(job, d.slot_at, d.slot_at),
+            discard_queued.reason, pg_catalog.clock_timestamp()
+        from discarded as d
         returning *
     )
 

@@ -104,7 +104,8 @@ begin
     from jobs.jobs as j
     where j.job_name = lease_due.job_name
     for no key update;
-    -- Nothing is due, as at most wake-ups. A cursor in the future says nothing: the clock has been put back.
+    -- Nothing is due, as at most wake-ups. When the cursor is ahead of the clock, the clock was put back, and the next
+    -- slot may come earlier than next_slot_at.
     if v_job.next_slot_at > v_now and v_job.reconciled_until <= v_now then
         return null;
     end if;

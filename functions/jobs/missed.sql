@@ -27,8 +27,8 @@ as $$
 $$;
 
 comment on function jobs.rewind_cursor(jobs.jobs, timestamptz) is
-e'Takes back what was recorded as missed after a moment, when the clock was put back.\n\n'
-'Those moments come again. The cursor is set to the moment.';
+e'Deletes what was recorded as missed after a moment, when the clock was put back.\n\n'
+'Those slots come again. The cursor is set to the moment.';
 
 create or replace function jobs.reconcile(job_name text, until timestamptz, off boolean default false)
 returns integer
