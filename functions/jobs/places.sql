@@ -1,4 +1,4 @@
--- Places: how many runs pg_cron's lines may make at once, so that jobs which hang leave slots to the watcher and others.
+-- Places: how many runs pg_cron's lines may make at once, so that jobs which hang leave slots to the watcher.
 -- Locks: a place (tried), held with the job's lock by the session that runs the job.
 -- needs: locks watching
 create or replace function jobs.is_known_to_end(job_name text)
