@@ -45,9 +45,7 @@ TESTS = AppTests(
         "cancel_overdue": "",
         "mark_crashed": "",
         "declared_lines": "",
-        "drifted_lines": "",
         "sync_pg_cron": "",
-        "purge_pg_cron_history": "1",
     },
     forbidden=(
         "update jobs.switch set live = false",
