@@ -10,9 +10,11 @@ returns setof api.claims
 volatile;
 
 comment on function api.claim_steps(integer, integer[]) is
-'Claims the ticket of a threshold (1000 to 10000 steps, in thousands) reached today. numbers: six different
-ones of 1 to 45, or none for a quick pick. Repeated, it returns the first claim and its numbers.
-Errors: not_signed_in, threshold_invalid, numbers_invalid, not_enough_steps.';
+'Claims the ticket for a number of steps that the caller has reached today.
+
+threshold: 1000 to 10000 steps, in thousands. numbers: six different ones from 1 to 45, or none for a quick pick. A repeated call returns the first claim with its numbers.
+
+Errors: not_signed_in, step_threshold_invalid, lottery_numbers_invalid, not_enough_steps.';
 
 -- App luckywalk; for administrator.
 create function api.close_round(
@@ -22,11 +24,14 @@ returns setof api.rounds
 volatile;
 
 comment on function api.close_round(integer) is
-'Closes and seals a round whose time has come, for an administrator, when the job is late. Repeated, it
-changes nothing. Errors: not_administrator, round_not_found, round_not_due.';
+'Closes and seals a round whose closing time has come, for an administrator.
+
+Needed only when the job close_round is late. A repeated call changes nothing.
+
+Errors: not_administrator, round_not_found, round_not_due.';
 
 -- App luckywalk; for administrator.
-create function api.correct_result(
+create function api.correct_draw_result(
     round_no integer,
     numbers integer[],
     reason text
@@ -34,10 +39,12 @@ create function api.correct_result(
 returns setof api.rounds
 volatile;
 
-comment on function api.correct_result(integer, integer[], text) is
-'Replaces winning numbers that were entered wrong, until settlement. reason: 1 to 500 printable characters.
-A drawn round is drawn again by the next run of the job. Errors: not_administrator, numbers_invalid, correction_reason_missing,
-round_not_found, round_not_closed, round_not_due, numbers_not_set, round_already_settled.';
+comment on function api.correct_draw_result(integer, integer[], text) is
+'Replaces winning numbers that were entered wrong, for an administrator.
+
+Numbers may be corrected until the round is settled. A drawn round is drawn again by the next run of the job draw_apply_results. reason: 1 to 500 printable characters without spaces around them.
+
+Errors: not_administrator, lottery_numbers_invalid, correction_reason_missing, round_not_found, round_not_closed, round_not_due, winning_numbers_not_set, round_already_settled.';
 
 -- App luckywalk; for administrator.
 create function api.draw_round(
@@ -47,22 +54,26 @@ returns setof api.rounds
 volatile;
 
 comment on function api.draw_round(integer) is
-'Draws a round whose numbers are entered, for an administrator who does not wait for the job. Repeated, it
-changes nothing. Errors: not_administrator, round_not_found, round_not_closed, round_not_due,
-numbers_not_set.';
+'Draws a round whose winning numbers are entered, for an administrator.
+
+Needed only when the next run of the job draw_apply_results is too late. A repeated call changes nothing.
+
+Errors: not_administrator, round_not_found, round_not_closed, round_not_due, winning_numbers_not_set.';
 
 -- App luckywalk; for administrator.
-create function api.enter_result(
+create function api.enter_draw_result(
     round_no integer,
     numbers integer[]
 )
 returns setof api.rounds
 volatile;
 
-comment on function api.enter_result(integer, integer[]) is
-'Enters the six winning numbers of a closed round, from its draw time on, for an administrator. Repeated
-with the same numbers, it changes nothing. Errors: not_administrator, numbers_invalid, round_not_found,
-round_not_closed, round_not_due, numbers_already_set.';
+comment on function api.enter_draw_result(integer, integer[]) is
+'Enters the six winning numbers of a closed round, for an administrator.
+
+Numbers may be entered from the draw time on. A repeated call with the same numbers changes nothing. Other numbers are refused: correct_draw_result replaces them.
+
+Errors: not_administrator, lottery_numbers_invalid, round_not_found, round_not_closed, round_not_due, winning_numbers_already_set.';
 
 -- App core; for administrator.
 create function api.list_settings()
@@ -70,7 +81,9 @@ returns setof api.settings
 stable;
 
 comment on function api.list_settings() is
-'All settings with type, bounds and value. Errors: not_administrator.';
+'All settings with their types, bounds and values.
+
+For administrators and the owner. Errors: not_administrator, not_signed_in.';
 
 -- App ledger; for authenticated.
 create function api.my_balances()
@@ -78,7 +91,9 @@ returns setof api.balances
 stable;
 
 comment on function api.my_balances() is
-'The caller''s balance in each account a person can have, zero included. Errors: not_signed_in.';
+'Returns the caller''s balance in each account that a person can have, zero included.
+
+Errors: not_signed_in.';
 
 -- App luckywalk; for authenticated.
 create function api.my_ticket_proof(
@@ -88,8 +103,11 @@ returns setof api.ticket_proofs
 stable;
 
 comment on function api.my_ticket_proof(uuid) is
-'What proves that the caller''s ticket is in its round''s published seal: under 3 KB of hashes that tell
-nothing of other people''s tickets. Errors: not_signed_in, ticket_not_found, round_not_closed.';
+'Returns the proof that the caller''s ticket is in the published seal of its round.
+
+The proof is less than 3 KB of hashes, which tell nothing of other people''s tickets.
+
+Errors: not_signed_in, ticket_not_found, round_not_closed.';
 
 -- App luckywalk; for authenticated.
 create function api.my_tickets(
@@ -99,7 +117,10 @@ returns setof api.tickets
 stable;
 
 comment on function api.my_tickets(integer) is
-'The caller''s tickets of a round, oldest first; tier and prize (won) once the round is drawn.
+'Returns the caller''s tickets of a round, the oldest first.
+
+tier and prize (won) are null until the round is drawn, and for a ticket that wins nothing.
+
 Errors: not_signed_in.';
 
 -- App luckywalk; for authenticated.
@@ -108,8 +129,11 @@ returns setof api.today
 stable;
 
 comment on function api.my_today() is
-'The caller''s business day: steps, thresholds claimed, claimable and next, the round that a claim would go
-to now, and the tickets in it. Errors: not_signed_in.';
+'Returns the caller''s business day: steps, thresholds, round and tickets.
+
+The thresholds are those claimed, those that can be claimed now, and the next one to reach. The round is the one that a claim would go into now; tickets counts what the caller has in it, banked claims included.
+
+Errors: not_signed_in.';
 
 -- App luckywalk; for authenticated.
 create function api.my_walker_profile()
@@ -117,7 +141,9 @@ returns setof api.user_profiles
 stable;
 
 comment on function api.my_walker_profile() is
-'The caller''s profile. Errors: not_signed_in, walker_profile_not_found.';
+'Returns the caller''s profile.
+
+Errors: not_signed_in, walker_profile_not_found.';
 
 -- App luckywalk; for authenticated.
 create function api.report_steps(
@@ -127,7 +153,10 @@ returns setof api.daily_progress
 volatile;
 
 comment on function api.report_steps(integer) is
-'Reports the total of today''s steps; the highest report of the business day counts.
+'Reports how many steps the caller has walked today.
+
+steps is the total of the business day. Reports may come late and out of order: the highest one counts.
+
 Errors: not_signed_in, steps_invalid.';
 
 -- App luckywalk; for authenticated.
@@ -138,8 +167,11 @@ returns setof api.user_profiles
 volatile;
 
 comment on function api.save_walker_profile(text) is
-'Makes or changes the caller''s profile. nickname: 1 to 30 printable characters.
-Errors: not_signed_in, nickname_invalid.';
+'Makes or changes the caller''s profile.
+
+nickname: 1 to 30 printable characters without spaces around them.
+
+Errors: not_signed_in, walker_nickname_invalid.';
 
 -- App core; for administrator.
 create function api.set_setting(
@@ -150,8 +182,9 @@ returns setof api.settings
 volatile;
 
 comment on function api.set_setting(text, jsonb) is
-'Changes a setting and keeps the change. Administrators and the owner. Returns the setting as it is now.
-Errors: not_administrator, setting_not_found, setting_invalid.';
+'Changes a setting, records the change and returns the setting as it is now.
+
+For administrators and the owner. Errors: not_administrator, not_signed_in, setting_not_found, setting_invalid.';
 
 -- App luckywalk; for administrator.
 create function api.settle_round(
@@ -161,7 +194,10 @@ returns setof api.rounds
 volatile;
 
 comment on function api.settle_round(integer) is
-'Pays a drawn round whose time has come, for an administrator. Repeated, it changes nothing.
+'Pays the prizes of a drawn round whose settlement time has come, for an administrator.
+
+Needed only when the next run of the job settle_round is too late. A repeated call changes nothing.
+
 Errors: not_administrator, round_not_found, round_not_drawn, round_not_due.';
 
 -- App jobs; for anon, authenticated, service_role.
@@ -173,21 +209,23 @@ returns api.job_runs
 volatile;
 
 comment on function api.trigger_job(text, text) is
-'Queues a run of a job for a moment (UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second) and answers with it;
-the same moment again with its first run. For service_role, administrators, or whoever signs, as the job
-declares. Errors: cron_signature_invalid, job_not_found, not_signed_in, slot_invalid.';
+'Queues a run of a job for a moment, and answers with it.
+
+slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second. The same moment again is answered with its first run. For service_role, administrators, or whoever signs, as the job declares. Errors: cron_signature_invalid, job_not_found, not_signed_in, slot_invalid.';
 
 -- App luckywalk; for anon, authenticated.
 create view api.round_tiers (
     round_no integer,
     tier smallint,
-    winners bigint,
+    winners_count bigint,
     prize_each bigint,
     remainder bigint
 );
 
 comment on view api.round_tiers is
-'Winners and prize (won) of each tier of a drawn round; none while a corrected round waits to be drawn again.';
+'Winners and prizes (won) of a drawn round, a row a tier.
+
+A corrected round has no rows until it is drawn again.';
 
 -- App luckywalk; for anon, authenticated.
 create view api.rounds (
@@ -202,7 +240,7 @@ create view api.rounds (
     tier3_prize bigint,
     tier4_prize bigint,
     tier5_prize bigint,
-    ticket_count bigint,
+    total_tickets bigint,
     seal_root text,
     closed_at timestamp with time zone,
     winning_numbers integer[],
@@ -212,7 +250,9 @@ create view api.rounds (
 );
 
 comment on view api.rounds is
-'Rounds: times, prizes, the published seal of the ticket set, winning numbers.';
+'Rounds with their times, prizes, the seal of their tickets, and the winning numbers.
+
+drawn_at and winners_count are null while a corrected round waits to be drawn again.';
 
 create type api.balances as (
     account text,
@@ -236,7 +276,9 @@ create type api.claims as (
 );
 
 comment on type api.claims is
-'A claim and the ticket it made; is_banked while it waits for its round to open.';
+'A claim and the ticket that it made.
+
+is_banked is true while the ticket waits for its round to open.';
 
 create type api.daily_progress as (
     day date,
@@ -244,7 +286,7 @@ create type api.daily_progress as (
 );
 
 comment on type api.daily_progress is
-'Steps that count for a business day.';
+'The steps that count for a business day.';
 
 create type api.job_runs as (
     success boolean,
@@ -262,8 +304,9 @@ create type api.job_runs as (
 );
 
 comment on type api.job_runs is
-'A run of a job as its trigger is told: success is false when it failed, or was refused; then code, message,
-details and hint are the error''s. processed: rows so far, zero while it waits for its turn.';
+'A run of a job, as whoever triggered it is told.
+
+success: false when it failed or the trigger was refused; then code, message, details and hint are the error''s. processed: rows so far, zero while it waits for its turn.';
 
 create type api.settings as (
     name text,
@@ -283,17 +326,17 @@ create type api.ticket_proofs as (
     user_id uuid,
     round_no integer,
     mask bigint,
-    ticket_count bigint,
-    leaf_place integer,
+    total_tickets bigint,
+    leaf_index integer,
     chunk_leaves text[],
     path jsonb,
     seal_root text
 );
 
 comment on type api.ticket_proofs is
-'What recomputes a round''s seal from one ticket. Hashes are hexadecimal. chunk_leaves: the other leaves of
-its chunk, in order; the ticket''s own leaf goes in at leaf_place (from 0). path: [{"side", "hash"}], the
-sibling''s side and hash, from the chunk up.';
+'What recomputes the seal of a round from one ticket.
+
+All hashes are hexadecimal. chunk_leaves are the other leaves of the ticket''s chunk, in order; the ticket''s own leaf belongs at leaf_index, which counts from 0. path lists the siblings from the chunk up to the root, each as {"side": "left" or "right", "hash"}.';
 
 create type api.tickets as (
     ticket_id uuid,
@@ -306,7 +349,9 @@ create type api.tickets as (
 );
 
 comment on type api.tickets is
-'A walker''s ticket; tier and prize (won) once its round is drawn and it won.';
+'A walker''s ticket.
+
+is_banked is true while the ticket waits for its round to open. tier and prize (won) are null until the round is drawn, and for a ticket that wins nothing.';
 
 create type api.today as (
     day date,
@@ -321,8 +366,9 @@ create type api.today as (
 );
 
 comment on type api.today is
-'A walker''s day: steps, thresholds claimed and claimable, the next one, and tickets in the round that a
-claim would go to now (round_status is null before that round is made).';
+'A walker''s business day.
+
+claimed, claimable and next_threshold are numbers of steps. The round is the one that a claim would go into now; round_status is null while that round does not exist. tickets counts the walker''s tickets in it, banked ones included.';
 
 create type api.user_profiles as (
     user_id uuid,
