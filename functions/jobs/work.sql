@@ -81,6 +81,7 @@ as $$
 declare
     v_run jobs.runs;
     v_job jobs.jobs;
+    v_place integer := jobs.held_place();
     v_wait interval;
     v_sqlstate text;
     v_message text;
@@ -111,6 +112,7 @@ begin
 
     -- The routine could give the session's lock back (pg_advisory_unlock_all); the transaction's it cannot.
     perform pg_catalog.pg_advisory_xact_lock(core.job_locks(), v_job.job_no);
+    perform pg_catalog.pg_advisory_xact_lock(core.place_locks(), v_place);
     begin
         -- A result that cannot be recorded, such as a number of rows that is too large, is a failure as well.
         v_wait := jobs.record_slice(v_run, jobs.call_routine(v_job, v_run.slot_at));
@@ -123,7 +125,10 @@ begin
                 v_detail = pg_exception_detail,
                 v_context = pg_exception_context;
     end;
-    perform jobs.reacquire_lock(v_job.job_no);
+    perform jobs.reacquire_lock(core.job_locks(), v_job.job_no);
+    if v_place is not null then
+        perform jobs.reacquire_lock(core.place_locks(), v_place);
+    end if;
     if v_sqlstate is not null then
         return jobs.record_failure(v_run, v_job, v_sqlstate, v_message, v_detail, v_context);
     end if;
