@@ -1,6 +1,6 @@
 -- Catching up: triggered runs, late retries and missed slots are worked off, one slice of each job in turn.
 -- Locks: the job's lock (tried), the job's row, the run's row.
--- needs: missed work
+-- needs: missed pg_cron places work
 create or replace function jobs.lease_waiting()
 returns table (run_id bigint, job_no integer)
 language plpgsql
@@ -22,7 +22,8 @@ begin
                 -- A job that is switched off runs when somebody asks for it, and not by its schedule.
                 and (jobs.is_on(j) or r.trigger not in ('schedule', 'catch_up') or r.requested_by is not null)
         )
-        order by j.served_at, j.job_name
+        -- Those that keep timing out wait for the others, each of which would wait for their whole limits.
+        order by jobs.keeps_timing_out(j.job_name), j.served_at, j.job_name
     loop
         job_no := jobs.lock_job(v_name);
         continue when job_no is null;
@@ -51,7 +52,8 @@ $$;
 
 comment on function jobs.lease_waiting() is
 e'Leases the oldest due run of the job whose turn it is, and takes the job''s lock.\n\n'
-'The turn is that of the job that was served longest ago. The session gives the lock back with jobs.unlock_job. '
+'The turn is that of the job that was served longest ago; those that keep timing out come after the others. The '
+'session gives the lock back with jobs.unlock_job. '
 'run_id is null when a requirement was missing and the run was skipped. No row: nothing is due.';
 
 create or replace function jobs.requeue_run(run_id bigint, wait interval)
@@ -100,6 +102,14 @@ declare
     v_job_no integer;
 begin
     commit;
+    begin
+        -- What was switched within a security definer function has no line yet, or still has one.
+        perform jobs.sync_pg_cron();
+    exception
+        when others then
+            raise warning 'pg_cron''s lines cannot be brought in step: %', sqlerrm;
+    end;
+    commit;
     loop
         perform jobs.record_heartbeat('catch_up');
         perform jobs.reconcile_overdue();
@@ -127,5 +137,5 @@ end;
 $$;
 
 comment on procedure jobs.catch_up is
-e'Accounts for missed slots and works off the queue, each minute by pg_cron.\n\n'
+e'Brings pg_cron''s lines in step, accounts for missed slots and works off the queue, each minute by pg_cron.\n\n'
 'It goes on until this second of the minute; with 0 it goes once through the queue as it is.';

@@ -112,6 +112,7 @@ declare
     v_job jobs.jobs;
     v_allowed record;
     v_oldest timestamptz;
+    v_purged_until timestamptz;
     v_slot timestamptz;
     v_run jobs.runs;
 begin
@@ -128,7 +129,7 @@ begin
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
     end if;
 
-    -- An older run may have been purged, and then nothing shows that the slot has run.
+    -- An older run may be purged at any moment, and then nothing shows that the slot has run.
     v_oldest := core.now() - least(
         pg_catalog.make_interval(days => core.setting_integer('jobs.history_days')::integer),
         case when v_allowed.trigger <> 'owner' then v_job.catch_up_age end
@@ -136,16 +137,19 @@ begin
     v_slot := jobs.parse_slot(coalesce(
         trigger_job.slot, pg_catalog.to_char(core.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
     ));
-    if v_slot is null or v_slot > core.now() or v_slot < v_oldest then
-        perform core.raise('slot_invalid', pg_catalog.jsonb_build_object('oldest', v_oldest));
-    end if;
-    -- Until the run is committed the job keeps its name: a rename would not see the run, and leave it behind.
-    perform
+    -- Until the run is committed the job keeps its name: a rename would not see the run, and leave it behind. Nor is
+    -- the run of this moment purged after it was not found here.
+    select j.purged_until into v_purged_until
     from jobs.jobs as j
     where j.job_name = v_job.job_name
     for key share;
     if not found then
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
+    end if;
+    if v_slot is null or v_slot > core.now() or v_slot < v_oldest or v_slot <= v_purged_until then
+        perform core.raise(
+            'slot_invalid', pg_catalog.jsonb_build_object('oldest', greatest(v_oldest, v_purged_until))
+        );
     end if;
     insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
     values (
