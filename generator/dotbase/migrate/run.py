@@ -17,7 +17,7 @@ from dotbase import cluster
 from dotbase.catalog import server as servers
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate import history
+from dotbase.migrate import confinement, history
 from dotbase.migrate.history import Release
 from dotbase.migrate.locks import LockOptions
 from dotbase.migrate.report import Report, Silent
@@ -60,6 +60,8 @@ class Run:
             self._set("set local idle_in_transaction_session_timeout = {}", "0")
             self._set("set local check_function_bodies = {}", "off")
             yield
+            if self.connection.execute("show transaction_read_only").fetchone() == ("off",):
+                confinement.finish(self.connection)
 
     def as_owner(self) -> None:
         """Act as the owner until the transaction ends."""
