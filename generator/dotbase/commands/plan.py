@@ -15,7 +15,7 @@ from dotbase.migrate import squawk
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import comment, plain
+from dotbase.printable import comment, json_lines, plain
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
@@ -48,7 +48,7 @@ def command(
         notes += [unchecked] if unchecked else []
     warnings = squawk.warnings(found.versioned)
     if as_json:
-        click.echo(json.dumps(_json(found, warnings, notes), indent=2))
+        click.echo(json_lines(json.dumps(_json(found, warnings, notes), indent=2)))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:
