@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
@@ -14,7 +15,8 @@ from dotbase.migrate import squawk
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import comment, plain
+from dotbase.printable import comment, json_lines, plain
+from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
 from dotbase.render.templates import Variables
@@ -46,7 +48,7 @@ def command(
         notes += [unchecked] if unchecked else []
     warnings = squawk.warnings(found.versioned)
     if as_json:
-        click.echo(json.dumps(_json(found, warnings, notes), indent=2))
+        click.echo(json_lines(json.dumps(_json(found, warnings, notes), indent=2)))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:
@@ -65,6 +67,9 @@ def check_declarations(
         cluster.start(options.cluster, options.project)
     except DotbaseError as error:
         return f"declarations are not checked beforehand, for want of a local server: {error.what}."
+    if variables.master_key_file:
+        variables = replace(variables, master_key_file=None)  # a scratch database has no secrets
+        steps = render_steps(project, variables)
     with scratch_database(
         options, steps, variables, lambda connection: verify(connection, project, variables)
     ):

@@ -15,7 +15,7 @@ from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import json_lines, plain
 
 NOTHING = "Nothing to do: no version was applied after that one."
 
@@ -104,4 +104,4 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
     }
     if losses is not None:
         document["tables"] = [{"table": table.name, "rows": table.rows} for table in losses.tables]
-    return json.dumps(document, indent=2)
+    return json_lines(json.dumps(document, indent=2))

@@ -12,7 +12,7 @@ from dotbase.catalog import grants
 from dotbase.catalog.dependencies import data_depending_on
 from dotbase.catalog.objects import CatalogObject, present
 from dotbase.errors import DotbaseError
-from dotbase.migrate import statements
+from dotbase.migrate import confinement, statements
 from dotbase.migrate.plan import table_of
 
 Connection = psycopg.Connection[Any]
@@ -65,7 +65,7 @@ def remove_declaration(
             statement = f"select {name}(%s, %s::jsonb)"
             try:
                 with connection.transaction():
-                    connection.execute(statement.encode(), [app, empty])
+                    confinement.execute(connection, statement, [app, empty])
             except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
                 if not undoing:
                     raise

@@ -10,6 +10,7 @@ import sqlparse
 from psycopg import generators, pq
 
 from dotbase.errors import DotbaseError
+from dotbase.migrate import confinement, splitting
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -65,6 +66,45 @@ def run(connection: Connection, step: Step) -> None:
     """
     if connection.pgconn.transaction_status == pq.TransactionStatus.INERROR:
         raise AssertionError(f"{step.key} would run in a failed transaction")
+    if step.kind != "bootstrap" and confinement.is_needed(connection):
+        _run_confined(connection, step)
+    else:
+        _run_whole(connection, step)
+    record(connection, step.sql, source=step.key)
+
+
+def _run_confined(connection: Connection, step: Step) -> None:
+    """Statement for statement, with no more rights than those of the role that the session acts as."""
+    found = list(splitting.split(step.sql))
+    alone = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    if alone and not (len(found) == 1 and confinement.may_stand_alone(found[0].text)):
+        raise StepError(
+            "a superuser runs outside of a transaction nothing but one statement that runs no function as"
+            " himself, as `create index concurrently`",
+            "migrate as a member of the owner who is no superuser",
+            step.place,
+            None,
+        )
+    for statement in found:
+        try:
+            if alone:
+                connection.execute(statement.text.encode())
+            else:
+                confinement.run(connection, statement.text)
+        except psycopg.Error as error:
+            if connection.broken:
+                raise
+            diagnostic = error.diag
+            inside = diagnostic.statement_position if alone else None
+            if diagnostic.internal_query == statement.text:
+                inside = diagnostic.internal_position
+            position = statement.position + (int(inside) - 1 if inside is not None else 0)
+            raise _step_error(step, error, position) from error
+    if not alone:
+        connection.execute(confinement.CLOSED)
+
+
+def _run_whole(connection: Connection, step: Step) -> None:
     with connection.lock:
         connection.pgconn.send_query(step.sql.encode())
         results = connection.wait(generators.execute(connection.pgconn))
@@ -74,7 +114,6 @@ def run(connection: Connection, step: Step) -> None:
             if connection.broken:
                 raise error
             raise _step_error(step, error, _position(step.sql, number, error)) from error
-    record(connection, step.sql, source=step.key)
 
 
 def record(

@@ -1,0 +1,95 @@
+"""Texts and functions of the owner's members, run by a superuser's session without giving them its rights.
+
+`set role` alone confines nobody: what is run after it goes back with `reset role`, in a text that a rollback
+restores, in a trigger of the history, in any function that was replaced. Postgres refuses that inside of a
+security definer function, however deep, so a superuser runs what is the owner's inside of one that the owner
+owns. It is made anew for each statement: what ran before could have replaced it. What Postgres keeps until
+the commit, `finish` runs or refuses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from dotbase.errors import DotbaseError
+
+Connection = psycopg.Connection[Any]
+
+NEEDED = """
+select r.rolsuper and current_user operator(pg_catalog.<>) session_user
+from pg_catalog.pg_roles as r
+where r.rolname operator(pg_catalog.=) session_user
+"""
+RUN = """
+create or replace function pg_temp.dotbase_confined(statement pg_catalog.text) returns pg_catalog.void
+language plpgsql volatile security definer as 'begin execute statement; end';
+select pg_temp.dotbase_confined({}::pg_catalog.text);
+drop function if exists pg_temp.dotbase_confined(pg_catalog.text)
+"""
+CLOSED = "set search_path = pg_catalog, pg_temp"
+# What is run at the commit, behind everything, as whoever the session is.
+LATE = """
+select pg_catalog.format('trigger %I of %s', t.tgname, t.tgrelid::pg_catalog.regclass)
+from pg_catalog.pg_trigger as t
+inner join pg_catalog.pg_proc as p on p.oid = t.tgfoid
+inner join pg_catalog.pg_roles as r on r.oid = p.proowner
+where t.tgdeferrable and not r.rolsuper
+union all
+select pg_catalog.format('constraint %s', i.indexrelid::pg_catalog.regclass)
+from pg_catalog.pg_index as i
+where not i.indimmediate and (i.indexprs is not null or i.indpred is not null)
+limit 1
+"""
+# Of what no transaction may hold, that which runs functions as the table's owner, or none at all.
+ALONE = re.compile(
+    r"(create\s+(unique\s+)?index|drop\s+index|reindex|refresh\s+materialized\s+view|alter\s+table)\b.*"
+    r"\bconcurrently\b|(vacuum|analyze|reindex|cluster)\b|alter\s+type\b.*\badd\s+value\b",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def is_needed(connection: Connection) -> bool:
+    """Whether the session is a superuser's who acts as somebody else."""
+    return connection.execute(NEEDED).fetchone() == (True,)
+
+
+def run(connection: Connection, statement: str) -> None:
+    """Run one statement as the role that the session acts as, and as nobody else; needs a transaction."""
+    # Names of prepared statements are the session's: what is run here could give them another meaning.
+    connection.prepare_threshold = None
+    connection.execute(sql.SQL(RUN).format(sql.Literal(statement)))
+
+
+def execute(connection: Connection, statement: str, parameters: Sequence[object]) -> None:
+    """Run a statement of ours on what is the owner's: tables with his triggers, his functions."""
+    if not is_needed(connection):
+        connection.execute(statement.encode(), parameters or None)
+        return
+    cursor = psycopg.ClientCursor(connection)
+    run(connection, cursor.mogrify(statement.encode(), parameters) if parameters else statement)
+    connection.execute(CLOSED)
+
+
+def finish(connection: Connection) -> None:
+    """The last thing before a commit, where something was confined: nothing is left to be run by it."""
+    if not is_needed(connection):
+        return
+    run(connection, "set constraints all immediate")
+    connection.execute(CLOSED)
+    late = connection.execute(LATE).fetchone()
+    if late is not None:
+        raise DotbaseError(
+            f"{late[0]} runs at the end of the transaction, as the superuser who migrates",
+            "make it not deferrable, or migrate as a member of the owner who is no superuser",
+        )
+    connection.execute("close all")  # a holdable cursor's query is run by the commit
+
+
+def may_stand_alone(statement: str) -> bool:
+    """Whether a superuser may run this outside of a transaction, where no function confines it."""
+    return ALONE.match(statement) is not None
