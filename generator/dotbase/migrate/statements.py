@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import psycopg
-import sqlparse
 from psycopg import generators, pq
 
+from dotbase.catalog import sessions
+from dotbase.catalog.sessions import SessionState
 from dotbase.errors import DotbaseError
-from dotbase.migrate import confinement, splitting
+from dotbase.migrate import confinement
+from dotbase.render import sql_text
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -35,7 +38,12 @@ NOT_REPLACEABLE = frozenset(
 BLOCKED_BY_DEPENDENTS = frozenset({"2BP01", "0A000"})
 # Two bootstraps at once, of two databases of a cluster, make the same role.
 BOOTSTRAP_COLLISION = frozenset({"23505", "42710", "XX000"})
+OUTSIDE_ALONE = "25001"  # it cannot run inside of a transaction
 NO_SUCH_OBJECT = frozenset({"42704", "42P01", "42703", "42883", "3F000"})
+
+
+INDEX = re.compile(r"(create\s+(unique\s+)?|drop\s+|re)index\b", re.IGNORECASE)
+CONCURRENTLY = re.compile(r"(\b(?:index|reindex|table|schema|view)\s+)concurrently\b", re.IGNORECASE)
 
 
 class StepError(DotbaseError):
@@ -66,18 +74,20 @@ def run(connection: Connection, step: Step) -> None:
     """
     if connection.pgconn.transaction_status == pq.TransactionStatus.INERROR:
         raise AssertionError(f"{step.key} would run in a failed transaction")
+    before = sessions.state(connection)
     if step.kind != "bootstrap" and confinement.is_needed(connection):
         _run_confined(connection, step)
     else:
         _run_whole(connection, step)
     record(connection, step.sql, source=step.key)
+    _reset(connection, step, before)
 
 
 def _run_confined(connection: Connection, step: Step) -> None:
     """Statement for statement, with no more rights than those of the role that the session acts as."""
-    found = list(splitting.split(step.sql))
+    found = list(sql_text.statements(step.sql))
     alone = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
-    if alone and not (len(found) == 1 and confinement.may_stand_alone(found[0].text)):
+    if alone and not (len(found) == 1 and confinement.may_stand_alone(found[0].of(step.sql))):
         raise StepError(
             "a superuser runs outside of a transaction nothing but one statement that runs no function as"
             " himself, as `create index concurrently`",
@@ -86,19 +96,20 @@ def _run_confined(connection: Connection, step: Step) -> None:
             None,
         )
     for statement in found:
+        text = statement.of(step.sql)
         try:
             if alone:
-                connection.execute(statement.text.encode())
+                connection.execute(text.encode())
             else:
-                confinement.run(connection, statement.text)
+                confinement.run(connection, text)
         except psycopg.Error as error:
             if connection.broken:
                 raise
             diagnostic = error.diag
             inside = diagnostic.statement_position if alone else None
-            if diagnostic.internal_query == statement.text:
+            if diagnostic.internal_query == text:
                 inside = diagnostic.internal_position
-            position = statement.position + (int(inside) - 1 if inside is not None else 0)
+            position = statement.start + (int(inside) - 1 if inside is not None else 0)
             raise _step_error(step, error, position) from error
     if not alone:
         connection.execute(confinement.CLOSED)
@@ -116,6 +127,21 @@ def _run_whole(connection: Connection, step: Step) -> None:
             raise _step_error(step, error, _position(step.sql, number, error)) from error
 
 
+def _reset(connection: Connection, step: Step, before: SessionState) -> None:
+    """Each file begins with the session as the first one did: what a file set holds until its end."""
+    changed = sessions.restore(connection, before)
+    for name in changed:
+        record(connection, sessions.RESTORE, [name, before.settings[name]])
+    encoding = changed.get("client_encoding")
+    if encoding is not None:
+        raise StepError(
+            f"it sets client_encoding to {encoding}, and its own text is UTF-8",
+            "take the line out",
+            step.place,
+            None,
+        )
+
+
 def record(
     connection: Connection,
     text: str,
@@ -126,6 +152,22 @@ def record(
     """Tell a connection that records of a statement that only its caller knows to change something."""
     if isinstance(connection, Recorder):
         connection.record(text, parameters, source)
+
+
+def without_concurrently(text: str) -> str:
+    """The text for a trial inside of a transaction, where only the word `concurrently` keeps it out."""
+    return CONCURRENTLY.sub(r"\1", text)
+
+
+def waits_alone(text: str) -> bool:
+    """Whether it is an index made, dropped or rebuilt concurrently: its lock holds up no reader or writer."""
+    return is_about_an_index(text) and CONCURRENTLY.search(text) is not None
+
+
+def is_about_an_index(text: str) -> bool:
+    """Whether the first statement makes, drops or rebuilds an index: no row goes with it."""
+    first = next(sql_text.statements(text), None)
+    return first is not None and INDEX.match(text, first.start) is not None
 
 
 def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
@@ -155,22 +197,5 @@ def _position(text: str, number: int, error: psycopg.Error) -> int:
     """Where in the text (from 0) the error is, else where its statement begins."""
     if error.diag.statement_position is not None:
         return int(error.diag.statement_position) - 1
-    found = 0
-    for place, statement in enumerate(sqlparse.split(text)):
-        begin = text.find(statement, found)
-        if begin < 0:
-            break
-        if place == number:
-            return begin + _comments(statement)
-        found = begin + len(statement)
-    return 0
-
-
-def _comments(statement: str) -> int:
-    """Length of the comment lines and blank lines at the beginning of a statement."""
-    length = 0
-    for line in statement.splitlines(keepends=True):
-        if line.strip() and not line.lstrip().startswith("--"):
-            break
-        length += len(line)
-    return length
+    starts = [statement.start for statement in sql_text.statements(text)]
+    return starts[number] if number < len(starts) else 0
