@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,11 +11,18 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from dotbase.catalog import schemas
-from dotbase.connection import connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, is_superuser, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
+from dotbase.migrate import confinement
 from dotbase.options import GlobalOptions
 
 Row = dict[str, Any]
+COLUMNS = """
+select a.attname::text, a.atttypid
+from pg_catalog.pg_attribute as a
+where a.attrelid = 'pg_temp.dotbase_rows'::pg_catalog.regclass and a.attnum > 0
+order by a.attnum
+"""
 
 
 class Session:
@@ -26,8 +33,28 @@ class Session:
 
     def rows(self, query: str, *parameters: object) -> list[Row]:
         """All rows of a query."""
+        if confinement.is_needed(self._connection):
+            return self._confined(query, parameters)
         with self._connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(query.encode(), parameters).fetchall()
+
+    def _confined(self, query: str, parameters: Sequence[object]) -> list[Row]:
+        """The same for a superuser, who runs the owner's functions with no more than the owner's rights.
+
+        The rows are put aside and copied from there: fetching them from the query would run it as him.
+        """
+        connection = self._connection
+        with connection.transaction():
+            close_path(connection)
+            asked = psycopg.ClientCursor(connection).mogrify(query.encode(), parameters)
+            confinement.run(connection, f"create temporary table dotbase_rows on commit drop as {asked}")
+            close_path(connection)
+            columns = connection.execute(COLUMNS).fetchall()
+            with connection.cursor() as cursor, cursor.copy("copy pg_temp.dotbase_rows to stdout") as copy:
+                copy.set_types([type_ for _, type_ in columns])
+                rows = list(copy.rows())
+            confinement.finish(connection)
+        return [dict(zip((name for name, _ in columns), row, strict=True)) for row in rows]
 
     def row(self, query: str, *parameters: object) -> Row | None:
         """The first row of a query, if there is one."""
@@ -57,7 +84,8 @@ def opened(options: GlobalOptions) -> Iterator[Session]:
                 f"role {connection.info.user} may not look after jobs",
                 f"connect as a superuser or a member of {jobs.owner}",
             )
-        if not jobs.inherits:
+        # A superuser too: what he runs here is the owner's.
+        if not jobs.inherits or is_superuser(connection):
             connection.execute(sql.SQL("set role {}").format(sql.SQL(jobs.owner)))
         yield session
 

@@ -15,7 +15,7 @@ from psycopg import sql
 
 from dotbase import cluster
 from dotbase.catalog import server as servers
-from dotbase.connection import close_path, connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, one_sentence, pin, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate import confinement, history
 from dotbase.migrate.history import Release
@@ -82,8 +82,7 @@ class Run:
             yield
         finally:
             if not self.connection.closed:
-                for setting in ("role", "lock_timeout", "statement_timeout", "search_path"):
-                    self.connection.execute(sql.SQL("reset {}").format(sql.SQL(setting)))
+                pin(self.connection)
 
     def _set(self, statement: str, value: str) -> None:
         self.connection.execute(sql.SQL(statement).format(sql.Literal(value)))

@@ -66,8 +66,10 @@ class Recorder(Protocol):
         """Keep a text that was run, and the key of the step that it is of."""
 
 
-def run(connection: Connection, step: Step) -> None:
+def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None:
     """Run the text of a step as one query of the simple protocol; raises StepError with the place.
+
+    ours_alone: in a scratch database, where nobody but us has made anything that it could run.
 
     Most errors of the server carry no position. The results before the failed one tell which
     statement it was.
@@ -75,7 +77,7 @@ def run(connection: Connection, step: Step) -> None:
     if connection.pgconn.transaction_status == pq.TransactionStatus.INERROR:
         raise AssertionError(f"{step.key} would run in a failed transaction")
     before = sessions.state(connection)
-    if step.kind != "bootstrap" and confinement.is_needed(connection):
+    if step.kind != "bootstrap" and not ours_alone and confinement.is_needed(connection):
         _run_confined(connection, step)
     else:
         _run_whole(connection, step)
