@@ -1,6 +1,6 @@
 -- Catching up: triggered runs, late retries and missed slots are worked off, one slice of each job in turn.
 -- Locks: the job's lock (tried), the job's row, the run's row.
--- needs: missed pg_cron places work
+-- needs: missed pg_cron work
 create or replace function jobs.lease_waiting()
 returns table (run_id bigint, job_no integer)
 language plpgsql
@@ -22,8 +22,7 @@ begin
                 -- A job that is switched off runs when somebody asks for it, and not by its schedule.
                 and (jobs.is_on(j) or r.trigger not in ('schedule', 'catch_up') or r.requested_by is not null)
         )
-        -- Those that keep timing out wait for the others, each of which would wait for their whole limits.
-        order by jobs.keeps_timing_out(j.job_name), j.served_at, j.job_name
+        order by j.served_at, j.job_name
     loop
         job_no := jobs.lock_job(v_name);
         continue when job_no is null;
@@ -52,8 +51,7 @@ $$;
 
 comment on function jobs.lease_waiting() is
 e'Leases the oldest due run of the job whose turn it is, and takes the job''s lock.\n\n'
-'The turn is that of the job that was served longest ago; those that keep timing out come after the others. The '
-'session gives the lock back with jobs.unlock_job. '
+'The turn is that of the job that was served longest ago. The session gives the lock back with jobs.unlock_job. '
 'run_id is null when a requirement was missing and the run was skipped. No row: nothing is due.';
 
 create or replace function jobs.requeue_run(run_id bigint, wait interval)

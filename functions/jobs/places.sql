@@ -1,32 +1,27 @@
 -- Places: how many runs pg_cron's lines may make at once, so that jobs which hang leave slots to the watcher and to others.
 -- Locks: a place (tried), held with the job's lock by the session that runs the job.
 -- needs: locks watching
-create or replace function jobs.keeps_timing_out(job_name text)
+create or replace function jobs.is_known_to_end(job_name text)
 returns boolean
 language sql
 stable
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
-    with tried as (
-        select a.status, row_number() over (order by a.started_at desc) as place
-        from jobs.runs as r
-        inner join jobs.attempts as a on a.run_id = r.run_id
-        where r.job_name = keeps_timing_out.job_name
-            -- Implied by the attempt's start below; this one has an index.
-            and (r.finished_at is null or r.finished_at > pg_catalog.statement_timestamp() - interval '1 day')
-            and a.status in ('timed_out', 'succeeded')
-            and a.started_at > pg_catalog.statement_timestamp() - interval '1 day'
-    )
-
-    -- After three attempts in a row that succeeded, it no longer times out.
-    select count(*) >= 2 and min(t.place) <= 3
-    from tried as t
-    where t.status = 'timed_out';
+    select coalesce((
+        select a.status <> 'timed_out'
+        from (
+            select r.run_id, r.attempts
+            from jobs.runs as r
+            where r.job_name = is_known_to_end.job_name and r.finished_at is not null
+            order by r.finished_at desc
+            limit 1
+        ) as l
+        inner join jobs.attempts as a on a.run_id = l.run_id and a.attempt_no = l.attempts
+    ), false);
 $$;
 
-comment on function jobs.keeps_timing_out(text) is
-'Whether the job timed out twice within a day, and has not succeeded three times since.';
+comment on function jobs.is_known_to_end(text) is
+'Whether the run of the job that ended last did so within its time limit.';
 
 create or replace function jobs.lock_place(job_name text)
 returns integer
@@ -38,8 +33,8 @@ as $$
 declare
     v_places integer := core.setting_integer('jobs.concurrent_runs');
 begin
-    -- Jobs that hang share half of the places, so that they cannot keep those that work from running.
-    if v_places > 1 and jobs.keeps_timing_out(lock_place.job_name) then
+    -- Half of the places are for jobs that are known to end, so that those which hang cannot keep them from running.
+    if v_places > 1 and not jobs.is_known_to_end(lock_place.job_name) then
         v_places := v_places / 2;
     end if;
     for v_place in 1 .. v_places loop

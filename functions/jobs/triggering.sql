@@ -151,22 +151,28 @@ begin
             'slot_invalid', pg_catalog.jsonb_build_object('oldest', greatest(v_oldest, v_purged_until))
         );
     end if;
-    insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
-    values (
-        v_job.job_name, v_slot, 'queued', v_allowed.trigger, pg_catalog.clock_timestamp(),
-        coalesce(auth.jwt() ->> 'sub', core.caller_role())
-    )
-    on conflict on constraint runs_job_name_slot_at_key do nothing;
-    select r.* into v_run
-    from jobs.runs as r
-    where r.job_name = v_job.job_name and r.slot_at = v_slot;
+    loop
+        insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
+        values (
+            v_job.job_name, v_slot, 'queued', v_allowed.trigger, pg_catalog.clock_timestamp(),
+            coalesce(auth.jwt() ->> 'sub', core.caller_role())
+        )
+        on conflict on constraint runs_job_name_slot_at_key do nothing;
+        select r.* into v_run
+        from jobs.runs as r
+        where r.job_name = v_job.job_name and r.slot_at = v_slot;
+        -- Who names no moment wants a run that sees what is there now: one that has begun may have looked already.
+        exit when trigger_job.slot is not null or v_run.status = 'queued';
+        v_slot := v_slot + interval '1 microsecond';
+    end loop;
     return jobs.run_response(v_run);
 end;
 $$;
 
 comment on function jobs.trigger_job(text, text) is
 e'Queues a run of a job for a moment, and answers with it.\n\n'
-'slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second. The same moment again is answered with its first run. For '
+'slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second, in which a run that has begun is not the one that is answered with but '
+'another is queued, a microsecond later. The same moment again is answered with its first run. For '
 'service_role, administrators, or whoever signs, as the job declares. Errors: cron_signature_invalid, job_not_found, '
 'not_signed_in, slot_invalid.';
 

@@ -16,15 +16,15 @@ from tests.jobs.shop import attempts, declare, job, missed
 from tests.jobs.test_time_limits import watched
 
 TEN = datetime(2025, 1, 6, 10, tzinfo=ZONE)
-LIMIT = timedelta(seconds=2)
+LIMIT = timedelta(seconds=4)
 HANGING = [f"hang_{number}" for number in range(8)]
 
 
 @pytest.fixture
 def crowded(quiet: Database) -> Database:
-    """Four places, and eight jobs that hang for their two seconds."""
+    """Four places, and eight jobs that hang for their four seconds."""
     hanging = [
-        job(name, routine="shop.work_slowly", time_limit="2 seconds", attempts=1, catch_up="skip")
+        job(name, routine="shop.work_slowly", time_limit="4 seconds", attempts=1, catch_up="skip")
         for name in HANGING
     ]
     declare(quiet.owner, *hanging, job("work", routine="shop.work", catch_up="skip"), app="places")
@@ -34,11 +34,14 @@ def crowded(quiet: Database) -> Database:
 
 
 @contextmanager
-def hung(db: Database) -> Iterator[None]:
+def hung(db: Database, places: int = 2) -> Iterator[None]:
     """As many of them as find a place are at work."""
     with ThreadPoolExecutor(len(HANGING)) as pool:
         running = [pool.submit(db.run_job, name) for name in HANGING]
-        until(lambda: sum(one.done() for one in running) == 4 and db.value(BUSY) == 4)
+        until(
+            lambda: sum(one.done() for one in running) == len(HANGING) - places and db.value(BUSY) == places,
+            seconds=30,
+        )
         yield
 
 
@@ -49,7 +52,7 @@ def test_who_finds_no_place_returns_at_once_and_every_limit_is_kept(crowded: Dat
     with watched(crowded), hung(crowded):
         assert crowded.run_job("work") is None, "turned away: its slot is for catch_up"
     ended = [attempt for name in HANGING for attempt in attempts(crowded, name)]
-    assert [attempt["status"] for attempt in ended] == ["timed_out"] * 4
+    assert [attempt["status"] for attempt in ended] == ["timed_out"] * 2
     for attempt in ended:
         assert LIMIT <= attempt["finished_at"] - attempt["started_at"] < LIMIT + timedelta(seconds=2)
     run = crowded.run_job("work")
@@ -71,20 +74,30 @@ def test_a_slot_that_found_no_place_is_accounted_for(crowded: Database) -> None:
     assert [(first, reason) for first, _, _, _, reason in missed(crowded, "work")] == [(TEN, "skip")]
 
 
-def test_jobs_that_keep_timing_out_leave_half_of_the_places_to_those_that_work(crowded: Database) -> None:
-    for hour in (0, 1):
-        crowded.clock(TEN + timedelta(hours=hour))
-        with watched(crowded), hung(crowded):
-            pass
-    bad = [name for name in HANGING if crowded.value("select jobs.keeps_timing_out(%s)", name)]
-    assert len(bad) >= 3
-    crowded.clock(TEN + timedelta(hours=2))
-    with watched(crowded), ThreadPoolExecutor(len(bad)) as pool:
-        running = [pool.submit(crowded.run_job, name) for name in bad]
-        until(lambda: sum(one.done() for one in running) == len(bad) - 2 and crowded.value(BUSY) == 2)
+def test_jobs_that_are_known_to_end_find_a_place_beside_those_that_hang(crowded: Database) -> None:
+    crowded.run_job("work")
+    crowded.clock(TEN + timedelta(hours=1))
+    with watched(crowded), hung(crowded):
         run = crowded.run_job("work")
         assert run is not None
-        assert run["status"] == "succeeded"
+        assert (run["status"], run["slot_at"]) == ("succeeded", TEN + timedelta(hours=1))
+
+
+def test_who_begins_to_hang_has_half_of_the_places_from_his_next_slot_on(crowded: Database) -> None:
+    crowded.owner.execute("insert into shop.slowness values ('0')")
+    for name in HANGING:
+        crowded.run_job(name)
+    crowded.owner.execute("update shop.slowness set duration = '1 minute'")
+    crowded.clock(TEN + timedelta(hours=1))
+    with watched(crowded), hung(crowded, places=4):
+        pass
+    late = [name for name in HANGING if not crowded.value("select jobs.is_known_to_end(%s)", name)]
+    assert len(late) == 4
+    crowded.clock(TEN + timedelta(hours=2))
+    with watched(crowded), ThreadPoolExecutor(4) as pool:
+        running = [pool.submit(crowded.run_job, name) for name in late]
+        until(lambda: sum(one.done() for one in running) == 2 and crowded.value(BUSY) == 2, seconds=30)
+        assert (crowded.run_job("work") or {}).get("status") is None, "of it nothing is known yet"
 
 
 def test_who_gives_all_locks_back_does_not_give_his_place_away(quiet: Database) -> None:
@@ -113,7 +126,7 @@ def test_the_doctor_names_who_holds_the_places(crowded: Database) -> None:
     with watched(crowded), hung(crowded):
         [first, _] = crowded.rows(found)
         assert first["finding"] == "jobs find no place"
-        assert "4 of 4 places are taken, for longest by hang_" in first["detail"]
+        assert "2 of 4 places are taken, for longest by hang_" in first["detail"]
     crowded.owner.execute("update jobs.heartbeats set heartbeat_at = now() - interval '61 minutes'")
     crowded.owner.execute("update core.settings set value = '9' where name = 'jobs.concurrent_runs'")
     assert crowded.rows(found) == []

@@ -191,6 +191,23 @@ def test_without_a_moment_it_is_now(open_job: Database) -> None:
     assert datetime.fromisoformat(answer.body["slot"]) == datetime(2025, 1, 6, 0, 31, tzinfo=UTC)
 
 
+@pytest.mark.parametrize("begun", ["running", "succeeded"])
+def test_without_a_moment_it_is_a_run_that_begins_after_the_call(begun: str, open_job: Database) -> None:
+    """Fault 26. What came after this second's run had begun is not left out."""
+    first = open_job.call(service, "trigger_job", job="work")
+    joined = open_job.call(service, "trigger_job", job="work")
+    assert joined.body["run_id"] == first.body["run_id"], "it has not begun"
+    if begun == "succeeded":
+        catch_up(open_job)
+    else:
+        open_job.owner.execute("select jobs.start_run(%s, 'owner')", [first.body["run_id"]])
+    later = [open_job.call(service, "trigger_job", job="work") for _ in range(2)]
+    assert later[0].body["run_id"] == later[1].body["run_id"] != first.body["run_id"]
+    assert later[0].body["status"] == "queued"
+    named = open_job.call(service, "trigger_job", job="work", slot="2025-01-06T00:31:00Z")
+    assert named.body["run_id"] == first.body["run_id"], "a moment that is named is its run"
+
+
 def test_a_triggered_run_stands_beside_the_scheduled_ones(open_job: Database) -> None:
     open_job.call(service, "trigger_job", job="work", slot="2025-01-06T00:00:00Z")
     open_job.clock("2025-01-06 10:00")
