@@ -2,8 +2,8 @@
 -- objid: what kind of thing is locked, and which one. Each kind's classid is a function of this file and is computed
 -- nowhere else, so that two kinds cannot share one.
 --
--- Order, for whoever waits for a lock while it holds another: migration, place, job, round (the lower number first), month.
--- pg_try_advisory_… does not wait, and may come in any order.
+-- Order, for whoever waits for a lock while it holds another: migration, place, job, round (the lower number first),
+-- month. pg_try_advisory_… does not wait, and may come in any order.
 --
 -- The tool's own locks, computed in Python:
 --   migration  (generator/dotbase/migrate/locks.py) keys 'dotb' and 'ase': schema and history of migrations. `dotbase

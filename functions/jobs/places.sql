@@ -1,4 +1,4 @@
--- Places: how many runs pg_cron's lines may make at once, so that jobs which hang leave slots to the watcher and to others.
+-- Places: how many runs pg_cron's lines may make at once, so that jobs which hang leave slots to the watcher and others.
 -- Locks: a place (tried), held with the job's lock by the session that runs the job.
 -- needs: locks watching
 create or replace function jobs.is_known_to_end(job_name text)
@@ -49,8 +49,8 @@ $$;
 
 comment on function jobs.lock_place(text) is
 e'Takes a place for a run of a job for this session, and returns its number.\n\n'
-'There are jobs.concurrent_runs, fewer than pg_cron has slots: the watcher and catch_up, which need none, are never kept '
-'out by the jobs that they guard. Null: all are taken, and this is recorded for the doctor.';
+'There are jobs.concurrent_runs, fewer than pg_cron has slots: the watcher and catch_up, which need none, are never '
+'kept out by the jobs that they guard. Null: all are taken, and this is recorded for the doctor.';
 
 create or replace function jobs.unlock_place(place integer)
 returns boolean
@@ -62,7 +62,8 @@ as $$
     select pg_catalog.pg_advisory_unlock(core.place_locks(), place);
 $$;
 
-comment on function jobs.unlock_place(integer) is 'Gives a place for a run back; false when this session did not have it.';
+comment on function jobs.unlock_place(integer) is
+'Gives a place for a run back; false when this session did not have it.';
 
 create or replace function jobs.held_place()
 returns integer

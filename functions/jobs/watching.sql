@@ -31,7 +31,8 @@ $$;
 
 comment on function jobs.record_heartbeat(text) is
 e'Records that the watcher or catch_up is alive.\n\n'
-'name: watch or catch_up; crowded when a run found no place. When the watcher was silent for more than 90 seconds, it records an outage.';
+'name: watch or catch_up; crowded when a run found no place. When the watcher was silent for more '
+'than 90 seconds, it records an outage.';
 
 create or replace function jobs.has_session(run_id bigint)
 returns boolean

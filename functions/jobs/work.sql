@@ -30,7 +30,7 @@ begin
         -- PL/pgSQL's void is an empty text, which is no jsonb.
         execute pg_catalog.format('select %s(%s)', v_routine, v_arguments)
         using call_routine.slot, job.batch_limit;
-        return '{}';
+        return '{}'::jsonb;
     end if;
     execute pg_catalog.format('select %s(%s)', v_routine, v_arguments) into v_result
     using call_routine.slot, job.batch_limit;

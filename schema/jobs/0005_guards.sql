@@ -1,6 +1,6 @@
 -- Guards of the runtime: how far each job's history was purged, when the session of an attempt began, and when a run
 -- last found no place.
-alter table jobs.jobs add column purged_until timestamptz default '-infinity' not null;
+alter table jobs.jobs add column purged_until timestamptz default 'epoch' not null;
 
 comment on column jobs.jobs.purged_until is
 'The newest slot whose run was purged: no slot up to here runs any more, since nothing would show that it has run.';

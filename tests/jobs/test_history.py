@@ -105,7 +105,7 @@ def test_two_jobs_that_become_one_keep_how_far_either_was_purged(quiet: Database
     """Fault 43."""
     stocked(quiet, "old", "new")
     purge(quiet)
-    quiet.owner.execute("update jobs.jobs set purged_until = '-infinity' where job_name = 'new'")
+    quiet.owner.execute("update jobs.jobs set purged_until = 'epoch' where job_name = 'new'")
     with quiet.owner.transaction():
         quiet.owner.execute("select jobs.rename_job('old', 'new')")
     assert quiet.value(
