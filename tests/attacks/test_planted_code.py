@@ -18,9 +18,11 @@ from psycopg import sql
 from tests.attacks.test_texts_of_the_history import run
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
-from tests.generator.small import with_core, write
-from tests.harness.server import Server
+from tests.generator.small import dotbase, with_core, write
+from tests.harness.databases import Database
+from tests.harness.server import ROOT, Server
 from tests.harness.target import SUPERUSER, only_on_postgres
+from tests.jobs.shop import declare, job, stock
 
 pytestmark = only_on_postgres("on Supabase the owner is the strongest role that there is")
 # In the one schema of the owner whose contents no declaration names.
@@ -243,3 +245,31 @@ def test_a_superuser_undoes_a_version_whose_file_is_gone(
     said = run(rig, project, "rollback", "--yes")
     assert said.code == 1
     assert not stolen(rig), said
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["list"], ["show", "work"], ["history", "work"], ["doctor"], ["disable", "--all"], ["enable", "--all"]],
+    ids=" ".join,
+)
+def test_a_superuser_looks_after_jobs_whose_functions_a_member_of_the_owner_has_replaced(
+    words: list[str], module_db: Database
+) -> None:
+    owner = module_db.owner
+    with module_db.server.connect(module_db.name) as connection:
+        connection.execute("set session authorization dotbase_owner")
+        if connection.execute("select to_regclass('dotbase.ran')").fetchone() == (None,):
+            stock(module_db)
+            declare(owner, job("work", routine="shop.work"))
+            connection.execute("create schema if not exists dotbase")
+            connection.execute(PLANTED.encode())
+            connection.execute(
+                "create or replace function jobs.is_live() returns boolean language plpgsql"
+                " as $$ begin return dotbase.attack(); end $$"
+            )
+    url = module_db.server.conninfo(module_db.name)
+    said = dotbase(ROOT, "--database-url", url, "jobs", *words)
+    assert not module_db.value("select to_regclass('public.stolen') is not null"), said
+    if words[0] in ("list", "doctor", "enable", "disable"):
+        assert "Traceback" not in said.err
+        assert module_db.value("select exists (select from dotbase.ran)"), said

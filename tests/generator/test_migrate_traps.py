@@ -146,3 +146,14 @@ def test_a_key_of_the_history_is_no_line_of_the_plan(rig: Rig) -> None:
         )
     lines = plan_command._sql(rig.plan(ONE)).splitlines()
     assert lines == ["-- remove: x\\nalter role anon superuser; --", ""]
+
+
+def test_a_text_leaves_no_encoding_behind(rig: Rig) -> None:
+    """Fault 52. What is read after it would be bytes, and a traceback."""
+    one = versioned(
+        "0001_shop",
+        "set client_encoding = 'SQL_ASCII';\nset standard_conforming_strings = off;\ncreate schema shop;",
+        "drop schema shop;",
+    )
+    assert rig.migrate(one).versions == ["shop.0001_shop"]
+    assert not rig.migrate(one).changed

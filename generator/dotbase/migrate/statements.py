@@ -18,8 +18,11 @@ from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 
+OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
 # Lost against other sessions: a lock was not given in time, or a deadlock was broken.
 LOCK_ERRORS = frozenset({"55P03", "40P01"})
+# What the text may not leave behind: we write and read by it.
+READ_BY_US = {"client_encoding": "UTF8", "standard_conforming_strings": "on"}
 # A repeatable text that cannot take the place of what its older text made.
 NOT_REPLACEABLE = frozenset(
     {
@@ -81,6 +84,9 @@ def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None
         _run_confined(connection, step)
     else:
         _run_whole(connection, step)
+    for name, value in READ_BY_US.items():
+        if connection.info.parameter_status(name) != value:
+            connection.execute(f"set {name} = {value}".encode())
     record(connection, step.sql, source=step.key)
     _reset(connection, step, before)
 
@@ -182,6 +188,8 @@ def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
 
 
 def _remedy(sqlstate: str | None) -> str:
+    if (sqlstate or "").startswith(OUT_OF_ROOM):
+        return "give the server more room and run migrate again"
     match sqlstate:
         case "58P01":
             return "install on the server what is missing and run migrate again"
