@@ -10,19 +10,13 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from dotbase.catalog import schemas
+from dotbase.catalog import schemas, sessions
 from dotbase.connection import close_path, connect, is_superuser, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate import confinement
 from dotbase.options import GlobalOptions
 
 Row = dict[str, Any]
-COLUMNS = """
-select a.attname::text, a.atttypid
-from pg_catalog.pg_attribute as a
-where a.attrelid = 'pg_temp.dotbase_rows'::pg_catalog.regclass and a.attnum > 0
-order by a.attnum
-"""
 
 
 class Session:
@@ -49,7 +43,7 @@ class Session:
             asked = psycopg.ClientCursor(connection).mogrify(query.encode(), parameters)
             confinement.run(connection, f"create temporary table dotbase_rows on commit drop as {asked}")
             close_path(connection)
-            columns = connection.execute(COLUMNS).fetchall()
+            columns = sessions.temporary_columns(connection, "dotbase_rows")
             with connection.cursor() as cursor, cursor.copy("copy pg_temp.dotbase_rows to stdout") as copy:
                 copy.set_types([type_ for _, type_ in columns])
                 rows = list(copy.rows())

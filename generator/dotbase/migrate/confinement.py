@@ -16,15 +16,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from dotbase.catalog import sessions
 from dotbase.errors import DotbaseError
 
 Connection = psycopg.Connection[Any]
 
-NEEDED = """
-select r.rolsuper and current_user operator(pg_catalog.<>) session_user
-from pg_catalog.pg_roles as r
-where r.rolname operator(pg_catalog.=) session_user
-"""
 RUN = """
 create or replace function pg_temp.dotbase_confined(statement pg_catalog.text) returns pg_catalog.void
 language plpgsql volatile security definer as 'begin execute statement; end';
@@ -32,19 +28,6 @@ select pg_temp.dotbase_confined({}::pg_catalog.text);
 drop function if exists pg_temp.dotbase_confined(pg_catalog.text)
 """
 CLOSED = "set search_path = pg_catalog, pg_temp"
-# What is run at the commit, behind everything, as whoever the session is.
-LATE = """
-select pg_catalog.format('trigger %I of %s', t.tgname, t.tgrelid::pg_catalog.regclass)
-from pg_catalog.pg_trigger as t
-inner join pg_catalog.pg_proc as p on p.oid = t.tgfoid
-inner join pg_catalog.pg_roles as r on r.oid = p.proowner
-where t.tgdeferrable and not r.rolsuper
-union all
-select pg_catalog.format('constraint %s', i.indexrelid::pg_catalog.regclass)
-from pg_catalog.pg_index as i
-where not i.indimmediate and (i.indexprs is not null or i.indpred is not null)
-limit 1
-"""
 # Of what no transaction may hold, that which runs functions as the table's owner, or none at all.
 ALONE = re.compile(
     r"(create\s+(unique\s+)?index|drop\s+index|reindex|refresh\s+materialized\s+view|alter\s+table)\b.*"
@@ -55,7 +38,7 @@ ALONE = re.compile(
 
 def is_needed(connection: Connection) -> bool:
     """Whether the session is a superuser's who acts as somebody else."""
-    return connection.execute(NEEDED).fetchone() == (True,)
+    return sessions.is_superuser_acting_as_another(connection)
 
 
 def run(connection: Connection, statement: str) -> None:
@@ -81,10 +64,10 @@ def finish(connection: Connection) -> None:
         return
     run(connection, "set constraints all immediate")
     connection.execute(CLOSED)
-    late = connection.execute(LATE).fetchone()
+    late = sessions.code_run_at_commit(connection)
     if late is not None:
         raise DotbaseError(
-            f"{late[0]} runs at the end of the transaction, as the superuser who migrates",
+            f"{late} runs at the end of the transaction, as the superuser who migrates",
             "make it not deferrable, or migrate as a member of the owner who is no superuser",
         )
     connection.execute("close all")  # a holdable cursor's query is run by the commit
