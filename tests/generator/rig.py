@@ -142,10 +142,17 @@ class Rig:
             return read_plan(self.run(connection, steps))[0]
 
     def rollback(
-        self, *steps: Step, count: int | None = None, to: str | None = None, confirmed: bool = True
+        self,
+        *steps: Step,
+        count: int | None = None,
+        to: str | None = None,
+        confirmed: bool = True,
+        drop_broken: bool = False,
     ) -> Undone:
         with self.connect() as connection:
-            return rollback.rollback(self.run(connection, steps), steps=count, to=to, confirmed=confirmed)
+            return rollback.rollback(
+                self.run(connection, steps), steps=count, to=to, confirmed=confirmed, drop_broken=drop_broken
+            )
 
     def value(self, query: str) -> Any:
         with self.connect() as connection:

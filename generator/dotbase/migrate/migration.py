@@ -103,13 +103,15 @@ class _Migration:
         self._release_id: int | None = None
         self._boundary: str | None = None
         self._bootstrap: Step | None = None
+        self._already: frozenset[str] = frozenset()
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
         started = time.monotonic()
         with locks.exclusive(self._connection, self._run.lock_options, self._report):
-            todo, _, self.outcome.notes = plan.read_plan(self._run)
+            todo, recorded, self.outcome.notes = plan.read_plan(self._run)
             if not todo.empty:
+                self._already = self._said_before(recorded)
                 self._report.expect(
                     len(todo.versioned) + len(todo.repeatables) + len(todo.removed) + bool(todo.bootstrap)
                 )
@@ -154,7 +156,7 @@ class _Migration:
             self._run.as_owner()
             writer = self._open_release(bootstrap)
             before = history.read(self._connection)
-            removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
+            removable = _objects(before)
             dropped: frozenset[CatalogObject] = frozenset()
             for step in segment.steps:
                 self._report.step(step.key)
@@ -164,12 +166,13 @@ class _Migration:
                 outcome.versions.append(str(step.version))
             if last:
                 self._apply_repeatables(writer, before, outcome)
-            bodies.require_valid(self._connection, self._run.steps)
-            if last:
+                self._require_whole()
                 self._run.verify(self._connection)
                 self._connection.execute("notify pgrst, 'reload schema'")
-            elif dropped:
-                self._put_back_dropped(writer, before)
+            else:
+                bodies.require_valid(self._connection, self._run.steps)
+                if dropped:
+                    self._put_back_dropped(writer, before)
         self._release_id = writer.release_id
         self._bootstrap = None
         self.outcome.versions += outcome.versions
@@ -193,6 +196,19 @@ class _Migration:
             self._run.as_owner()
             writer.version(step, "applied")
         self.outcome.versions.append(str(step.version))
+
+    def _said_before(self, recorded: History) -> frozenset[str]:
+        """What is wrong with routines before this migration, by whomever."""
+        if not recorded.repeatables:
+            return frozenset()
+        with self._run.transaction():
+            self._run.as_owner()
+            return bodies.said_of(self._connection, _objects(recorded))
+
+    def _require_whole(self) -> None:
+        """All routines hold, also those of files that did not change: a version may have broken them."""
+        recorded = history.read(self._connection)
+        bodies.require_whole(self._connection, self._run.steps, _objects(recorded), self._already)
 
     def _apply_bootstrap(self, bootstrap: Step) -> None:
         self._report.step(bootstrap.key)
@@ -259,6 +275,11 @@ class _Migration:
                 Repeatables(self._connection, steps, before.repeatables, writer, self._report).converge()
         except DotbaseError as error:
             self._report.say(f"Until the migration ends, views or policies are missing: {error.sentence}")
+
+
+def _objects(recorded: History) -> frozenset[CatalogObject]:
+    """What the repeatable steps made."""
+    return frozenset(found for one in recorded.repeatables.values() for found in one.objects)
 
 
 def run_version(

@@ -28,6 +28,7 @@ class Undone:
     kept:     those that had no text before, and stay as they still apply.
     left_out: those that came with what was undone, and are gone until the next migrate.
     refused:  those that do not apply to the older schema, with what is wrong; gone as well.
+    orphaned: those of the refused that are about a table which goes.
     apps:     of which nothing is left.
     """
 
@@ -36,20 +37,30 @@ class Undone:
     kept: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    orphaned: set[str] = field(default_factory=set)
     apps: list[str] = field(default_factory=list)
 
 
-def rollback(run: Run, *, steps: int | None = None, to: str | None = None, confirmed: bool = False) -> Undone:
+def rollback(
+    run: Run,
+    *,
+    steps: int | None = None,
+    to: str | None = None,
+    confirmed: bool = False,
+    drop_broken: bool = False,
+) -> Undone:
     """Undo the newest versions, so many or down to one that stays.
 
-    confirmed: also when tables with rows or a whole app go; without, that is refused.
+    confirmed:   also when rows or a whole app go; without, that is refused.
+    drop_broken: routines and views that no recorded text of theirs would make whole are dropped; without,
+                 that is refused.
     """
-    return _Rollback(run, confirmed=confirmed).run(steps, to)
+    return _Rollback(run, confirmed=confirmed, drop_broken=drop_broken).run(steps, to)
 
 
 def dry_run(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
     """What `rollback` would do: done in a transaction that is undone, what it changes locked meanwhile."""
-    return _Rollback(replace(run, report=Silent()), confirmed=True).dry_run(steps, to)
+    return _Rollback(replace(run, report=Silent()), confirmed=True, drop_broken=True).dry_run(steps, to)
 
 
 def chosen(recorded: History, steps: int | None, to: str | None) -> list[RecordedVersion]:
@@ -74,9 +85,12 @@ def chosen(recorded: History, steps: int | None, to: str | None) -> list[Recorde
 
 
 class _Rollback:
-    def __init__(self, run: Run, *, confirmed: bool) -> None:
+    def __init__(self, run: Run, *, confirmed: bool, drop_broken: bool) -> None:
         self._run = run
         self._confirmed = confirmed
+        self._drop_broken = drop_broken
+        self._already: frozenset[str] = frozenset()
+        self._instead: str | None = None
         self._connection = run.connection
         self._release_id: int | None = None
         self._boundary: str | None = None
@@ -134,6 +148,8 @@ class _Rollback:
             self._texts = Texts([], frozenset(), [])
             if self._to_undo:
                 self._texts = restore.choose(self._connection, before, self._to_undo)
+                self._instead = restore.whole_before(before, self._to_undo)
+                self._already = restore.said_of_bodies(self._connection, before.repeatables)
             return before
 
     def _cut(self) -> list[Segment]:
@@ -170,8 +186,9 @@ class _Rollback:
 
     def _try(self, *, whole: bool) -> tuple[Undone, Losses]:
         """All that a transaction can hold, in a savepoint that is rolled back; whole: with the texts."""
-        tried = _Rollback(replace(self._run, report=Silent()), confirmed=True)
+        tried = _Rollback(replace(self._run, report=Silent()), confirmed=True, drop_broken=self._drop_broken)
         tried._to_undo, tried._texts = self._to_undo, self._texts
+        tried._instead, tried._already = self._instead, self._already
         cut = [segment for segment in self._cut() if segment.transactional]
         with losses.watched(self._connection, self._texts.apps, lock=not whole) as lost:
             for segment in cut if self._to_undo else ():
@@ -197,9 +214,17 @@ class _Rollback:
         if last:
             recorded = history.read(self._connection).repeatables
             done = restore.put_back(
-                self._connection, self._texts, recorded, writer, self._run.report, keep_settings_of=staying
+                self._connection,
+                self._texts,
+                recorded,
+                writer,
+                self._run.report,
+                keep_settings_of=staying,
+                already=self._already,
             )
-            undone.restored, undone.refused = done.restored, done.refused
+            if not self._drop_broken:
+                done.require_whole(self._instead)
+            undone.restored, undone.refused, undone.orphaned = done.restored, done.refused, done.orphaned
             undone.kept = sorted(self._texts.kept - done.refused.keys())
             undone.apps = self._texts.apps
             self._connection.execute("notify pgrst, 'reload schema'")
@@ -212,6 +237,7 @@ class _Rollback:
         whole.kept += part.kept
         whole.left_out += part.left_out
         whole.refused |= part.refused
+        whole.orphaned |= part.orphaned
         whole.apps += part.apps
 
     def _remove(self, before: History, writer: Writer, staying: frozenset[str]) -> list[str]:
