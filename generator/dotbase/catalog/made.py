@@ -72,15 +72,6 @@ where d.classid = 'pg_proc'::regclass
 order by 1, 2 nulls first, 3
 """
 
-# Without partitions, whose rows are their parent's, and without the history.
-TABLES = """
-select c.oid, n.nspname, c.relname
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and not c.relispartition
-    and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'dotbase')
-"""
-
 
 class Watch:
     """Tells what this transaction made between two readings; what happens between is in savepoints."""
@@ -146,8 +137,3 @@ def ids_of_routines(connection: Connection, objects: Collection[CatalogObject]) 
     assert row is not None
     addresses = present(connection).addresses_of(objects)
     return [objid for classid, objid in addresses if classid == row[0]]
-
-
-def tables(connection: Connection) -> dict[int, tuple[str, str]]:
-    """Schema and name of every table, by its id: what two readings differ in was made or dropped between."""
-    return {oid: (schema, name) for oid, schema, name in connection.execute(TABLES.encode())}

@@ -83,6 +83,7 @@ def lock_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("migrate")
 @variable_options
+@click.option("--yes", "confirmed", is_flag=True, help="Also when rows would go.")
 @lock_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -91,6 +92,7 @@ def command(
     target: str | None,
     clock: str | None,
     master_key_file: str | None,
+    confirmed: bool,
     lock_timeout: float,
     retries: int,
     wait: float,
@@ -101,7 +103,7 @@ def command(
     screen = nullcontext(Silent()) if as_json else on_screen()
     with screen as report, open_run(options, run_options, report) as (run, _, _):
         try:
-            outcome = migrate(run)
+            outcome = migrate(run, confirmed=confirmed)
         except HaltedError:
             raise
         except DotbaseError as error:

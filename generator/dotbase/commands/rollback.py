@@ -24,7 +24,7 @@ NOTHING = "Nothing to do: no version was applied after that one."
 @click.option("--steps", type=click.IntRange(min=1), help="How many versions to undo. [default: 1]")
 @click.option("--to", metavar="VERSION", help="Undo what came after this version, which stays.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and the rows that would go.")
-@click.option("--yes", "confirmed", is_flag=True, help="Also when tables with rows or a whole app would go.")
+@click.option("--yes", "confirmed", is_flag=True, help="Also when rows or a whole app would go.")
 @click.option(
     "--drop-broken", is_flag=True, help="Drop, until the next migrate, what no recorded text makes whole."
 )
@@ -102,6 +102,9 @@ def _plan(undone: Undone, losses: Losses, drop_broken: bool) -> str:
         lines += [f"  break     {key} ({why})" for key, why in stops.items()]
     lines += ["These tables would go:"] if losses.tables else ["No table would go."]
     lines += [f"  {table}" for table in losses.tables]
+    gone = [loss for loss in losses.rows if loss.rows]
+    lines += ["These rows would go:"] if gone else []
+    lines += [f"  {loss}" for loss in gone]
     return "\n".join(map(plain, lines))
 
 
@@ -116,4 +119,7 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
     }
     if losses is not None:
         document["tables"] = [{"table": table.name, "rows": table.rows} for table in losses.tables]
+        document["rows"] = [
+            {"of": loss.of, "name": loss.name, "rows": loss.rows} for loss in losses.rows if loss.rows
+        ]
     return json.dumps(document, indent=2)

@@ -23,11 +23,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import psycopg
+
 from dotbase.catalog.dependencies import dependents_of_tables
 from dotbase.catalog.objects import CatalogObject
 from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, history, locks, plan, privileges, statements
 from dotbase.migrate.history import History
+from dotbase.migrate.losses import Gone, Losses, RowWatch, try_outside, watched
 from dotbase.migrate.removal import drop
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.run import Connection, Run
@@ -90,14 +93,18 @@ def segments(steps: Sequence[Step]) -> list[Segment]:
     return found
 
 
-def migrate(run: Run) -> Outcome:
-    """Bring the database to the rendered steps."""
-    return _Migration(run).run()
+def migrate(run: Run, *, confirmed: bool = False) -> Outcome:
+    """Bring the database to the rendered steps.
+
+    confirmed: also when rows go; without, that is refused.
+    """
+    return _Migration(run, confirmed=confirmed).run()
 
 
 class _Migration:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, confirmed: bool) -> None:
         self._run = run
+        self._confirmed = confirmed
         self._connection = run.connection
         self._report = run.report
         self._release_id: int | None = None
@@ -158,10 +165,8 @@ class _Migration:
             before = history.read(self._connection)
             removable = _objects(before)
             dropped: frozenset[CatalogObject] = frozenset()
+            dropped |= self._run_versions(segment.steps, before, removable)
             for step in segment.steps:
-                self._report.step(step.key)
-                self._undo_unfinished(step, before)
-                dropped |= run_version(self._connection, step, removable)
                 writer.version(step, "applied")
                 outcome.versions.append(str(step.version))
             if last:
@@ -179,10 +184,43 @@ class _Migration:
         self.outcome.repeatables += outcome.repeatables
         self.outcome.removed += outcome.removed
 
+    def _run_versions(
+        self, steps: Sequence[Step], before: History, removable: Collection[CatalogObject]
+    ) -> frozenset[CatalogObject]:
+        """Run versions, and refuse when rows go with them; returns the repeatable objects dropped for them."""
+        dropped: frozenset[CatalogObject] = frozenset()
+        if not steps:
+            return dropped
+        watch = RowWatch(self._connection)
+        gone: Gone | None = None
+        with self._connection.transaction():
+            for step in steps:
+                self._report.step(step.key)
+                self._undo_unfinished(step, before)
+                with watch.version():
+                    dropped |= run_version(self._connection, step, removable)
+            found = watch.gone()
+            if found and not self._confirmed:
+                gone = found
+                raise psycopg.Rollback
+        if gone is not None:
+            lost = Losses()
+            gone.count(self._connection, lost, lock=True)
+            lost.require_consent("migrate", "plan")
+            # Nothing was in them: the same once more, for good.
+            for step in steps:
+                self._undo_unfinished(step, before)
+                dropped |= run_version(self._connection, step, removable)
+        return dropped
+
     def _outside_transaction(self, step: Step) -> None:
         with self._run.transaction():
             self._run.as_owner()
             recorded = history.read(self._connection).versions.get(str(step.version))
+            if not self._confirmed and not statements.is_about_an_index(step.sql):
+                with watched(self._connection, (), lock=False) as (lost, watch):
+                    try_outside(self._connection, step, watch)
+                lost.require_consent("migrate", "plan")
             writer = self._open_release(None)
             writer.version(step, "started")
         self._release_id = writer.release_id

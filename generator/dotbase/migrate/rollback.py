@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from dotbase.errors import DotbaseError
 from dotbase.migrate import history, locks, losses, plan, privileges, restore, statements
 from dotbase.migrate.history import History, RecordedVersion
-from dotbase.migrate.losses import Losses
+from dotbase.migrate.losses import Losses, RowWatch
 from dotbase.migrate.migration import Segment, run_version, segments
 from dotbase.migrate.repeatables import Repeatables
 from dotbase.migrate.report import Silent
@@ -91,6 +92,7 @@ class _Rollback:
         self._drop_broken = drop_broken
         self._already: frozenset[str] = frozenset()
         self._instead: str | None = None
+        self._watch: RowWatch | None = None
         self._connection = run.connection
         self._release_id: int | None = None
         self._boundary: str | None = None
@@ -178,7 +180,7 @@ class _Rollback:
         with self._run.transaction():
             self._run.as_owner()
             if first and not self._confirmed:
-                self._try(whole=False)[1].require_consent()
+                self._try(whole=False)[1].require_consent("rollback", "rollback --plan")
             writer = self._open_release(self._release_id)
             undone = self._do(segment, writer, first=first, last=last)
         self._release_id = writer.release_id
@@ -189,13 +191,25 @@ class _Rollback:
         tried = _Rollback(replace(self._run, report=Silent()), confirmed=True, drop_broken=self._drop_broken)
         tried._to_undo, tried._texts = self._to_undo, self._texts
         tried._instead, tried._already = self._instead, self._already
-        cut = [segment for segment in self._cut() if segment.transactional]
-        with losses.watched(self._connection, self._texts.apps, lock=not whole) as lost:
+        cut = self._cut()
+        with losses.watched(self._connection, self._texts.apps, lock=not whole) as (lost, watch):
+            tried._watch = watch
             for segment in cut if self._to_undo else ():
+                if not segment.transactional:
+                    tried._try_outside(segment.steps[0])
+                    continue
                 last = whole and segment is cut[-1]
                 undone = tried._do(segment, tried._open_release(None), first=segment is cut[0], last=last)
                 self._add(tried.undone, undone)
         return tried.undone, lost
+
+    def _try_outside(self, step: Step) -> None:
+        """What no transaction can hold, as far as one can: `concurrently` is what most often keeps it out."""
+        if not statements.is_about_an_index(step.sql):
+            assert self._watch is not None
+            losses.try_outside(self._connection, step, self._watch)
+        self._open_release(None).version_gone(str(step.version))
+        self.undone.versions.append(str(step.version))
 
     def _do(self, segment: Segment, writer: Writer, *, first: bool, last: bool) -> Undone:
         """Undo the versions of a segment: first goes what has no place, at the end texts return."""
@@ -208,7 +222,8 @@ class _Rollback:
         removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
         for step in segment.steps:
             self._run.report.step(f"undo {step.version}")
-            run_version(self._connection, step, removable)
+            with self._watch.version() if self._watch else nullcontext():
+                run_version(self._connection, step, removable)
             writer.version_gone(str(step.version))
             undone.versions.append(str(step.version))
         if last:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
@@ -34,7 +35,12 @@ NOT_REPLACEABLE = frozenset(
 BLOCKED_BY_DEPENDENTS = frozenset({"2BP01", "0A000"})
 # Two bootstraps at once, of two databases of a cluster, make the same role.
 BOOTSTRAP_COLLISION = frozenset({"23505", "42710", "XX000"})
+OUTSIDE_ALONE = "25001"  # it cannot run inside of a transaction
 NO_SUCH_OBJECT = frozenset({"42704", "42P01", "42703", "42883", "3F000"})
+
+
+INDEX = re.compile(r"(create\s+(unique\s+)?|drop\s+|re)index\b", re.IGNORECASE)
+CONCURRENTLY = re.compile(r"(\b(?:index|reindex|table|schema|view)\s+)concurrently\b", re.IGNORECASE)
 
 
 class StepError(DotbaseError):
@@ -87,6 +93,16 @@ def record(
     """Tell a connection that records of a statement that only its caller knows to change something."""
     if isinstance(connection, Recorder):
         connection.record(text, parameters, source)
+
+
+def without_concurrently(text: str) -> str:
+    """The text for a trial inside of a transaction, where only the word `concurrently` keeps it out."""
+    return CONCURRENTLY.sub(r"\1", text)
+
+
+def is_about_an_index(text: str) -> bool:
+    """Whether the first statement makes, drops or rebuilds an index: no row goes with it."""
+    return INDEX.match(text[_comments(text) :].lstrip()) is not None
 
 
 def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
