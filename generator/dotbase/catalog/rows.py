@@ -54,7 +54,7 @@ class Holder:
 
 
 def holders(connection: Connection) -> dict[int, Holder]:
-    """Every table and partition, by its id: what two readings differ in was made, changed or dropped between."""
+    """Every table and partition, by its id; two readings tell what happened between."""
     found = {}
     for oid, schema, name, partitioned, parent, deleted, file, columns in connection.execute(
         HOLDERS.encode()

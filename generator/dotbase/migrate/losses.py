@@ -118,7 +118,7 @@ class Gone:
         return bool(self.tables or self.columns or self.deleted)
 
     def count(self, connection: Connection, losses: Losses, *, lock: bool) -> None:
-        """How many rows that is, now that all is there again; lock: nobody adds one until the transaction ends."""
+        """How many rows that is, now that all is there again; lock: nobody adds one until the end."""
         # The rows of a partition are told with its parent's where both go.
         tables = [oid for oid in self.tables if self.first[oid].parent not in self.tables]
         if lock:

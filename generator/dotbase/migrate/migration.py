@@ -20,7 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import psycopg
@@ -31,7 +31,7 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, history, locks, plan, privileges, statements
 from dotbase.migrate.history import History
 from dotbase.migrate.losses import Gone, Losses, RowWatch, try_outside, watched
-from dotbase.migrate.removal import drop
+from dotbase.migrate.removal import drop, keeping_foreign
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.run import Connection, Run
 from dotbase.migrate.statements import (
@@ -187,10 +187,11 @@ class _Migration:
     def _run_versions(
         self, steps: Sequence[Step], before: History, removable: Collection[CatalogObject]
     ) -> frozenset[CatalogObject]:
-        """Run versions, and refuse when rows go with them; returns the repeatable objects dropped for them."""
+        """Run versions, and refuse when rows go; returns the repeatable objects dropped for them."""
         dropped: frozenset[CatalogObject] = frozenset()
         if not steps:
             return dropped
+        texts = texts_of_versions(self._run.steps, before)
         watch = RowWatch(self._connection)
         gone: Gone | None = None
         with self._connection.transaction():
@@ -198,7 +199,7 @@ class _Migration:
                 self._report.step(step.key)
                 self._undo_unfinished(step, before)
                 with watch.version():
-                    dropped |= run_version(self._connection, step, removable)
+                    dropped |= run_version(self._connection, step, removable, texts)
             found = watch.gone()
             if found and not self._confirmed:
                 gone = found
@@ -210,7 +211,7 @@ class _Migration:
             # Nothing was in them: the same once more, for good.
             for step in steps:
                 self._undo_unfinished(step, before)
-                dropped |= run_version(self._connection, step, removable)
+                dropped |= run_version(self._connection, step, removable, texts)
         return dropped
 
     def _outside_transaction(self, step: Step) -> None:
@@ -224,7 +225,7 @@ class _Migration:
             writer = self._open_release(None)
             writer.version(step, "started")
         self._release_id = writer.release_id
-        with self._run.outside_transaction():
+        with self._run.outside_transaction(waits_alone=statements.waits_alone(step.sql)):
             if recorded is not None:
                 self._report.say(f"{step.key} was started before and did not end: undone first.")
                 self._undo(step)
@@ -281,12 +282,7 @@ class _Migration:
             self._undo(step)
 
     def _undo(self, step: Step) -> None:
-        undoing = replace(
-            step,
-            key=plan.rollback_key(step.key),
-            source=step.rollback_source or step.source,
-            sql=step.rollback_sql or "",
-        )
+        undoing = plan.down(step)
         try:
             with self._connection.transaction() if step.transactional else nullcontext():
                 statements.run(self._connection, undoing)
@@ -320,16 +316,23 @@ def _objects(recorded: History) -> frozenset[CatalogObject]:
     return frozenset(found for one in recorded.repeatables.values() for found in one.objects)
 
 
+def texts_of_versions(steps: Sequence[Step], recorded: History) -> list[str]:
+    """What all versions say, applied or not: what they name is not somebody else's."""
+    texts = [text for version in recorded.applied for text in (version.up_sql, version.down_sql)]
+    return texts + [text for step in steps if step.version for text in (step.sql, step.rollback_sql or "")]
+
+
 def run_version(
-    connection: Connection, step: Step, removable: Collection[CatalogObject]
+    connection: Connection, step: Step, removable: Collection[CatalogObject], texts: Collection[str]
 ) -> frozenset[CatalogObject]:
     """Run a versioned file inside the transaction; returns the repeatable objects dropped for it.
 
     Views, policies and functions that depend on the app's tables may refuse a change. They are
     dropped then, and applied again by their own steps, which find them absent.
     """
+    where = f"{step.key}:{step.line}"
     try:
-        with connection.transaction():
+        with connection.transaction(), keeping_foreign(connection, removable, texts, where):
             statements.run(connection, step)
         return frozenset()
     except StepError as error:
@@ -338,7 +341,7 @@ def run_version(
         blocking = dependents_of_tables(connection, step.app, removable)
         if not blocking:
             raise
-    with connection.transaction():
-        drop(connection, blocking, f"{step.key}:{step.line}")
+    with connection.transaction(), keeping_foreign(connection, removable, texts, where):
+        drop(connection, blocking, where, removable)
         statements.run(connection, step)
     return frozenset(blocking)

@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import history, locks, losses, plan, privileges, restore, statements
+from dotbase.migrate import controls, history, locks, losses, plan, privileges, restore, statements
 from dotbase.migrate.history import History, RecordedVersion
 from dotbase.migrate.losses import Losses, RowWatch
-from dotbase.migrate.migration import Segment, run_version, segments
+from dotbase.migrate.migration import Segment, run_version, segments, texts_of_versions
 from dotbase.migrate.repeatables import Repeatables
 from dotbase.migrate.report import Silent
 from dotbase.migrate.restore import Texts
@@ -155,7 +155,9 @@ class _Rollback:
             return before
 
     def _cut(self) -> list[Segment]:
-        return segments([self._down(found) for found in self._to_undo])
+        steps = [self._down(found) for found in self._to_undo]
+        controls.require_plain(steps)
+        return segments(steps)
 
     def _down(self, recorded: RecordedVersion) -> Step:
         """The rollback of a version as a step: the text in the file, or the recorded one if that is gone."""
@@ -220,10 +222,11 @@ class _Rollback:
         if first:
             undone.left_out = self._remove(before, writer, staying)
         removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
+        texts = texts_of_versions(self._run.steps, before)
         for step in segment.steps:
             self._run.report.step(f"undo {step.version}")
             with self._watch.version() if self._watch else nullcontext():
-                run_version(self._connection, step, removable)
+                run_version(self._connection, step, removable, texts)
             writer.version_gone(str(step.version))
             undone.versions.append(str(step.version))
         if last:
@@ -273,7 +276,7 @@ class _Rollback:
             writer = self._open_release(self._release_id)
             writer.version_started(str(step.version))
         self._release_id = writer.release_id
-        with self._run.outside_transaction():
+        with self._run.outside_transaction(waits_alone=statements.waits_alone(step.sql)):
             self._run.report.step(f"undo {step.version}")
             try:
                 statements.run(self._connection, step)
