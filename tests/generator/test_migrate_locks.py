@@ -10,7 +10,7 @@ import pytest
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import locks, migration
-from tests.generator.rig import Rig, routines, versioned
+from tests.generator.rig import EAGER, Rig, routines, versioned
 
 ONE = versioned(
     "0001_shop",

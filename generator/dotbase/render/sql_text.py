@@ -1,4 +1,4 @@
-"""Cutting SQL into statements as the server does, whatever comments, strings, dollar quotes and bodies hold."""
+"""Cutting SQL into statements as the server does, whatever strings, comments and bodies hold."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Statement:
 
 
 def statements(text: str) -> Iterator[Statement]:
-    """The statements of a text; a semicolon in a body (`begin atomic … end`), parentheses or quotes is none."""
+    """The statements of a text; one inside of a body, parentheses or quotes ends none."""
     start: int | None = None
     end = depth = nested = 0
     words: list[str] = []
