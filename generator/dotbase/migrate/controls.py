@@ -59,7 +59,7 @@ def _refused(statement: Statement, *, alone: bool) -> tuple[str, str] | None:
 
 
 def _guard(words: Sequence[str]) -> tuple[str, str] | None:
-    """The guard against a queue behind a lock is not a file's to switch off, as pg_dump's header does."""
+    """The guard against a queue behind a lock is not a file's to switch off, as the header of a dump does."""
     name = words[1:2] if words[1:2] not in (("local",), ("session",)) else words[2:3]
     if words[:1] == ("set",) and name and name[0] in GUARDS:
         return (
