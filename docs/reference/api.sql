@@ -215,7 +215,7 @@ volatile;
 comment on function api.trigger_job(text, text) is
 'Queues a run of a job for a moment, and answers with it.
 
-slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second. The same moment again is answered with its first run. For service_role, administrators, or whoever signs, as the job declares. Errors: cron_signature_invalid, job_not_found, not_signed_in, slot_invalid.';
+slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second; when its run has begun, another is queued, a microsecond later. The same moment again is answered with its first run. For service_role, administrators, or whoever signs, as the job declares. Errors: cron_signature_invalid, job_not_found, not_signed_in, slot_invalid.';
 
 -- App luckywalk; for anon, authenticated.
 create view api.round_tiers (

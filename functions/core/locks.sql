@@ -2,8 +2,8 @@
 -- objid: what kind of thing is locked, and which one. Each kind's classid is a function of this file and is computed
 -- nowhere else, so that two kinds cannot share one.
 --
--- Order, for whoever waits for a lock while it holds another: migration, job, round (the lower number first), month.
--- pg_try_advisory_… does not wait, and may come in any order.
+-- Order, for whoever waits for a lock while it holds another: migration, place, job, round (the lower number first),
+-- month. pg_try_advisory_… does not wait, and may come in any order.
 --
 -- The tool's own locks, computed in Python:
 --   migration  (generator/dotbase/migrate/locks.py) keys 'dotb' and 'ase': schema and history of migrations. `dotbase
@@ -25,6 +25,18 @@ parallel safe
 return hashtext('dotbase jobs');
 
 comment on function core.job_locks() is 'The classid of the locks of jobs.';
+
+-- place, objid 1 to the setting jobs.concurrent_runs: the right to take one of pg_cron's slots for a run.
+--   jobs.lock_place      exclusive, tried, for the session: jobs.run, until it is done
+--   jobs.work            exclusive, for the transaction, by the session that has it already
+create or replace function core.place_locks()
+returns integer
+language sql
+immutable
+parallel safe
+return hashtext('dotbase places');
+
+comment on function core.place_locks() is 'The classid of the locks of places for runs.';
 
 -- round, objid round_no: the state of a round, while tickets are added to it. Taken by luckywalk.lock_round.
 --   claims, inserts of tickets    shared, for the transaction

@@ -1,6 +1,6 @@
 -- Catching up: triggered runs, late retries and missed slots are worked off, one slice of each job in turn.
 -- Locks: the job's lock (tried), the job's row, the run's row.
--- needs: missed work
+-- needs: missed pg_cron work
 create or replace function jobs.lease_waiting()
 returns table (run_id bigint, job_no integer)
 language plpgsql
@@ -100,6 +100,14 @@ declare
     v_job_no integer;
 begin
     commit;
+    begin
+        -- What was switched within a security definer function has no line yet, or still has one.
+        perform jobs.sync_pg_cron();
+    exception
+        when others then
+            raise warning 'pg_cron''s lines cannot be brought in step: %', sqlerrm;
+    end;
+    commit;
     loop
         perform jobs.record_heartbeat('catch_up');
         perform jobs.reconcile_overdue();
@@ -127,5 +135,5 @@ end;
 $$;
 
 comment on procedure jobs.catch_up is
-e'Accounts for missed slots and works off the queue, each minute by pg_cron.\n\n'
+e'Brings pg_cron''s lines in step, accounts for missed slots and works off the queue, each minute by pg_cron.\n\n'
 'It goes on until this second of the minute; with 0 it goes once through the queue as it is.';

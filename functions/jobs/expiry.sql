@@ -38,7 +38,7 @@ $$;
 comment on function jobs.cause_of_miss(jobs.jobs, timestamptz, timestamptz) is
 e'Why nobody ran these slots in time.\n\n'
 'down: nobody watched, since the server or pg_cron was down. busy: the job was still running an earlier slot. '
-'not_woken: neither.';
+'not_woken: neither; its line did not wake it, or found every place for runs taken.';
 
 create or replace function jobs.has_newer_run(job jobs.jobs, slot timestamptz)
 returns boolean

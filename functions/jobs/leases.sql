@@ -77,10 +77,10 @@ as $$
         returning r.run_id, r.attempts
     )
 
-    insert into jobs.attempts (run_id, attempt_no, status, trigger, started_at, server_process)
+    insert into jobs.attempts (run_id, attempt_no, status, trigger, started_at, server_process, session_began_at)
     select
         c.run_id, c.attempts, 'running', start_attempt.trigger, pg_catalog.clock_timestamp(),
-        pg_catalog.pg_backend_pid()
+        pg_catalog.pg_backend_pid(), jobs.session_began_at(pg_catalog.pg_backend_pid())
     from counted as c;
 $$;
 
@@ -117,6 +117,7 @@ begin
     -- A slot that is recorded as missed does not run when the clock is put back.
     v_late := v_slot < v_now - interval '90 seconds';
     if v_slot is null
+        or v_slot <= v_job.purged_until
         or v_late and (v_job.catch_up = 'skip' or v_slot < v_now - v_job.catch_up_age)
         or exists (
             select

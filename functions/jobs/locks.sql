@@ -36,20 +36,33 @@ $$;
 
 comment on function jobs.unlock_job(integer) is 'Gives a job''s lock back; false when this session did not have it.';
 
-create or replace function jobs.reacquire_lock(job_no integer)
+create or replace function jobs.reacquire_lock(kind integer, number integer)
 returns void
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
     -- The routine may have given it back; then the first line only warns, and the second takes it.
-    select pg_catalog.pg_advisory_unlock(core.job_locks(), job_no);
-    select pg_catalog.pg_advisory_lock(core.job_locks(), job_no);
+    select pg_catalog.pg_advisory_unlock(kind, number);
+    select pg_catalog.pg_advisory_lock(kind, number);
 $$;
 
-comment on function jobs.reacquire_lock(integer) is
-e'Makes sure that this session has the job''s lock beyond the end of its transaction.\n\n'
+comment on function jobs.reacquire_lock(integer, integer) is
+e'Makes sure that this session has a lock beyond the end of its transaction.\n\n'
 'It has the lock of the transaction already. After this the session holds the lock exactly once.';
+
+create or replace function jobs.session_began_at(server_process integer)
+returns timestamptz
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select a.backend_start from pg_catalog.pg_stat_get_activity(session_began_at.server_process) as a;
+$$;
+
+comment on function jobs.session_began_at(integer) is
+e'When the session of a server process began.\n\n'
+'Null when there is none, or when it is of a role whose sessions the owner may not see, as a superuser''s.';
 
 create or replace function jobs.lock_holder(job_no integer)
 returns integer

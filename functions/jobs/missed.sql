@@ -56,7 +56,7 @@ begin
         select
             s.slot_at,
             row_number() over (order by s.slot_at) as place,
-            exists (
+            s.slot_at <= v_job.purged_until or exists (
                 select
                 from jobs.runs as r
                 where r.job_name = reconcile.job_name and r.slot_at = s.slot_at

@@ -116,8 +116,8 @@ e'Makes an app''s jobs those of its cron/<app>.yaml; pg_cron''s lines follow.\n\
 'A job that is no longer declared keeps its row and its history. Errors: 55P03 when a job that is renamed into '
 'another one is running.';
 
-create or replace function jobs.set_live(live boolean)
-returns boolean
+create or replace function jobs.switch_all(live boolean)
+returns void
 language plpgsql
 volatile
 security definer
@@ -126,13 +126,28 @@ as $$
 begin
     perform jobs.reconcile(j.job_name, core.now(), not jobs.is_live())
     from jobs.jobs as j
-    where j.removed_at is null and jobs.is_live() <> set_live.live
+    where j.removed_at is null and jobs.is_live() <> switch_all.live
     order by j.job_name;
     perform jobs.expire_runs(j)
     from jobs.jobs as j
-    where j.removed_at is null and set_live.live and not jobs.is_live();
+    where j.removed_at is null and switch_all.live and not jobs.is_live();
     update jobs.switch as s
-    set live = set_live.live;
+    set live = switch_all.live;
+end;
+$$;
+
+comment on function jobs.switch_all(boolean) is 'Sets the main switch, and accounts for the slots until now.';
+
+create or replace function jobs.set_live(live boolean)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+-- As its caller, who may become pg_cron's role and write its lines.
+begin
+    perform jobs.switch_all(set_live.live);
     return jobs.sync_pg_cron();
 end;
 $$;
@@ -141,8 +156,8 @@ comment on function jobs.set_live(boolean) is
 e'The main switch, for the owner: false takes every job off pg_cron, true puts them back.\n\n'
 'Returns false where there is no pg_cron.';
 
-create or replace function jobs.set_enabled(job_name text, enabled boolean)
-returns boolean
+create or replace function jobs.switch_job(job_name text, enabled boolean)
+returns void
 language plpgsql
 volatile
 security definer
@@ -152,20 +167,37 @@ begin
     if not exists (
         select
         from jobs.jobs as j
-        where j.job_name = set_enabled.job_name and j.removed_at is null
+        where j.job_name = switch_job.job_name and j.removed_at is null
     ) then
-        perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', set_enabled.job_name));
+        perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', switch_job.job_name));
     end if;
     -- Slots until now belong to the time before: missed while it was off, or due while it was on.
-    perform jobs.reconcile(set_enabled.job_name, core.now(), not jobs.is_live());
-    if set_enabled.enabled then
+    perform jobs.reconcile(switch_job.job_name, core.now(), not jobs.is_live());
+    if switch_job.enabled then
         perform jobs.expire_runs(j)
         from jobs.jobs as j
-        where j.job_name = set_enabled.job_name;
+        where j.job_name = switch_job.job_name;
     end if;
     update jobs.jobs as j
-    set switched_off = not set_enabled.enabled
-    where j.job_name = set_enabled.job_name;
+    set switched_off = not switch_job.enabled
+    where j.job_name = switch_job.job_name;
+end;
+$$;
+
+comment on function jobs.switch_job(text, boolean) is
+e'Sets a job''s own switch, and accounts for its slots until now.\n\n'
+'Errors: job_not_found.';
+
+create or replace function jobs.set_enabled(job_name text, enabled boolean)
+returns boolean
+language plpgsql
+volatile
+security invoker
+set search_path = pg_catalog, pg_temp
+as $$
+-- As its caller, who may become pg_cron's role and write its lines.
+begin
+    perform jobs.switch_job(set_enabled.job_name, set_enabled.enabled);
     return jobs.sync_pg_cron();
 end;
 $$;

@@ -58,6 +58,9 @@ begin
             using errcode = 'lock_not_available', hint = 'Migrate again when its run has ended.';
     end if;
     perform jobs.merge_history(old_job.job_name, new_job.job_name, v_kept.job_name);
+    update jobs.jobs as j
+    set purged_until = greatest(j.purged_until, v_dropped.purged_until)
+    where j.job_name = v_kept.job_name;
     delete from jobs.jobs as j
     where j.job_name = v_dropped.job_name;
 end;

@@ -4,15 +4,29 @@ language plpgsql
 as $$
 -- A procedure that commits may neither be definer nor set search_path: it holds the loop alone.
 declare
+    v_place integer;
     v_job_no integer;
     v_run_id bigint;
     v_wait interval;
 begin
     -- Inside a caller's transaction this fails, before a session lock is taken that would outlive the transaction.
     commit;
-    -- The session keeps the lock through the commits below; it ends with the session at the latest.
-    v_job_no := jobs.lock_job(job_name);
+    -- When jobs hold all the places, it leaves its slot of pg_cron to the watcher: catch_up runs what was due.
+    v_place := jobs.lock_place(job_name);
+    commit;
+    if v_place is null then
+        return;
+    end if;
+    -- The session keeps the locks through the commits below; they end with the session at the latest.
+    begin
+        v_job_no := jobs.lock_job(job_name);
+    exception
+        when query_canceled or others then
+            perform jobs.unlock_place(v_place);
+            raise;
+    end;
     if v_job_no is null then
+        perform jobs.unlock_place(v_place);
         return;
     end if;
     begin
@@ -20,6 +34,7 @@ begin
     exception
         when query_canceled or others then
             perform jobs.unlock_job(v_job_no);
+            perform jobs.unlock_place(v_place);
             raise;
     end;
     commit;
@@ -31,9 +46,11 @@ begin
         commit;
     end loop;
     perform jobs.unlock_job(v_job_no);
+    perform jobs.unlock_place(v_place);
 end;
 $$;
 
 comment on procedure jobs.run is
 e'Runs a job for its slot that is due, unless that slot was leased already; by pg_cron.\n\n'
+'When jobs.concurrent_runs jobs run already, it returns at once, and catch_up runs the slot. '
 'It works slice by slice and attempt by attempt until the run is done or out of time. Errors: job_not_found.';

@@ -52,7 +52,7 @@ e'Why the request''s signature does not allow this trigger; null when it does.\n
 'A signature is good for one request. Headers: x-cron-timestamp, Unix seconds within five minutes of now; '
 'x-cron-secret, lower-case hex of HMAC-SHA256 under the secret cron_secret of `job|slot|timestamp`, the slot as sent.';
 
-create or replace function jobs.may_trigger(job jobs.jobs, slot text, out trigger text, out refusal text)
+create or replace function jobs.may_trigger(job jobs.jobs, name text, slot text, out trigger text, out refusal text)
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
@@ -67,18 +67,22 @@ begin
         -- Claims that have expired are refused by this.
         perform core.require_administrator();
         trigger := 'administrator';
-    elsif 'signature' = any (job.triggered_by) then
-        trigger := 'signature';
-        refusal := jobs.signature_refusal(job.job_name, slot);
     else
-        refusal := 'not among those who may trigger it';
+        -- The same work whatever the job, so that the time it takes tells nobody which jobs accept signatures.
+        refusal := jobs.signature_refusal(pg_catalog.left(name, 64), slot);
+        if 'signature' = any (job.triggered_by) then
+            trigger := 'signature';
+        else
+            refusal := 'not among those who may trigger it';
+        end if;
     end if;
 end;
 $$;
 
-comment on function jobs.may_trigger(jobs.jobs, text) is
+comment on function jobs.may_trigger(jobs.jobs, text, text) is
 e'As what the caller may trigger a job, or why the caller may not.\n\n'
-'trigger: owner, service_role, administrator or signature. refusal: for the record, and not for the caller. Errors: '
+'name: the job''s as the caller wrote it, also when there is none. trigger: owner, service_role, administrator or '
+'signature. refusal: for the record, and not for the caller. Errors: '
 'not_signed_in when an administrator''s claims have expired.';
 
 create or replace function jobs.parse_slot(slot text)
@@ -112,6 +116,7 @@ declare
     v_job jobs.jobs;
     v_allowed record;
     v_oldest timestamptz;
+    v_purged_until timestamptz;
     v_slot timestamptz;
     v_run jobs.runs;
 begin
@@ -120,7 +125,7 @@ begin
     where j.job_name = trigger_job.job and j.removed_at is null;
     -- A caller who is refused does not learn which jobs there are.
     select t.trigger, t.refusal into v_allowed
-    from jobs.may_trigger(v_job, coalesce(trigger_job.slot, '')) as t;
+    from jobs.may_trigger(v_job, trigger_job.job, coalesce(trigger_job.slot, '')) as t;
     if v_allowed.refusal is not null then
         return jobs.refuse_trigger(trigger_job.job, v_allowed.refusal);
     end if;
@@ -128,7 +133,7 @@ begin
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
     end if;
 
-    -- An older run may have been purged, and then nothing shows that the slot has run.
+    -- An older run may be purged at any moment, and then nothing shows that the slot has run.
     v_oldest := core.now() - least(
         pg_catalog.make_interval(days => core.setting_integer('jobs.history_days')::integer),
         case when v_allowed.trigger <> 'owner' then v_job.catch_up_age end
@@ -136,33 +141,42 @@ begin
     v_slot := jobs.parse_slot(coalesce(
         trigger_job.slot, pg_catalog.to_char(core.now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
     ));
-    if v_slot is null or v_slot > core.now() or v_slot < v_oldest then
-        perform core.raise('slot_invalid', pg_catalog.jsonb_build_object('oldest', v_oldest));
-    end if;
-    -- Until the run is committed the job keeps its name: a rename would not see the run, and leave it behind.
-    perform
+    -- Until the run is committed the job keeps its name: a rename would not see the run, and leave it behind. Nor is
+    -- the run of this moment purged after it was not found here.
+    select j.purged_until into v_purged_until
     from jobs.jobs as j
     where j.job_name = v_job.job_name
     for key share;
     if not found then
         perform core.raise('job_not_found', pg_catalog.jsonb_build_object('job', trigger_job.job));
     end if;
-    insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
-    values (
-        v_job.job_name, v_slot, 'queued', v_allowed.trigger, pg_catalog.clock_timestamp(),
-        coalesce(auth.jwt() ->> 'sub', core.caller_role())
-    )
-    on conflict on constraint runs_job_name_slot_at_key do nothing;
-    select r.* into v_run
-    from jobs.runs as r
-    where r.job_name = v_job.job_name and r.slot_at = v_slot;
+    if v_slot is null or v_slot > core.now() or v_slot < v_oldest or v_slot <= v_purged_until then
+        perform core.raise(
+            'slot_invalid', pg_catalog.jsonb_build_object('oldest', greatest(v_oldest, v_purged_until))
+        );
+    end if;
+    loop
+        insert into jobs.runs (job_name, slot_at, status, trigger, due_at, requested_by)
+        values (
+            v_job.job_name, v_slot, 'queued', v_allowed.trigger, pg_catalog.clock_timestamp(),
+            coalesce(auth.jwt() ->> 'sub', core.caller_role())
+        )
+        on conflict on constraint runs_job_name_slot_at_key do nothing;
+        select r.* into v_run
+        from jobs.runs as r
+        where r.job_name = v_job.job_name and r.slot_at = v_slot;
+        -- Who names no moment wants a run that sees what is there now: one that has begun may have looked already.
+        exit when trigger_job.slot is not null or v_run.status = 'queued';
+        v_slot := v_slot + interval '1 microsecond';
+    end loop;
     return jobs.run_response(v_run);
 end;
 $$;
 
 comment on function jobs.trigger_job(text, text) is
 e'Queues a run of a job for a moment, and answers with it.\n\n'
-'slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second. The same moment again is answered with its first run. For '
+'slot: UTC, YYYY-MM-DDTHH:MM:SSZ; by default this second; when its run has begun, another is queued, a '
+'microsecond later. The same moment again is answered with its first run. For '
 'service_role, administrators, or whoever signs, as the job declares. Errors: cron_signature_invalid, job_not_found, '
 'not_signed_in, slot_invalid.';
 

@@ -31,7 +31,8 @@ $$;
 
 comment on function jobs.record_heartbeat(text) is
 e'Records that the watcher or catch_up is alive.\n\n'
-'name: watch or catch_up. When the watcher was silent for more than 90 seconds, it records an outage.';
+'name: watch or catch_up; crowded when a run found no place. When the watcher was silent for more '
+'than 90 seconds, it records an outage.';
 
 create or replace function jobs.has_session(run_id bigint)
 returns boolean
@@ -42,6 +43,8 @@ as $$
     -- When the run's session is gone, another one may hold the job's lock, for another slot.
     select coalesce((
         select jobs.lock_holder(j.job_no) = a.server_process
+            -- The process's id may have come to another session since.
+            and jobs.session_began_at(a.server_process) is not distinct from a.session_began_at
         from jobs.runs as r
         inner join jobs.jobs as j on j.job_name = r.job_name
         inner join jobs.attempts as a on a.run_id = r.run_id and a.attempt_no = r.attempts

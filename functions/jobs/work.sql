@@ -12,6 +12,7 @@ as $$
 declare
     v_routine regproc := job.routine::regproc;
     v_arguments text;
+    v_returns_nothing boolean;
     v_result jsonb;
 begin
     -- The arguments that the routine has by these names: slot, batch_limit, both or neither.
@@ -21,10 +22,16 @@ begin
             when 'batch_limit' then 'batch_limit => $2'
         end,
         ', '
-    ), '') into v_arguments
+    ), ''), bool_or(p.prorettype = 'void'::regtype) into v_arguments, v_returns_nothing
     from pg_catalog.pg_proc as p
-    cross join lateral pg_catalog.unnest(p.proargnames[1:p.pronargs]) as a (name)
+    left join lateral pg_catalog.unnest(p.proargnames[1:p.pronargs]) as a (name) on true
     where p.oid = v_routine;
+    if v_returns_nothing then
+        -- PL/pgSQL's void is an empty text, which is no jsonb.
+        execute pg_catalog.format('select %s(%s)', v_routine, v_arguments)
+        using call_routine.slot, job.batch_limit;
+        return '{}'::jsonb;
+    end if;
     execute pg_catalog.format('select %s(%s)', v_routine, v_arguments) into v_result
     using call_routine.slot, job.batch_limit;
     -- A `processed` that is no number would count as nothing done, a `more` in quotes as nothing left.
@@ -42,6 +49,32 @@ comment on function jobs.call_routine(jobs.jobs, timestamptz) is
 e'Calls a job''s business function with the arguments slot and batch_limit that it has.\n\n'
 'Returns the function''s result. processed: the number of rows, 0 to 10^15. more: true when there is more to do now. '
 'Errors: what the function raises; 22023 when processed or more is something else.';
+
+create or replace function jobs.fail_now_or_never()
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_cursor text;
+begin
+    set constraints all immediate;
+    -- A commit would run the rest of a held cursor, which nobody will read.
+    for v_cursor in
+        select c.name
+        from pg_catalog.pg_cursors as c
+        where c.is_holdable
+    loop
+        execute pg_catalog.format('move forward all in %I', v_cursor);
+        execute pg_catalog.format('close %I', v_cursor);
+    end loop;
+end;
+$$;
+
+comment on function jobs.fail_now_or_never() is
+e'Does what a routine has left for the commit, so that its errors are raised now.\n\n'
+'Checks deferred constraints, runs deferred triggers, and reads and closes cursors that are held.';
 
 create or replace function jobs.may_retry(job jobs.jobs, sqlstate text, timed_out boolean)
 returns boolean
@@ -81,6 +114,8 @@ as $$
 declare
     v_run jobs.runs;
     v_job jobs.jobs;
+    v_place integer := jobs.held_place();
+    v_result jsonb;
     v_wait interval;
     v_sqlstate text;
     v_message text;
@@ -111,9 +146,13 @@ begin
 
     -- The routine could give the session's lock back (pg_advisory_unlock_all); the transaction's it cannot.
     perform pg_catalog.pg_advisory_xact_lock(core.job_locks(), v_job.job_no);
+    perform pg_catalog.pg_advisory_xact_lock(core.place_locks(), v_place);
     begin
-        -- A result that cannot be recorded, such as a number of rows that is too large, is a failure as well.
-        v_wait := jobs.record_slice(v_run, jobs.call_routine(v_job, v_run.slot_at));
+        -- A result that cannot be recorded, such as a number of rows that is too large, is a failure as well. So is
+        -- what would fail at the commit, where no handler is.
+        v_result := jobs.call_routine(v_job, v_run.slot_at);
+        perform jobs.fail_now_or_never();
+        v_wait := jobs.record_slice(v_run, v_result);
     exception
         -- `others` does not include query_canceled and assert_failure.
         when query_canceled or assert_failure or others then
@@ -123,9 +162,16 @@ begin
                 v_detail = pg_exception_detail,
                 v_context = pg_exception_context;
     end;
-    perform jobs.reacquire_lock(v_job.job_no);
+    perform jobs.reacquire_lock(core.job_locks(), v_job.job_no);
+    if v_place is not null then
+        perform jobs.reacquire_lock(core.place_locks(), v_place);
+    end if;
     if v_sqlstate is not null then
-        return jobs.record_failure(v_run, v_job, v_sqlstate, v_message, v_detail, v_context);
+        -- Cut before anything is made of them: an event of a text of 256 MB cannot be recorded.
+        return jobs.record_failure(
+            v_run, v_job, v_sqlstate,
+            pg_catalog.left(v_message, 2000), pg_catalog.left(v_detail, 4000), pg_catalog.left(v_context, 4000)
+        );
     end if;
     return v_wait;
 end;
@@ -250,7 +296,7 @@ declare
     v_failures integer := (
         select count(*)
         from jobs.attempts as a
-        where a.run_id = run.run_id and a.status in ('failed', 'timed_out', 'crashed')
+        where a.run_id = run.run_id and a.status in ('failed', 'timed_out', 'cancelled', 'crashed')
     );
     v_wait interval := jobs.backoff(v_failures, job.backoff_cap);
     v_due_at timestamptz := pg_catalog.clock_timestamp() + v_wait;

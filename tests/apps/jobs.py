@@ -34,6 +34,8 @@ TESTS = AppTests(
     traces={"cron_signature_invalid": "jobs.refused_triggers"},
     accepted={("trigger_job", "slot"): {"null": NOW, "missing": NOW}},
     functions={
+        "lock_place": "'x'",
+        "unlock_place": "1",
         "lock_job": f"'{JOB}'",
         "unlock_job": "0",
         "lease_due": f"'{JOB}'",
@@ -45,9 +47,7 @@ TESTS = AppTests(
         "cancel_overdue": "",
         "mark_crashed": "",
         "declared_lines": "",
-        "drifted_lines": "",
         "sync_pg_cron": "",
-        "purge_pg_cron_history": "1",
     },
     forbidden=(
         "update jobs.switch set live = false",

@@ -100,8 +100,8 @@ ROUTINES = [
     ),
     change(
         "a function's owner",
-        "alter function jobs.sync_pg_cron() owner to dotbase_owner",
-        "jobs: function jobs.sync_pg_cron(): owner: declared dotbase_cron, live dotbase_owner",
+        "alter function jobs.sync_pg_cron() owner to dotbase_cron",
+        "jobs: function jobs.sync_pg_cron(): owner: declared dotbase_owner, live dotbase_cron",
     ),
     change(
         "an argument's name",

@@ -122,6 +122,8 @@ def test_lint_finds_a_grant_in_a_template(tmp_path: Path, migrated: Rig, plpgsql
             "alter function shop.buy(bigint) owner to dotbase_cron",
             "routine shop.buy(cart_id bigint) belongs to",
         ),
+        # Fault 42. Not even one that a line gives to it: its betters call it.
+        ("alter function shop.sweep() owner to dotbase_cron", "routine shop.sweep() belongs to dotbase_cron"),
         ("grant dotbase_owner to anon", "anon is a member of dotbase_owner, and has all of its rights"),
         (
             "create policy more on shop.carts for select to anon using (true)",
@@ -152,9 +154,3 @@ def test_every_kind_of_right_needs_its_line(shop: Path, migrated: Rig, sql: str,
         connection.execute(sql.encode())
         said = [violation.sentence for violation in errors(connection, Project(shop), Variables())]
     assert any(sentence in one and one.startswith("policies/shop.yaml:") for one in said), said
-
-
-def test_a_routine_of_the_cron_role_may_be_its_own(shop: Path, migrated: Rig) -> None:
-    with migrated.connect() as connection, connection.transaction(force_rollback=True):
-        connection.execute("alter function shop.sweep() owner to dotbase_cron")
-        assert list(errors(connection, Project(shop), Variables())) == []

@@ -15,7 +15,8 @@ from psycopg.conninfo import make_conninfo
 
 from dotbase.cli import group
 from dotbase.errors import DotbaseError
-from dotbase.jobs import examination
+from dotbase.jobs import examination, registry
+from dotbase.jobs.session import Session
 from dotbase.options import GlobalOptions
 from tests.harness.databases import ZONE, Clones, Database
 from tests.harness.server import ROOT, Server
@@ -158,6 +159,43 @@ def test_run_queues_waits_and_says_how_it_went(dotbase: Dotbase, shop: Database)
         assert json.loads(said.output)["status"] == "succeeded"
     assert effects(shop) == before + 2
     assert json.loads(said.output)["trigger"] == "owner"
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "moment"),
+    [
+        ("2025-11-02T01:30", "America/New_York", "2025-11-02T05:30:00Z"),
+        ("2025-11-02T01:30-05:00", "America/New_York", "2025-11-02T06:30:00Z"),
+        ("2025-11-02T02:00", "America/New_York", "2025-11-02T07:00:00Z"),
+        ("2025-03-09T03:00", "America/New_York", "2025-03-09T07:00:00Z"),
+        # Half an hour, on the other half of the globe.
+        ("2025-04-06T01:45", "Australia/Lord_Howe", "2025-04-05T14:45:00Z"),
+        ("2025-04-06 01:45+10:30", "Australia/Lord_Howe", "2025-04-05T15:15:00Z"),
+        ("2025-01-06T09:00", "Asia/Seoul", "2025-01-06T00:00:00Z"),
+    ],
+)
+def test_a_time_that_comes_twice_is_the_first_of_the_two(
+    written: str, zone: str, moment: str, shop: Database
+) -> None:
+    """Fault 27. The second was another run of the same slot."""
+    assert registry.as_slot(Session(shop.owner), written, zone) == moment
+
+
+@pytest.mark.parametrize(
+    ("written", "zone"),
+    [
+        ("2025-03-09T02:30", "America/New_York"),
+        ("2025-10-05T02:15", "Australia/Lord_Howe"),
+        ("2011-12-30T12:00", "Pacific/Apia"),
+    ],
+)
+def test_a_time_that_the_clock_skips_is_refused(written: str, zone: str, shop: Database) -> None:
+    """Fault 27. It was taken for a moment half an hour, or a day, off."""
+    with pytest.raises(DotbaseError) as refusal:
+        registry.as_slot(Session(shop.owner), written, zone)
+    assert refusal.value.sentence.startswith(
+        f"{written} never comes in {zone}: the clock is put forward past it; name a moment before or after"
+    )
 
 
 @pytest.mark.usefixtures("working")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
+
+import psycopg
 
 from tests.harness.databases import Database
 from tests.jobs.shop import declare, job, past_the_guards
@@ -53,6 +56,61 @@ def test_the_last_runs_of_each_job_stay_however_old(quiet: Database) -> None:
     quiet.owner.execute("update jobs.jobs set reconciled_until = core.now()")
     purge(quiet)
     assert kept(quiet, "one") == 3
+
+
+def slots_that_may_run(quiet: Database, name: str, since: str) -> list[str]:
+    """Which of the days since then trigger_job takes, for the owner."""
+    days = quiet.rows(
+        "select to_char(d at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') as slot"
+        " from generate_series(%s::timestamptz, core.now() - interval '1 day', '1 day') as d",
+        since,
+    )
+    taken = []
+    for row in days:
+        with contextlib.suppress(psycopg.errors.DatabaseError):
+            quiet.owner.execute("select jobs.trigger_job(%s, %s)", [name, row["slot"]])
+            taken.append(row["slot"])
+    return taken
+
+
+def test_a_slot_whose_run_was_purged_never_runs_again(quiet: Database) -> None:
+    """Fault 43. Shortened, purged and lengthened again, the history shows nothing of it."""
+    stocked(quiet, "one")
+    purge(quiet)
+    assert kept(quiet, "one") == 10
+    quiet.owner.execute("update core.settings set value = '3650' where name = 'jobs.history_days'")
+    taken = slots_that_may_run(quiet, "one", "2024-12-17 09:30+09")
+    assert len(taken) == 10, "the ten that are kept, each answered with its own run"
+    assert kept(quiet, "one") == 10
+    purge(quiet)
+    assert quiet.value(
+        "select purged_until = core.now() - interval '11 days' from jobs.jobs where job_name = %s", "one"
+    )
+
+
+def test_a_purged_slot_comes_to_nothing_when_the_clock_is_put_back(quiet: Database) -> None:
+    """Fault 43. The schedule and catch_up would take it for one that has not run."""
+    stocked(quiet, "one", schedule="30 9 * * *", catch_up="all", catch_up_age="100 days")
+    purge(quiet)
+    quiet.clock("2024-12-26 09:30")
+    quiet.owner.execute("update jobs.jobs set reconciled_until = core.now() - interval '1 minute'")
+    quiet.owner.execute("update jobs.jobs set next_slot_at = core.now()")
+    quiet.run_job("one")
+    quiet.owner.execute("update jobs.jobs set reconciled_until = core.now() - interval '20 days'")
+    quiet.owner.execute("select jobs.reconcile('one', core.now() - interval '1 day')")
+    assert kept(quiet, "one") == 10
+
+
+def test_two_jobs_that_become_one_keep_how_far_either_was_purged(quiet: Database) -> None:
+    """Fault 43."""
+    stocked(quiet, "old", "new")
+    purge(quiet)
+    quiet.owner.execute("update jobs.jobs set purged_until = 'epoch' where job_name = 'new'")
+    with quiet.owner.transaction():
+        quiet.owner.execute("select jobs.rename_job('old', 'new')")
+    assert quiet.value(
+        "select purged_until = core.now() - interval '11 days' from jobs.jobs where job_name = %s", "new"
+    )
 
 
 def test_it_is_purged_in_slices(quiet: Database) -> None:

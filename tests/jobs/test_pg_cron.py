@@ -12,7 +12,7 @@ import pytest
 from tests.harness.databases import Clones, Database
 from tests.harness.refusals import refused
 from tests.harness.server import Server
-from tests.harness.target import CRON
+from tests.harness.target import CRON, OWNER, SUPABASE
 from tests.jobs.live import ARMED, live_database
 from tests.jobs.shop import declare, job
 
@@ -135,6 +135,44 @@ def test_a_line_that_somebody_changed_or_removed_by_hand_comes_back(live: Databa
     live.owner.execute("select jobs.sync_pg_cron()")
     assert schedules(live) == {"sync_a": "0 1 * * *", "sync_b": "0 2 * * *"}
     assert all(line["active"] for line in lines(live).values())
+
+
+def test_what_a_definer_function_switches_is_brought_in_step_by_catch_up(live: Database) -> None:
+    """Fault 42. Within one nobody may become pg_cron's role; catch_up is of that role."""
+    sync(live, a="0 1 * * *", b="0 2 * * *")
+    heard: list[str | None] = []
+    with live.server.connect(live.name) as connection:
+        connection.add_notice_handler(lambda notice: heard.append(notice.message_primary))
+        with connection.transaction():
+            connection.execute(f"set local role {OWNER}".encode())
+            connection.execute(
+                "create function shop.switch_off() returns boolean language sql security definer"
+                " set search_path = pg_catalog, pg_temp"
+                " begin atomic select jobs.set_enabled('sync_a', false); end"
+            )
+            assert connection.execute("select shop.switch_off()").fetchone() == (True,)
+            connection.execute("drop function shop.switch_off()")
+    assert len(heard) == (CRON != OWNER)
+    with live.as_cron() as session:
+        session.execute("call jobs.catch_up(0)")
+    assert schedules(live).keys() == {"sync_b"}
+    sync(live)
+
+
+def test_a_member_of_the_owner_switches_and_stays_who_he_is(live: Database) -> None:
+    """Fault 42. The lines are pg_cron's role's, whoever had them written, and the role is given back."""
+    sync(live, a="0 1 * * *")
+    with live.server.connect(live.name) as connection, connection.transaction(force_rollback=True):
+        if not SUPABASE:
+            connection.execute("create role sync_member login in role dotbase_owner")
+            connection.execute("set local session authorization sync_member")
+        before = connection.execute("select current_user, current_setting('role')").fetchone()
+        connection.execute("select jobs.set_enabled('sync_a', false), jobs.set_enabled('sync_a', true)")
+        assert connection.execute("select current_user, current_setting('role')").fetchone() == before
+        query = "select username from cron.job where jobname = 'sync_a'"
+        if not SUPABASE:
+            connection.execute("set local session authorization default")
+        assert connection.execute(query).fetchall() == [(CRON,)]
 
 
 def test_lines_of_others_are_none_of_our_business(live: Database) -> None:

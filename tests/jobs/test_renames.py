@@ -19,7 +19,10 @@ from tests.jobs.shop import attempts, catch_up, declare, events, job, missed, ru
 
 TEN = datetime(2025, 1, 6, 10, tzinfo=ZONE)
 HOUR = timedelta(hours=1)
-ASLEEP = "select exists (select from pg_stat_activity where wait_event = 'PgSleep' and usename = %s)"
+ASLEEP = (
+    "select exists (select from pg_stat_activity"
+    " where wait_event = 'PgSleep' and usename = %s and datname = current_database())"
+)
 TRIGGER = "select jobs.trigger_job('old', '2025-01-06T00:00:00Z')"
 WAITS = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
 
@@ -56,7 +59,7 @@ def running(db: Database, name: str) -> Iterator[None]:
         finally:
             db.owner.execute(
                 "select pg_cancel_backend(pid) from pg_stat_activity"
-                " where wait_event = 'PgSleep' and usename = %s",
+                " where wait_event = 'PgSleep' and usename = %s and datname = current_database()",
                 [CRON],
             )
             done.result(timeout=10)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -14,7 +15,7 @@ import pytest
 from tests.harness.databases import ZONE, Database
 from tests.harness.people import Person, admin, anon, service, walker
 from tests.harness.refusals import refused
-from tests.harness.target import OWNER
+from tests.harness.target import OWNER, SUPERUSER
 from tests.jobs.shop import attempts, catch_up, declare, effects, job, runs
 
 SECRET = "a long secret that nobody guesses"
@@ -154,6 +155,36 @@ def test_who_is_not_declared_may_not_and_cannot_tell_which_jobs_there_are(
     assert runs(quiet, "work") == []
 
 
+FUNCTIONS = """
+select schemaname || '.' || funcname as name, calls
+from pg_stat_xact_user_functions
+order by 1
+"""
+
+
+@pytest.mark.parametrize("headers", ["{}", None], ids=["unsigned", "signed wrongly"])
+def test_a_refusal_takes_the_same_work_whatever_the_job(headers: str | None, keyed: Database) -> None:
+    """Fault 49. Its time told an anonymous caller which jobs accept signatures."""
+    declare(keyed.owner, job("other", routine="shop.work", triggered_by=["service_role"]), app="others")
+    headers = headers or json.dumps({"x-cron-timestamp": str(int(time.time())), "x-cron-secret": "0" * 64})
+    work = []
+    # The first call of a session makes what the others find.
+    for name in ("work", "work", "other", "none"):
+        with (
+            keyed.server.connect(keyed.name, user=SUPERUSER) as connection,
+            connection.transaction(force_rollback=True),
+        ):
+            connection.execute("set local track_functions = 'all'")
+            connection.execute("select set_config('request.headers', %s, true)", [headers])
+            connection.execute("set local role anon")
+            answer = connection.execute("select (api.trigger_job(%s, %s)).code", [name, HALF_PAST]).fetchone()
+            assert answer == ("cron_signature_invalid",)
+            connection.execute("set local role none")
+            work.append(connection.execute(FUNCTIONS.encode()).fetchall())
+    assert len(work[0]) > 3, "functions are counted"
+    assert all(one == work[0] for one in work)
+
+
 @pytest.mark.parametrize(
     "slot",
     [
@@ -189,6 +220,23 @@ def test_a_moment_whose_run_may_have_been_purged_is_too_old(quiet: Database) -> 
 def test_without_a_moment_it_is_now(open_job: Database) -> None:
     answer = open_job.call(service, "trigger_job", job="work")
     assert datetime.fromisoformat(answer.body["slot"]) == datetime(2025, 1, 6, 0, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("begun", ["running", "succeeded"])
+def test_without_a_moment_it_is_a_run_that_begins_after_the_call(begun: str, open_job: Database) -> None:
+    """Fault 26. What came after this second's run had begun is not left out."""
+    first = open_job.call(service, "trigger_job", job="work")
+    joined = open_job.call(service, "trigger_job", job="work")
+    assert joined.body["run_id"] == first.body["run_id"], "it has not begun"
+    if begun == "succeeded":
+        catch_up(open_job)
+    else:
+        open_job.owner.execute("select jobs.start_run(%s, 'owner')", [first.body["run_id"]])
+    later = [open_job.call(service, "trigger_job", job="work") for _ in range(2)]
+    assert later[0].body["run_id"] == later[1].body["run_id"] != first.body["run_id"]
+    assert later[0].body["status"] == "queued"
+    named = open_job.call(service, "trigger_job", job="work", slot="2025-01-06T00:31:00Z")
+    assert named.body["run_id"] == first.body["run_id"], "a moment that is named is its run"
 
 
 def test_a_triggered_run_stands_beside_the_scheduled_ones(open_job: Database) -> None:

@@ -52,6 +52,27 @@ def test_a_crashed_run_over_its_limit_does_not_end_the_run_of_the_next_slot(quie
     assert [a["status"] for a in attempts(quiet, "fragile")] == ["crashed", "succeeded"]
 
 
+def test_a_process_id_that_comes_again_is_not_taken_for_the_session_that_had_it(quiet: Database) -> None:
+    """Fault 44. The run of a session that is gone is found, and the healthy one of the same id goes on."""
+    declare(quiet.owner, job("fragile", routine="shop.work_slowly"), app="watching")
+    quiet.clock(TEN)
+    with quiet.as_cron() as first, quiet.as_cron() as second, ThreadPoolExecutor(2) as pool:
+        running = begin(quiet, first, pool, "fragile")
+        quiet.owner.execute("select pg_terminate_backend(%s, 10000)", [first.info.backend_pid])
+        with pytest.raises(psycopg.OperationalError):
+            running.result(timeout=10)
+        quiet.owner.execute("update jobs.attempts set server_process = %s", [second.info.backend_pid])
+        quiet.owner.execute("update jobs.runs set deadline_at = started_at")
+        quiet.clock(TEN + timedelta(hours=1))
+        quiet.owner.execute("insert into shop.slowness values ('1 second')")
+        running = begin(quiet, second, pool, "fragile")
+        watch(quiet)
+        assert [r["status"] for r in runs(quiet, "fragile")] == ["waiting", "running"]
+        assert runs(quiet, "fragile")[1]["cancels"] == 0
+        running.result(timeout=10)
+    assert [a["status"] for a in attempts(quiet, "fragile")] == ["crashed", "succeeded"]
+
+
 @pytest.mark.skipif(SUPABASE, reason="nobody is a superuser there")
 def test_a_session_that_may_not_be_cancelled_does_not_blind_the_watcher(quiet: Database) -> None:
     names = ["by_superuser", "by_pg_cron"]

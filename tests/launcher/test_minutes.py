@@ -131,6 +131,45 @@ def test_one_is_fired_one_ends_by_its_limit_one_chats_and_one_digs_across_two_mi
     assert all(s["at"] - s["slot_at"] < PROMPT for s in strikes), strikes
 
 
+@pytest.mark.timeout(600)
+def test_twice_as_many_jobs_that_hang_as_pg_cron_has_slots_keep_nobody_from_running(town: Database) -> None:
+    """Fault 41. The watcher ends each of them in time, and who works runs each minute."""
+    hanging = [
+        job(
+            f"hang_{number:02}",
+            routine="town.sleep_on",
+            time_limit="25 seconds",
+            attempts=1,
+            **EVERY_MINUTE | {"catch_up": "skip"},
+        )
+        for number in range(64)
+    ]
+    declare(town.owner, job("strike", routine="town.strike", **EVERY_MINUTE), app="town")
+    wait("strike", lambda: [r for r in runs(town, "strike") if r["status"] == "succeeded"], 75)
+    begins_early_in_a_minute()
+    first = _next_minute()
+    declare(town.owner, job("strike", routine="town.strike", **EVERY_MINUTE), *hanging, app="town")
+    wait("four minutes", lambda: datetime.now(UTC) >= first + 4 * MINUTE - timedelta(seconds=10), 310)
+    assert town.value("select count(*) from jobs.place_findings()") == 2
+    ended = town.rows(
+        "select a.* from jobs.attempts as a inner join jobs.runs as r on r.run_id = a.run_id"
+        " where starts_with(r.job_name, 'hang_') and a.finished_at is not null"
+    )
+    declare(town.owner, job("strike", routine="town.strike", **EVERY_MINUTE), app="town")
+    assert len(ended) >= 4 * 14, "the jobs did not hang all at once"
+    assert {attempt["status"] for attempt in ended} == {"timed_out"}
+    longest = max(attempt["finished_at"] - attempt["started_at"] for attempt in ended)
+    assert timedelta(seconds=25) <= longest < timedelta(seconds=27), longest
+    struck = [step for step in steps(town, "strike") if step["slot_at"] >= first]
+    assert [s["slot_at"] for s in struck] == [first + n * MINUTE for n in range(4)]
+    assert all(s["at"] - s["slot_at"] < 2 * PROMPT for s in struck), struck
+    wait(
+        "the end of those that hang",
+        lambda: town.value("select not exists (select from jobs.runs where status = 'running')"),
+        60,
+    )
+
+
 def test_one_whose_backend_is_killed_is_tried_again_within_the_next_minute(town: Database) -> None:
     begins_early_in_a_minute()
     slot = _next_minute()

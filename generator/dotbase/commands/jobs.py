@@ -91,7 +91,10 @@ def history(options: GlobalOptions, name: str, missed: bool, count: int, as_json
 
 @command.command("run")
 @click.argument("name")
-@click.option("--slot", help="For this moment: 2025-01-06T00:00:00Z, or 2025-01-06T09:00 in the job's zone.")
+@click.option(
+    "--slot",
+    help="For this moment: 2025-01-06T00:00:00Z, or 2025-01-06T09:00 in the job's zone, the first of two.",
+)
 @click.option(
     "--again", type=int, metavar="RUN_ID", help="More attempts for a run that failed or was skipped."
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from dotbase.errors import DotbaseError
@@ -32,6 +32,17 @@ from jobs.events as e
 where e.job_name = %s
 order by e.event_id desc
 limit %s
+"""
+# When a clock first shows a time: the hour that comes twice is the first of the two, as in a schedule.
+FIRST_INSTANT = """
+select to_char(min(i) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+from (select %s::timestamp as local_time, %s as zone) as g
+cross join lateral jobs.instants(
+    g.local_time,
+    jobs.zone_offset(date_trunc('day', g.local_time) at time zone 'UTC' - interval '15 hours', g.zone),
+    jobs.zone_offset(date_trunc('day', g.local_time) at time zone 'UTC' + interval '37 hours', g.zone),
+    g.zone, true
+) as i
 """
 
 
@@ -76,21 +87,24 @@ def events(session: Session, name: str, count: int) -> list[Row]:
 
 
 def as_slot(session: Session, given: str, zone: str) -> str:
-    """A moment as trigger_job takes it, from one with an offset, or one on the job's own clock."""
+    """A moment as trigger_job takes it, from one with an offset, or one on the job's own clock.
+
+    A time that the clock shows twice is the first of the two; one that it skips is refused.
+    """
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
         raise DotbaseError(
             f"{given} is no moment", "write 2025-01-06T00:00:00Z, or 2025-01-06T09:00 in the job's zone"
         ) from None
-    written: Any = session.value(
-        "select to_char(case when %s then %s::timestamptz else %s::timestamp at time zone %s end"
-        " at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')",
-        at.tzinfo is not None,
-        at.isoformat(),
-        at.replace(tzinfo=None).isoformat(),
-        zone,
-    )
+    if at.tzinfo is not None:
+        return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    written: Any = session.value(FIRST_INSTANT, at.isoformat(), zone)
+    if written is None:
+        raise DotbaseError(
+            f"{given} never comes in {zone}: the clock is put forward past it",
+            "name a moment before or after that, or write it with an offset: 2025-01-06T00:00:00Z",
+        )
     return str(written)
 
 

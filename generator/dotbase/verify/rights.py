@@ -127,14 +127,11 @@ def _owner_errors(
     rights: Rights, project: Project, declared: Sequence[AppPolicies], variables: Variables
 ) -> Iterator[DotbaseError]:
     """Who owns, may become the owner, or will have rights on what is made later."""
-    lines, owner = _declared(declared, variables), variables.owner
+    owner = variables.owner
     for one in rights.owned_by_others:
-        # pg_cron shows a role its own lines only: a routine that is given to its role may be its own.
-        execute = ("routine", f"{one.schema}.{one.name}", None, one.owner, "execute")
-        if not (one.kind == "routine" and one.owner == variables.cron_role and execute in lines):
-            what = f"{one.kind} {one.title} belongs to {one.owner}, not to {owner}"
-            fault = Fault(one.kind, one.schema, one.name, "alter", one.name, one.owner)
-            yield _error(fault, what, f"let {owner} own it", project, declared)
+        what = f"{one.kind} {one.title} belongs to {one.owner}, not to {owner}"
+        fault = Fault(one.kind, one.schema, one.name, "alter", one.name, one.owner)
+        yield _error(fault, what, f"let {owner} own it", project, declared)
     for role in rights.members:
         what = f"{role} is a member of {owner}, and has all of its rights"
         # Any grant to the role: a template may name the owner by a variable.
