@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from dotbase.errors import DotbaseError
 from dotbase.migrate.migration import migrate
 from dotbase.migrate.run import Run
 from dotbase.options import GlobalOptions
+from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
 from dotbase.render.templates import Variables
@@ -57,6 +59,9 @@ def build_afresh(
         cluster.start(options.cluster, options.project)
     except DotbaseError as error:
         return None, f"it is not tried beforehand, for want of a local server: {error.what}."
+    if variables.master_key_file:
+        variables = replace(variables, master_key_file=None)  # a scratch database has no secrets
+        steps = render_steps(project, variables)
     with scratch_database(
         options, steps, variables, lambda connection: verify(connection, project, variables)
     ) as connection:

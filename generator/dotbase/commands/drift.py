@@ -46,7 +46,8 @@ def command(
         steps = render_steps(project, variables)
         waiting = pending.sentence(connection, steps)
         scope = drift.scope_of(project, variables, ignored)
-        built = reference.build(options, steps, variables, scope, connection.info.server_version)
+        keyless = render_steps(project, reference.without_key(variables))
+        built = reference.build(options, keyless, variables, scope, connection.info.server_version)
         with connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
             close_path(connection)

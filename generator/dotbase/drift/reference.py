@@ -16,11 +16,13 @@ from dotbase.connection import connect
 from dotbase.drift import partitions, pg_cron
 from dotbase.migrate import history, statements
 from dotbase.options import GlobalOptions
+from dotbase.render.identifiers import literal
 from dotbase.render.steps import Step
 from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
 
 Connection = psycopg.Connection[Any]
+NO_KEY = "/nowhere/dotbase-master-key"
 MAINTAIN = 170000  # the version that brought this right
 
 
@@ -33,14 +35,43 @@ class Reference:
     lines: pg_cron.DeclaredLines
 
 
+def without_key(variables: Variables) -> Variables:
+    """What a scratch database is rendered with: a file that is nowhere in place of the master key's."""
+    return replace(variables, master_key_file=NO_KEY) if variables.master_key_file else variables
+
+
 def build(
     options: GlobalOptions, steps: Sequence[Step], variables: Variables, scope: Scope, live_version: int
 ) -> Reference:
-    """Build the database on the checkout's local cluster, read it, drop it."""
+    """Build the database on the checkout's local cluster, read it, drop it.
+
+    steps: rendered `without_key`. Where the live database has its master key is written into what was read.
+    """
+    path = variables.master_key_file
     with empty_database(options, variables) as url, connect(url) as connection:
         apply_steps(connection, steps, variables)
         oldest = min(live_version, connection.info.server_version)
-        return read_reference(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))
+        found = read_reference(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))
+    return replace(found, snapshot=_with_key(found.snapshot, str(path))) if path else found
+
+
+def _with_key(snapshot: Snapshot, path: str) -> Snapshot:
+    """The same with this file in place of the one that is nowhere."""
+
+    def told(text: str) -> str:
+        return text.replace(literal(NO_KEY), literal(path))
+
+    items = {
+        key: replace(
+            item,
+            facts={name: told(value) for name, value in item.facts.items()},
+            create=told(item.create) if item.create else item.create,
+        )
+        if item.schema == "master_key"
+        else item
+        for key, item in snapshot.items.items()
+    }
+    return replace(snapshot, items=items)
 
 
 def apply_steps(connection: Connection, steps: Sequence[Step], variables: Variables) -> None:

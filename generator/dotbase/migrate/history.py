@@ -67,7 +67,10 @@ class RecordedRepeatable:
 
 @dataclass(frozen=True)
 class Release:
-    """A migrate or rollback; what it says of target, clock and key file holds until the next one."""
+    """A migrate or rollback; what it says of target and clock holds until the next one.
+
+    The owner's members can write anything into it: the key file is a record, which nothing reads.
+    """
 
     release_id: int
     direction: str
@@ -98,6 +101,12 @@ class History:
 def exists(connection: Connection) -> bool:
     """Whether the database has a history."""
     return schemas.ownership(connection, SCHEMA, "repeatable_history") is not None
+
+
+def owner(connection: Connection) -> str | None:
+    """The role that owns the history; None in a database without one."""
+    found = schemas.ownership(connection, SCHEMA, "repeatable_history")
+    return found.owner if found else None
 
 
 def act_as_owner(connection: Connection) -> None:
@@ -152,7 +161,7 @@ def read(connection: Connection) -> History:
 
 
 def last_release(connection: Connection) -> Release | None:
-    """The newest release, which tells target, clock and key file."""
+    """The newest release, which tells target and clock."""
     rows = read_plain_table(connection, SCHEMA, "releases", RELEASES)
     return Release(*max(rows, key=lambda row: row[0])) if rows else None
 

@@ -14,7 +14,9 @@ import psycopg
 from psycopg import sql
 
 from dotbase import cluster
+from dotbase.catalog import server as servers
 from dotbase.connection import close_path, connect, one_sentence, resolve_url
+from dotbase.errors import DotbaseError
 from dotbase.migrate import history
 from dotbase.migrate.history import Release
 from dotbase.migrate.locks import LockOptions
@@ -23,7 +25,7 @@ from dotbase.options import GlobalOptions
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
-from dotbase.render.templates import Target, Variables
+from dotbase.render.templates import CLOCKS, TARGETS, Target, Variables
 from dotbase.verify.declarations import verify
 
 Connection = psycopg.Connection[Any]
@@ -127,19 +129,40 @@ def choose_variables(connection: Connection, options: GlobalOptions, run_options
     with connection.transaction():
         close_path(connection)
         recorded = history.last_release_if_readable(connection)
+        if recorded is not None:
+            _require_own_history(connection, recorded)
         target = run_options.target or (recorded.target if recorded else _detect_target(connection))
-    return Variables(
-        target=cast(Target, target),
-        clock=run_options.clock or (recorded.clock if recorded else "real"),
-        master_key_file=_master_key_file(options, run_options, recorded) if target == "postgres" else None,
-    )
+        return Variables(
+            target=cast(Target, target),
+            clock=run_options.clock or (recorded.clock if recorded else "real"),
+            master_key_file=_master_key_file(connection, options, run_options)
+            if target == "postgres"
+            else None,
+        )
 
 
-def _master_key_file(options: GlobalOptions, run_options: RunOptions, recorded: Release | None) -> str | None:
+def _require_own_history(connection: Connection, recorded: Release) -> None:
+    """Refuse a target or clock that dotbase would not have recorded here.
+
+    The owner's members can write anything there, and the target says who the owner is: another one would
+    have the next migration run their texts as somebody who may more.
+    """
+    known = recorded.target in TARGETS and recorded.clock in CLOCKS
+    owner = Variables(target=cast(Target, recorded.target)).owner
+    if not known or history.owner(connection) != owner:
+        raise DotbaseError(
+            f"the history says that this database is of target {recorded.target}, clock {recorded.clock},"
+            " which its owner is not of",
+            "find out who wrote that into dotbase.releases",
+        )
+
+
+def _master_key_file(connection: Connection, options: GlobalOptions, run_options: RunOptions) -> str | None:
+    """As the command line says, else as the superuser's function has it; never as the history says."""
     if run_options.master_key_file:
         return run_options.master_key_file
-    if recorded is not None and recorded.master_key_file:
-        return recorded.master_key_file
+    if found := servers.master_key_file(connection):
+        return found
     if options.database_url or os.environ.get("DATABASE_URL"):
         return None
     return str(cluster.master_key_file(options.cluster, options.project))

@@ -42,5 +42,14 @@ def cut(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+    """A text as an SQL literal, read alike whatever standard_conforming_strings says."""
+    doubled = text.replace("'", "''")
+    return "e'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
+
+
+def dollar_quoted(text: str) -> str:
+    """A text between dollar signs, with a tag that it does not contain."""
+    tag = ""
+    while f"${tag}$" in f"{text}$":
+        tag = f"{tag}q"
+    return f"${tag}${text}${tag}$"

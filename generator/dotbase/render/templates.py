@@ -12,11 +12,12 @@ from jinja2 import nodes
 
 from dotbase.errors import DotbaseError
 from dotbase.render import sources
-from dotbase.render.identifiers import quoted
+from dotbase.render.identifiers import dollar_quoted, literal, quoted
 from dotbase.render.project import Project
 
 Target = Literal["postgres", "supabase"]
 TARGETS: tuple[Target, ...] = get_args(Target)
+CLOCKS = ("real", "movable")
 MACROS = Path(__file__).parent
 # What an expression of a template can raise.
 FAILURES = (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError)
@@ -76,6 +77,8 @@ class Renderer:
             "memberships": [(name, member) for name, role in project.roles.items() for member in role.of],
             "master_key_file": str(variables.master_key_file) if variables.master_key_file else None,
             "quoted": quoted,
+            "literal": literal,
+            "dollar_quoted": dollar_quoted,
             "own_rows": macros.own_rows,
             "is_printable": macros.is_printable,
         }
