@@ -77,7 +77,7 @@ CHECKER = """
 select pg_catalog.quote_ident(n.nspname)
 from pg_catalog.pg_extension as e
 inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
-where e.extname = 'plpgsql_check'
+where e.extname = 'plpgsql_check' and pg_catalog.has_schema_privilege(n.oid, 'usage')
 """
 
 
