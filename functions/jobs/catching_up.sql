@@ -135,5 +135,5 @@ end;
 $$;
 
 comment on procedure jobs.catch_up is
-e'Brings pg_cron''s lines in step, accounts for missed slots and works off the queue, each minute by pg_cron.\n\n'
+e'Brings pg_cron''s lines in step, accounts for missed slots and works off the queue.\n\n'
 'It goes on until this second of the minute; with 0 it goes once through the queue as it is.';
