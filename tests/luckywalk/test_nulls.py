@@ -20,6 +20,7 @@ MAY_BE_NULL = {
     },
     "jobs.attempts": {
         *("finished_at", "result"),  # while it runs
+        "session_began_at",  # of a session that the owner may not see
         *("sqlstate", "message", "detail", "context"),  # where it did not fail
     },
     "jobs.events": {"run_id"},  # of slots that were missed
