@@ -101,6 +101,7 @@ ROUTINES = [
     change(
         "a function's owner",
         "alter function jobs.sync_pg_cron() owner to dotbase_cron",
+        "jobs: function jobs.sync_pg_cron(): grant to dotbase_cron: declared execute, live none",
         "jobs: function jobs.sync_pg_cron(): owner: declared dotbase_owner, live dotbase_cron",
     ),
     change(

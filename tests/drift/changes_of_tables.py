@@ -137,6 +137,7 @@ TABLES = [
         "alter table luckywalk.results_user force row level security;"
         "create policy nobody on luckywalk.results_user as restrictive for all to anon, authenticated"
         " using (false);"
+        "comment on column luckywalk.results_user.tier is '1 for six winning numbers, to 5 for two.';"
         "comment on table luckywalk.results_user is 'x'",
         "luckywalk: table luckywalk.results_user: comment: *",
         "luckywalk: table luckywalk.results_user: partition key: declared LIST (round_no),"
@@ -145,8 +146,8 @@ TABLES = [
     ),
     change(
         "foreign keys that are not checked",
-        "alter table jobs.attempts disable trigger all",
-        "jobs: table jobs.attempts: checks of foreign keys: declared none, live disabled",
+        "alter table core.error_constraints disable trigger all",
+        "core: table core.error_constraints: checks of foreign keys: declared none, live disabled",
     ),
 ]
 
