@@ -100,9 +100,8 @@ ROUTINES = [
     ),
     change(
         "a function's owner",
-        "alter function jobs.sync_pg_cron() owner to dotbase_cron",
-        "jobs: function jobs.sync_pg_cron(): grant to dotbase_cron: declared execute, live none",
-        "jobs: function jobs.sync_pg_cron(): owner: declared dotbase_owner, live dotbase_cron",
+        "alter function luckywalk.planned_round(integer) owner to dotbase_cron",
+        "luckywalk: function luckywalk.planned_round(integer): owner: declared dotbase_owner, live dotbase_cron",
     ),
     change(
         "an argument's name",

@@ -93,7 +93,7 @@ def test_drift_is_one_line_each_and_the_script_fixes_it(changed: Rig) -> None:
     assert said.code == 3
     *lines, last = said.out.splitlines()
     assert [line.partition("; fix: ")[0] for line in lines] == [
-        "core: function core.now(): comment: declared The time of the transaction's start, for business"
+        "core: function core.now(): comment: declared The time at which the transaction began, for business"
         " rules., live two lines; and a semicolon",
         "core: function core.now(): volatility: declared stable, live volatile",
         "luckywalk: function luckywalk.refuse_ticket_change(): body: declared perform"
