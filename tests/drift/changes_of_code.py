@@ -101,7 +101,8 @@ ROUTINES = [
     change(
         "a function's owner",
         "alter function luckywalk.planned_round(integer) owner to dotbase_cron",
-        "luckywalk: function luckywalk.planned_round(integer): owner: declared dotbase_owner, live dotbase_cron",
+        "luckywalk: function luckywalk.planned_round(integer): owner: declared dotbase_owner,"
+        " live dotbase_cron",
     ),
     change(
         "an argument's name",
