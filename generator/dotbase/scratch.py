@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg import sql
@@ -14,13 +15,18 @@ from psycopg import sql
 from dotbase import cluster
 from dotbase.catalog.server import databases
 from dotbase.connection import connect
+from dotbase.errors import DotbaseError
 from dotbase.migrate.migration import migrate
 from dotbase.migrate.run import Run
 from dotbase.options import GlobalOptions
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
 from dotbase.render.steps import Step
 from dotbase.render.templates import Variables
+from dotbase.verify.declarations import verify
 
 Connection = psycopg.Connection[Any]
+Result = TypeVar("Result")
 PREFIX = "dotbase_scratch_"
 
 
@@ -39,6 +45,27 @@ def scratch_database(
     with empty_database(options, variables) as url, connect(url) as connection:
         build(connection, steps, variables, verify)
         yield connection
+
+
+def build_afresh(
+    options: GlobalOptions,
+    project: Project,
+    variables: Variables,
+    steps: Sequence[Step],
+    read: Callable[[Connection], Result],
+) -> tuple[Result | None, str | None]:
+    """Refuse what no fresh database can be built from; what is read from one, or why there is none."""
+    try:
+        cluster.start(options.cluster, options.project)
+    except DotbaseError as error:
+        return None, f"it is not tried beforehand, for want of a local server: {error.what}."
+    if variables.master_key_file:
+        variables = replace(variables, master_key_file=None)  # a scratch database has no secrets
+        steps = render_steps(project, variables)
+    with scratch_database(
+        options, steps, variables, lambda connection: verify(connection, project, variables)
+    ) as connection:
+        return read(connection), None
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from dotbase.migrate import migration, rollback
 from dotbase.migrate.locks import LockOptions
+from dotbase.migrate.losses import Losses
 from dotbase.migrate.migration import Outcome
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.rollback import Undone
@@ -133,19 +134,32 @@ class Rig:
             lock_options=EAGER,
         )
 
-    def migrate(self, *steps: Step, user: str | None = None, **options: Any) -> Outcome:
+    def migrate(
+        self, *steps: Step, user: str | None = None, confirmed: bool = False, **options: Any
+    ) -> Outcome:
         with self.connect(user) as connection:
-            return migration.migrate(self.run(connection, steps, **options))
+            return migration.migrate(self.run(connection, steps, **options), confirmed=confirmed)
 
     def plan(self, *steps: Step, user: str | None = None) -> Plan:
         with self.connect(user) as connection:
             return read_plan(self.run(connection, steps))[0]
 
     def rollback(
-        self, *steps: Step, count: int | None = None, to: str | None = None, confirmed: bool = True
+        self,
+        *steps: Step,
+        count: int | None = None,
+        to: str | None = None,
+        confirmed: bool = True,
+        drop_broken: bool = False,
     ) -> Undone:
         with self.connect() as connection:
-            return rollback.rollback(self.run(connection, steps), steps=count, to=to, confirmed=confirmed)
+            return rollback.rollback(
+                self.run(connection, steps), steps=count, to=to, confirmed=confirmed, drop_broken=drop_broken
+            )
+
+    def dry_run(self, *steps: Step, count: int | None = None) -> tuple[Undone, Losses]:
+        with self.connect() as connection:
+            return rollback.dry_run(self.run(connection, steps), steps=count)
 
     def value(self, query: str) -> Any:
         with self.connect() as connection:

@@ -81,3 +81,23 @@ def test_plan_refuses_it_as_migrate_does(tmp_path: Path, new_rig: Rig) -> None:
         assert said.err.startswith(
             f'dotbase: functions/shop/carts.sql:{line}: syntax error at or near "selekt" — in shop.buy('
         )
+
+
+@pytest.mark.parametrize("language", ["sql", "plpgsql"])
+def test_a_version_that_breaks_an_unchanged_routine_is_refused(rig: Rig, language: str) -> None:
+    """Faults 1 and 13. The routine is not applied again, and reads a column that was renamed."""
+    body = "select price from shop.items"
+    text = f"begin return ({body}); end" if language == "plpgsql" else body
+    read = routines(
+        "read", f"create or replace function shop.read() returns int language {language} as $$ {text} $$;"
+    )
+    first = versioned(
+        "0001_shop", "create schema shop; create table shop.items (price int);", "drop schema shop cascade;"
+    )
+    rename = versioned("0002_won", "alter table shop.items rename price to won;", "select 1;")
+    rig.migrate(first, read)
+    before = rig.catalog()
+    with pytest.raises(DotbaseError, match=r'column "price" does not exist — in shop.read\(\)') as caught:
+        rig.migrate(first, rename, read)
+    assert caught.value.where == "functions/shop/read.sql:1"
+    assert rig.catalog() == before

@@ -124,7 +124,7 @@ def test_plan_prints_the_sql_in_order(
     project: Path, dotbase: Dotbase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = migration(project, "ledger", "note", "comment on table ledger.transfers is 'Noted.';\n")
-    monkeypatch.setattr(plan, "check_declarations", lambda *_: None)  # other tests show it
+    monkeypatch.setattr(plan, "build_afresh", lambda *_: (None, None))  # other tests show it
     result = dotbase("plan", "--sql")
     assert result.exit_code == 2
     assert result.output == f"-- apply: {name}\ncomment on table ledger.transfers is 'Noted.';\n\n"

@@ -10,7 +10,7 @@ import pytest
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import locks, migration
-from tests.generator.rig import Rig, routines, versioned
+from tests.generator.rig import EAGER, Rig, routines, versioned
 
 ONE = versioned(
     "0001_shop",
@@ -133,3 +133,25 @@ def test_the_session_is_left_as_it_was(rig: Rig) -> None:
 def test_databases_of_one_cluster_are_bootstrapped_side_by_side(new_rig: Rig, rig: Rig) -> None:
     with ThreadPoolExecutor(2) as pool:
         assert all(outcome.changed for outcome in pool.map(lambda one: one.migrate(ONE), (rig, new_rig)))
+
+
+def test_an_index_made_concurrently_waits_for_as_long_as_it_takes(rig: Rig) -> None:
+    """Fault 9. The lock_timeout killed it while a writer was open, though it holds up nobody."""
+    table = "create schema shop; create table shop.items (a int);"
+    shop = versioned("0001_shop", table, "drop schema shop cascade;")
+    index = versioned(
+        "0002_index",
+        "create index concurrently items_a_idx on shop.items (a);",
+        "drop index concurrently shop.items_a_idx;",
+        boundary="index",
+        transactional=False,
+    )
+    rig.migrate(shop)
+    for act in (rig.migrate, rig.rollback):
+        with rig.connect() as other:
+            other.execute("begin; insert into shop.items values (1)")
+            timer = threading.Timer(8 * EAGER.lock_timeout, other.execute, ["commit"])
+            timer.start()
+            act(shop, index)
+            timer.join()
+            assert "attempt" not in rig.told

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import losses
+from dotbase.render.steps import Step
 from tests.generator.rig import Rig, routines, versioned
 from tests.generator.shop import make_shop
 from tests.generator.small import dotbase, write
@@ -36,7 +38,17 @@ CAFE = versioned("0003_cafe", "create schema cafe;", "drop schema cafe;", app="c
 
 def test_what_came_in_one_migrate_stays_where_it_still_applies(rig: Rig) -> None:
     rig.migrate(ONE, TWO, VIEW, DEAR, TELL)
-    undone = rig.rollback(ONE, TWO, VIEW, DEAR, TELL, confirmed=False)
+    before = rig.catalog()
+    with pytest.raises(DotbaseError) as caught:
+        rig.rollback(ONE, TWO, VIEW, DEAR, TELL, confirmed=False)
+    assert caught.value.sentence == (
+        "no text that was ever in force fits the tables after this rollback, and these would break:"
+        ' functions/shop/dear.sql (column "price" does not exist), functions/shop/tell.sql'
+        ' (type "shop.prices" does not exist — in shop.tell());'
+        " add --drop-broken, which drops them until the next migrate."
+    )
+    assert rig.catalog() == before
+    undone = rig.rollback(ONE, TWO, VIEW, DEAR, TELL, confirmed=False, drop_broken=True)
     assert undone.versions == ["shop.0002_prices"]
     assert undone.kept == [VIEW.key]
     assert undone.left_out == undone.apps == []
@@ -88,9 +100,9 @@ def test_counting_rows_leaves_the_transaction_as_it_was(rig: Rig) -> None:
     """What comes after it, as schedules, may read tables whose policies are for its role."""
     rig.migrate(ONE)
     with rig.connect() as connection, connection.transaction():
-        assert [str(found) for found in losses.count(connection, [("shop", "items")], lock=True)] == [
-            "shop.items (0 rows)"
-        ]
+        with losses.watched(connection, (), lock=True) as (lost, _):
+            connection.execute("drop table shop.items")
+        assert [str(found) for found in lost.tables] == ["shop.items (0 rows)"]
         row = connection.execute("select current_setting('row_security')").fetchone()
         assert row == ("on",)
         held = "select mode from pg_locks where relation = 'shop.items'::regclass and pid = pg_backend_pid()"
@@ -164,3 +176,100 @@ def test_a_migrate_that_fails_says_that_nothing_was_changed(tmp_path: Path, new_
     said = dotbase(project, "--database-url", url, "migrate")
     assert "what came before it is committed" in said.err
     assert "Nothing was changed" not in said.err
+
+
+def _price(column: str, language: str = "sql") -> Step:
+    body = f"select i.{column} from shop.goods as i where i.item_id = $1"
+    text = f"begin return ({body}); end" if language == "plpgsql" else body
+    return routines(
+        "price",
+        f"create or replace function shop.price(bigint) returns bigint language {language} as $$ {text} $$;",
+    )
+
+
+GOODS = versioned(
+    "0001_goods",
+    "create schema shop; create table shop.goods (item_id bigint primary key, price bigint);",
+    "drop schema shop cascade;",
+)
+WON = versioned(
+    "0002_won",
+    "alter table shop.goods rename price to price_won;",
+    "alter table shop.goods rename price_won to price;",
+)
+NOTE = versioned(
+    "0003_note", "alter table shop.goods add note text;", "alter table shop.goods drop column note;"
+)
+GOODS_VIEW = "create or replace view shop.offers as select i.{} as price from shop.goods as i;"
+
+
+@pytest.mark.parametrize("language", ["sql", "plpgsql"])
+def test_a_text_of_before_two_versions_is_not_put_back_between_them(rig: Rig, language: str) -> None:
+    """Fault 1. No text was in force between 0002 and 0003, which came together: the newest stays."""
+    new = [_price("price_won", language), routines("views", GOODS_VIEW.format("price_won"))]
+    rig.migrate(GOODS, _price("price", language), routines("views", GOODS_VIEW.format("price")))
+    rig.migrate(GOODS, WON, NOTE, *new)
+    with rig.connect() as connection:
+        connection.execute("insert into shop.goods values (7, 4500)")
+    undone = rig.rollback(GOODS, WON, NOTE, *new)
+    assert undone.versions == ["shop.0003_note"]
+    assert undone.kept == ["functions/shop/price.sql", "functions/shop/views.sql"]
+    assert rig.value("select shop.price(7)") == 4500
+    assert rig.value("select price from shop.offers") == 4500
+    undone = rig.rollback(GOODS, WON, NOTE, *new)
+    assert (undone.versions, undone.restored) == (["shop.0002_won"], 2)
+    assert rig.value("select shop.price(7)") == 4500
+    assert rig.value("select price from shop.offers") == 4500
+
+
+@pytest.mark.parametrize("language", ["sql", "plpgsql"])
+def test_what_no_recorded_text_makes_whole_is_named_and_stops_the_rollback(rig: Rig, language: str) -> None:
+    """Fault 1. The rename came last: between it and 0002 no text was ever in force."""
+    note, won = (
+        replace(NOTE, key="schema/shop/0002_note.sql", version="shop.0002_note"),
+        replace(WON, key="schema/shop/0003_won.sql", version="shop.0003_won"),
+    )
+    steps = (GOODS, note, won, _price("price_won", language))
+    rig.migrate(GOODS, _price("price", language))
+    rig.migrate(*steps)
+    before = rig.catalog()
+    with pytest.raises(DotbaseError) as caught:
+        rig.rollback(*steps)
+    assert caught.value.sentence == (
+        "no text that was ever in force fits the tables after this rollback, and these would break:"
+        " functions/shop/price.sql (column i.price_won does not exist — in shop.price(bigint));"
+        " roll back to shop.0001_goods, whose texts are recorded, or add --drop-broken, which drops them"
+        " until the next migrate."
+    )
+    assert rig.catalog() == before
+    assert rig.rollback(*steps, drop_broken=True).refused.keys() == {"functions/shop/price.sql"}
+    assert rig.value("select to_regprocedure('shop.price(bigint)') is null")
+    rig.migrate(*steps)
+    assert rig.rollback(*steps, to="shop.0001_goods").restored == 1
+    assert "price_won" not in rig.value("select prosrc from pg_proc where proname = 'price'")
+
+
+@pytest.mark.parametrize("language", ["sql", "plpgsql"])
+def test_a_routine_whose_text_never_changed_is_tried_as_well(rig: Rig, language: str) -> None:
+    """Fault 1. Its file is not applied again, and what it reads is gone all the same."""
+    other = routines("other", "create or replace function shop.other() returns int return 1;")
+    price = _price("price", language)
+    add = versioned(
+        "0002_price",
+        "alter table shop.items add price bigint; alter table shop.items rename to goods;",
+        "alter table shop.goods rename to items; alter table shop.items drop column price;",
+    )
+    rig.migrate(ONE, other)
+    rig.migrate(ONE, add, other, price)
+    rig.migrate(ONE, add, CAFE, other, price)
+    assert rig.rollback(ONE, add, CAFE, other, price).refused == {}
+    assert rig.rollback(ONE, add, other, price).left_out == [price.key]
+
+
+def test_a_routine_that_was_broken_before_stops_no_rollback(rig: Rig) -> None:
+    """Fault 1. What somebody broke by hand is not what the rollback breaks."""
+    rig.migrate(GOODS, _price("price", "plpgsql"))
+    rig.migrate(GOODS, CAFE, _price("price", "plpgsql"))
+    with rig.connect() as connection:
+        connection.execute("alter table shop.goods drop column price")
+    assert rig.rollback(GOODS, CAFE, _price("price", "plpgsql")).versions == ["cafe.0003_cafe"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,6 +77,27 @@ where d.classid = 'pg_trigger'::regclass and d.refobjsubid > 0
 """
 )
 
+# What goes with these, each with what it is an internal part of or hangs on, among them.
+EDGES = (
+    CLOSURE
+    + """,
+members as (select distinct c.classid, c.objid from closure as c)
+select
+    m.classid, m.objid, pg_catalog.pg_describe_object(m.classid, m.objid, 0), o.type, o.identity, o.schema,
+    array(
+        select array[
+            d.refclassid::bigint, d.refobjid::bigint,
+            case when d.deptype in ('i', 'P') then 1 when d.deptype = 'a' then 2 else 0 end
+        ]
+        from pg_catalog.pg_depend as d
+        inner join members as r on r.classid = d.refclassid and r.objid = d.refobjid
+        where d.classid = m.classid and d.objid = m.objid
+    )
+from members as m
+cross join lateral pg_catalog.pg_identify_object(m.classid, m.objid, 0) as o
+"""
+)
+
 TABLES = """
 select c.oid
 from pg_catalog.pg_class as c
@@ -91,6 +112,41 @@ class DependentData:
 
     name: str
     schema: str | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One of the objects that go together.
+
+    schema:  that it is in.
+    on:      the others that it hangs on.
+    part_of: the one that it is an internal part of, as a view's rule is; it goes with that.
+    with_it: the one that it goes with without a word, as a default with its table.
+    """
+
+    description: str
+    object: CatalogObject
+    schema: str | None
+    on: Sequence[Address]
+    part_of: Address | None
+    with_it: Address | None
+
+
+def closure(connection: Connection, addresses: Collection[Address]) -> dict[Address, Member]:
+    """What would go if what is at these addresses went by cascade, and itself."""
+    values = {"classids": [classid for classid, _ in addresses], "objids": [objid for _, objid in addresses]}
+    found = {}
+    for classid, objid, description, kind, identity, schema, edges in connection.execute(EDGES, values):
+        others = [((one, two), how) for one, two, how in edges if (one, two) != (classid, objid)]
+        found[classid, objid] = Member(
+            description,
+            CatalogObject(kind, identity),
+            schema,
+            [address for address, _ in others],
+            next((address for address, how in others if how == 1), None),
+            next((address for address, how in others if how == 2), None),
+        )
+    return found
 
 
 def data_depending_on(connection: Connection, addresses: Collection[Address]) -> list[DependentData]:

@@ -7,6 +7,7 @@ what a file made. Rows of other sessions (a job that makes a partition meanwhile
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +36,9 @@ where pg_catalog.pg_xact_status((t.top + ((x - (t.top & 4294967295)) & 429496729
     = 'in progress'
 """
 
-# Routines that this transaction made or replaced. A dependency on the schema is written anew then, and not by
-# grants or comments; the ids of our own transaction are visible and yet in progress. C has nothing to parse.
+# Routines asked for by id, and those that this transaction made or replaced. A dependency on the schema is
+# written anew then, and not by grants or comments; the ids of our own transaction are visible and yet in
+# progress. C has nothing to parse.
 ROUTINES = """
 select
     pg_catalog.quote_ident(v.nspname) || '.' || pg_catalog.quote_ident(v.proname),
@@ -59,21 +61,15 @@ where d.classid = 'pg_proc'::regclass
     and d.refclassid = 'pg_namespace'::regclass
     and n.nspname not like 'pg\\_%%'
     and n.nspname not in ('information_schema', 'dotbase')
-    and pg_catalog.age(d.xmin) <= 0
     and pg_catalog.pg_has_role(p.proowner, 'usage')
-    and pg_catalog.pg_xact_status(
-        (t.top + ((d.xmin::text::bigint - (t.top & 4294967295)) & 4294967295))::text::xid8
-    ) = 'in progress'
+    and (
+        p.oid = any (%(ids)s)
+        or pg_catalog.age(d.xmin) <= 0
+        and pg_catalog.pg_xact_status(
+            (t.top + ((d.xmin::text::bigint - (t.top & 4294967295)) & 4294967295))::text::xid8
+        ) = 'in progress'
+    )
 order by 1, 2 nulls first, 3
-"""
-
-# Without partitions, whose rows are their parent's, and without the history.
-TABLES = """
-select c.oid, n.nspname, c.relname
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
-where c.relkind in ('r', 'p') and not c.relispartition
-    and n.nspname not like 'pg\\_%' and n.nspname not in ('information_schema', 'dotbase')
 """
 
 
@@ -130,11 +126,14 @@ class MadeRoutine:
     body: str
 
 
-def routines_made(connection: Connection) -> list[MadeRoutine]:
-    """The routines that this transaction made or replaced, those of one validator and path together."""
-    return [MadeRoutine(*row) for row in connection.execute(ROUTINES.encode(), {})]
+def routines_made(connection: Connection, ids: Collection[int] = ()) -> list[MadeRoutine]:
+    """The routines that this transaction made or replaced, and these; of one validator and path together."""
+    return [MadeRoutine(*row) for row in connection.execute(ROUTINES.encode(), {"ids": list(ids)})]
 
 
-def tables(connection: Connection) -> dict[int, tuple[str, str]]:
-    """Schema and name of every table, by its id: what two readings differ in was made or dropped between."""
-    return {oid: (schema, name) for oid, schema, name in connection.execute(TABLES.encode())}
+def ids_of_routines(connection: Connection, objects: Collection[CatalogObject]) -> list[int]:
+    """The ids of the routines among these objects; those that do not exist are left out."""
+    row = connection.execute("select 'pg_catalog.pg_proc'::pg_catalog.regclass::pg_catalog.oid").fetchone()
+    assert row is not None
+    addresses = present(connection).addresses_of(objects)
+    return [objid for classid, objid in addresses if classid == row[0]]

@@ -23,8 +23,14 @@ class CatalogObject:
 
     @property
     def drop_sql(self) -> str:
-        """The statement that drops it and the repeatable objects that depend on it."""
-        return f"drop {self.type} if exists {self.identity} cascade"
+        """The statement that drops it alone: what depends on it is dropped first, by name."""
+        return f"drop {self.type} if exists {self.identity}"
+
+    @property
+    def name(self) -> str:
+        """Its name alone, as a file would say it."""
+        first = re.split(r"[ (]", self.identity, maxsplit=1)[0]
+        return first.rpartition(".")[2].strip('"')
 
     def __str__(self) -> str:
         return f"{self.type} {self.identity}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +59,26 @@ where n.nspname = any (%(schemas)s)
     and (p.prorettype <> 'trigger'::pg_catalog.regtype or t.tgrelid is not null)
 order by 1, 2
 """
+# Errors alone, of routines given by id.
+ERRORS = f"""
+select p.oid, c.lineno, c.sqlstate, c.message
+{IN_PLPGSQL}
+left join pg_catalog.pg_trigger as t on t.tgfoid = p.oid and not t.tgisinternal
+cross join lateral {{checker}}.plpgsql_check_function_tb(
+    p.oid, coalesce(t.tgrelid, 0), newtable => t.tgnewtable, oldtable => t.tgoldtable,
+    fatal_errors => false, other_warnings => false, performance_warnings => false, extra_warnings => false
+) as c
+where p.oid = any (%(ids)s) and c.level = 'error'
+    and p.prorettype <> 'pg_catalog.event_trigger'::pg_catalog.regtype
+    and (p.prorettype <> 'pg_catalog.trigger'::pg_catalog.regtype or t.tgrelid is not null)
+order by 1, 2
+"""
+CHECKER = """
+select pg_catalog.quote_ident(n.nspname)
+from pg_catalog.pg_extension as e
+inner join pg_catalog.pg_namespace as n on n.oid = e.extnamespace
+where e.extname = 'plpgsql_check' and pg_catalog.has_schema_privilege(n.oid, 'usage')
+"""
 
 
 @dataclass(frozen=True)
@@ -106,6 +127,40 @@ def count_in_plpgsql(connection: Connection, schemas: Collection[str]) -> int:
     cursor = connection.cursor(row_factory=tuple_row)
     [(count,)] = cursor.execute(COUNT_IN_PLPGSQL.encode(), {"schemas": list(schemas)}).fetchall()
     return int(count)
+
+
+@contextmanager
+def checker(connection: Connection) -> Iterator[str | None]:
+    """The schema that plpgsql_check is in, quoted; brought, where that is possible, while the block lasts.
+
+    None where it is neither there nor to be had: its library has to be on the server, and a superuser asks.
+    """
+    with connection.transaction(force_rollback=True):
+        found = connection.execute(CHECKER.encode()).fetchone()
+        if found is None:
+            try:
+                with connection.transaction():
+                    acting = connection.execute("select pg_catalog.current_setting('role')").fetchone()
+                    assert acting is not None
+                    connection.execute("set local role none")
+                    connection.execute("create schema dotbase_check")
+                    connection.execute("create extension plpgsql_check with schema dotbase_check")
+                    connection.execute("grant usage on schema dotbase_check to public")
+                    connection.execute("select pg_catalog.set_config('role', %s, true)", list(acting))
+                found = connection.execute(CHECKER.encode()).fetchone()
+            except psycopg.Error:
+                if connection.broken:
+                    raise
+        yield found[0] if found is not None else None
+
+
+def errors_in_bodies(
+    connection: Connection, schema: str, ids: Collection[int]
+) -> list[tuple[int, int | None, str, str]]:
+    """What plpgsql_check, in this schema, calls an error: id of the routine, line, SQLSTATE and message."""
+    query = ERRORS.format(checker=schema)
+    cursor = connection.cursor(row_factory=tuple_row)
+    return cursor.execute(query.encode(), {"ids": list(ids)}).fetchall()
 
 
 def check_bodies(connection: Connection, schemas: Collection[str]) -> list[BodyFinding]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import pq
 
 Connection = psycopg.Connection[Any]
 
@@ -69,3 +70,53 @@ def oldest_transaction(connection: Connection) -> OpenTransaction | None:
 def set_path(connection: Connection, path: str | None) -> None:
     """Find names by this path until the transaction ends; by the session's usual one without it."""
     connection.execute(SET_PATH, [path])
+
+
+@dataclass(frozen=True)
+class SessionState:
+    """What a file could leave behind: settings, and the roles that the session has and acts as."""
+
+    settings: dict[str, str]
+    user: str
+    role: str
+
+
+SETTINGS = """
+select s.name, s.setting
+from pg_catalog.pg_settings as s
+where s.context in ('user', 'superuser') and s.name not in ('role', 'session_authorization')
+    and s.name not in ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')
+"""
+RESTORE = "select pg_catalog.set_config(%s, %s, false)"
+WHO = "select session_user::text, pg_catalog.current_setting('role')"
+
+
+def state(connection: Connection) -> SessionState:
+    """The session as it is now."""
+    settings = dict(connection.execute(SETTINGS.encode(), {}).fetchall())
+    who = connection.execute(WHO.encode()).fetchone()
+    assert who is not None
+    return SessionState(settings, *who)
+
+
+def restore(connection: Connection, before: SessionState) -> dict[str, str]:
+    """Make the session what it was; returns the settings that were others, and which."""
+    changed: dict[str, str] = {}
+    encoding = connection.info.parameter_status("client_encoding") or ""
+    if encoding != before.settings["client_encoding"]:
+        # First of all: what is read in another one may be no text.
+        changed["client_encoding"] = encoding
+        connection.execute(f"set client_encoding = '{before.settings['client_encoding']}'".encode())
+    now = state(connection)
+    inside = connection.info.transaction_status != pq.TransactionStatus.IDLE
+    if now.user != before.user:
+        connection.execute("reset session authorization")
+    if (now.user, now.role) != (before.user, before.role):
+        if inside:
+            connection.execute("select pg_catalog.set_config('role', 'none', false)")
+        connection.execute("select pg_catalog.set_config('role', %s, %s)", [before.role, inside])
+    for name, value in now.settings.items():
+        if before.settings.get(name, value) != value:
+            changed[name] = value
+            connection.execute(RESTORE.encode(), [name, before.settings[name]])
+    return changed

@@ -13,10 +13,12 @@ import click
 from dotbase.errors import DotbaseError
 from dotbase.migrate.locks import LockOptions
 from dotbase.migrate.migration import HaltedError, Outcome, migrate
+from dotbase.migrate.plan import read_plan
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import plain
+from dotbase.scratch import build_afresh
 
 NOTHING = "Nothing to do: every template is applied. What was changed by hand: `dotbase drift`."
 
@@ -83,6 +85,7 @@ def lock_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command("migrate")
 @variable_options
+@click.option("--yes", "confirmed", is_flag=True, help="Also when rows would go.")
 @lock_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -91,6 +94,7 @@ def command(
     target: str | None,
     clock: str | None,
     master_key_file: str | None,
+    confirmed: bool,
     lock_timeout: float,
     retries: int,
     wait: float,
@@ -99,13 +103,20 @@ def command(
     """Apply what is pending: under a lock, in one transaction, all or nothing."""
     run_options = RunOptions(target, clock, master_key_file, LockOptions(lock_timeout, retries, wait=wait))
     screen = nullcontext(Silent()) if as_json else on_screen()
-    with screen as report, open_run(options, run_options, report) as (run, _, _):
+    with screen as report, open_run(options, run_options, report) as (run, project, variables):
         try:
-            outcome = migrate(run)
+            found, recorded, _ = read_plan(run)
+            unchecked = None
+            if recorded.applied and not found.empty:
+                # Into an empty database the migration itself is the trial.
+                report.say("Trying to build a fresh database from the files …")
+                _, unchecked = build_afresh(options, project, variables, run.steps, lambda _: None)
+            outcome = migrate(run, confirmed=confirmed)
         except HaltedError:
             raise
         except DotbaseError as error:
             raise DotbaseError(error.what, f"{error.remedy}. Nothing was changed", error.where) from None
+    outcome.notes += [unchecked] if unchecked else []
     click.echo(_json(outcome) if as_json else _sentence(outcome))
 
 

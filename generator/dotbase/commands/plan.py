@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 
 import click
 
-from dotbase import cluster
+from dotbase.catalog import api
 from dotbase.commands.migrate import NOTHING, variable_options
-from dotbase.errors import DotbaseError
 from dotbase.migrate import squawk
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
-from dotbase.render.assembly import render_steps
-from dotbase.render.project import Project
+from dotbase.reference.changes import Break, breaking
 from dotbase.render.steps import Step
-from dotbase.render.templates import Variables
-from dotbase.scratch import scratch_database
-from dotbase.verify.declarations import verify
+from dotbase.scratch import build_afresh
 
 PENDING = 2
 
@@ -43,12 +37,16 @@ def command(
     options: GlobalOptions = ctx.obj
     with open_run(options, RunOptions(target, clock, master_key_file)) as (run, project, variables):
         found, _, notes = read_plan(run)
+        with run.transaction():
+            before = api.read(run.connection)
+    breaks: list[Break] = []
     if not found.empty:
-        unchecked = check_declarations(options, project, variables, run.steps)
+        after, unchecked = build_afresh(options, project, variables, run.steps, api.read)
         notes += [unchecked] if unchecked else []
+        breaks = breaking(before, after) if after is not None else []
     warnings = squawk.warnings(found.versioned)
     if as_json:
-        click.echo(json.dumps(_json(found, warnings, notes), indent=2))
+        click.echo(json.dumps(_json(found, warnings, breaks, notes), indent=2))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:
@@ -56,24 +54,9 @@ def command(
             click.echo(plain(line))
         for warning in warnings:
             click.echo(plain(f"Warning: {warning}"))
+        for one in breaks:
+            click.echo(plain(f"Breaks clients: {one}"))
     ctx.exit(0 if found.empty else PENDING)
-
-
-def check_declarations(
-    options: GlobalOptions, project: Project, variables: Variables, steps: Sequence[Step]
-) -> str | None:
-    """Refuse what `migrate` would refuse, as a scratch database shows it; or say why that is not known."""
-    try:
-        cluster.start(options.cluster, options.project)
-    except DotbaseError as error:
-        return f"declarations are not checked beforehand, for want of a local server: {error.what}."
-    if variables.master_key_file:
-        variables = replace(variables, master_key_file=None)  # a scratch database has no secrets
-        steps = render_steps(project, variables)
-    with scratch_database(
-        options, steps, variables, lambda connection: verify(connection, project, variables)
-    ):
-        return None
 
 
 def _entries(found: Plan) -> list[tuple[str, str, Step | None]]:
@@ -109,7 +92,9 @@ def _sql(found: Plan) -> str:
     return "".join(parts)
 
 
-def _json(found: Plan, warnings: list[squawk.Danger], notes: list[str]) -> dict[str, object]:
+def _json(
+    found: Plan, warnings: list[squawk.Danger], breaks: list[Break], notes: list[str]
+) -> dict[str, object]:
     return {
         "pending": not found.empty,
         "bootstrap": found.bootstrap.key if found.bootstrap else None,
@@ -130,5 +115,6 @@ def _json(found: Plan, warnings: list[squawk.Danger], notes: list[str]) -> dict[
             {"file": found.file, "line": found.line, "rule": found.rule, "message": found.message}
             for found in warnings
         ],
+        "breaking": [{"object": one.object, "what": one.what} for one in breaks],
         "notes": notes,
     }

@@ -24,7 +24,10 @@ NOTHING = "Nothing to do: no version was applied after that one."
 @click.option("--steps", type=click.IntRange(min=1), help="How many versions to undo. [default: 1]")
 @click.option("--to", metavar="VERSION", help="Undo what came after this version, which stays.")
 @click.option("--plan", "only_plan", is_flag=True, help="Show what it would do, and the rows that would go.")
-@click.option("--yes", "confirmed", is_flag=True, help="Also when tables with rows or a whole app would go.")
+@click.option("--yes", "confirmed", is_flag=True, help="Also when rows or a whole app would go.")
+@click.option(
+    "--drop-broken", is_flag=True, help="Drop, until the next migrate, what no recorded text makes whole."
+)
 @lock_options
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
@@ -34,6 +37,7 @@ def command(
     to: str | None,
     only_plan: bool,
     confirmed: bool,
+    drop_broken: bool,
     lock_timeout: float,
     retries: int,
     wait: float,
@@ -41,8 +45,8 @@ def command(
 ) -> None:
     """Undo versions, newest first, and put back the repeatable texts from before them.
 
-    Repeatable steps that have no text from before, as the same migrate brought them, stay in force where
-    they still apply.
+    When the same migrate also brought versions that stay, no text was ever in force between them: what came
+    with it stays in force where it still applies, and stops the rollback where it does not.
     """
     if steps is not None and to is not None:
         raise click.UsageError("--steps and --to exclude each other")
@@ -52,9 +56,9 @@ def command(
         if only_plan:
             undone, losses = rollback.dry_run(run, steps=steps, to=to)
         else:
-            undone = rollback.rollback(run, steps=steps, to=to, confirmed=confirmed)
+            undone = rollback.rollback(run, steps=steps, to=to, confirmed=confirmed, drop_broken=drop_broken)
     if only_plan:
-        click.echo(_json(undone, losses) if as_json else _plan(undone, losses))
+        click.echo(_json(undone, losses) if as_json else _plan(undone, losses, drop_broken))
     else:
         click.echo(_json(undone) if as_json else _sentence(undone))
 
@@ -78,18 +82,29 @@ def _sentence(undone: Undone) -> str:
     return "\n".join(map(plain, lines))
 
 
-def _plan(undone: Undone, losses: Losses) -> str:
+def _plan(undone: Undone, losses: Losses, drop_broken: bool) -> str:
     if not undone.versions:
         return NOTHING
     lines = ["Rollback would, in this order:"]
     lines += [f"  drop      all of app {app}" for app in undone.apps]
     lines += [f"  remove    {key} (without an earlier text)" for key in undone.left_out]
     lines += [f"  undo      {version}" for version in undone.versions]
-    lines += [f"  remove    {key} (does not apply: {why})" for key, why in undone.refused.items()]
+    stops = {} if drop_broken else {k: v for k, v in undone.refused.items() if k not in undone.orphaned}
+    lines += [
+        f"  remove    {key} (does not apply: {why})"
+        for key, why in undone.refused.items()
+        if key not in stops
+    ]
     lines += [f"  keep      {key}" for key in undone.kept]
     lines += [f"  put back  {undone.restored} repeatable steps"] if undone.restored else []
+    if stops:
+        lines += ["It would stop, unless --drop-broken drops these until the next migrate:"]
+        lines += [f"  break     {key} ({why})" for key, why in stops.items()]
     lines += ["These tables would go:"] if losses.tables else ["No table would go."]
     lines += [f"  {table}" for table in losses.tables]
+    gone = [loss for loss in losses.rows if loss.rows]
+    lines += ["These rows would go:"] if gone else []
+    lines += [f"  {loss}" for loss in gone]
     return "\n".join(map(plain, lines))
 
 
@@ -104,4 +119,7 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
     }
     if losses is not None:
         document["tables"] = [{"table": table.name, "rows": table.rows} for table in losses.tables]
+        document["rows"] = [
+            {"of": loss.of, "name": loss.name, "rows": loss.rows} for loss in losses.rows if loss.rows
+        ]
     return json.dumps(document, indent=2)

@@ -1,11 +1,13 @@
-"""Bodies of routines that do not parse, found by each language's own validator before anything is committed.
+"""Bodies of routines that do not hold, found before anything is committed.
 
-Files run with `check_function_bodies = off`, as they may name what comes later. At the end all exists.
+Each language's own validator is asked, which parses SQL against the tables, and PL/pgSQL for its grammar
+alone; then plpgsql_check, where the server has it. Files run with `check_function_bodies = off`, as they may
+name what comes later. At the end all exists.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,12 +15,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from dotbase.catalog import routines as catalog_routines
 from dotbase.catalog import sessions
-from dotbase.catalog.made import MadeRoutine, routines_made
+from dotbase.catalog.made import MadeRoutine, ids_of_routines, routines_made
+from dotbase.catalog.objects import CatalogObject
 from dotbase.migrate.statements import StepError
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
+CORRECT = "correct the function's text"
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Broken:
 
     error: StepError
     step: Step | None
+    signature: str
 
 
 def require_valid(connection: Connection, steps: Sequence[Step]) -> None:
@@ -38,9 +44,33 @@ def require_valid(connection: Connection, steps: Sequence[Step]) -> None:
         raise found.error
 
 
-def broken(connection: Connection, steps: Sequence[Step]) -> Iterator[Broken]:
-    """What the validators refuse of the routines that this transaction made, with the place in the steps."""
-    routines = routines_made(connection)
+def require_whole(
+    connection: Connection, steps: Sequence[Step], also: Collection[CatalogObject], already: Collection[str]
+) -> None:
+    """Refuse the first body that does not hold, of these routines, too: a version can break what is old.
+
+    already: what was said of them before, which is not the fault of this migration.
+    """
+    for find in (broken, misread):
+        for found in find(connection, steps, also):
+            if found.error.what not in already:
+                raise found.error
+
+
+def said_of(connection: Connection, objects: Collection[CatalogObject]) -> frozenset[str]:
+    """What is said of broken routines among these objects now."""
+    found = [*broken(connection, (), objects), *misread(connection, (), objects)]
+    return frozenset(one.error.what for one in found)
+
+
+def broken(
+    connection: Connection, steps: Sequence[Step], also: Collection[CatalogObject] = ()
+) -> Iterator[Broken]:
+    """What the validators refuse of the routines that this transaction made, with the place in the steps.
+
+    also: other objects, whose routines are asked about as well.
+    """
+    routines = routines_made(connection, ids_of_routines(connection, also) if also else ())
     for (validator, path), group in groupby(routines, key=lambda one: (one.validator, one.path)):
         together = list(group)
         if _refusal(connection, validator, path, together) is None:
@@ -49,6 +79,25 @@ def broken(connection: Connection, steps: Sequence[Step]) -> Iterator[Broken]:
             error = _refusal(connection, validator, path, [routine])
             if error is not None:
                 yield _broken(routine, error, steps)
+
+
+def misread(
+    connection: Connection, steps: Sequence[Step], also: Collection[CatalogObject] = ()
+) -> Iterator[Broken]:
+    """What plpgsql_check calls an error in those routines, as a column that is gone: no validator sees it.
+
+    Nothing where the server does not have it, or lets nobody of ours make it.
+    """
+    routines = {found.oid: found for found in routines_made(connection, ids_of_routines(connection, also))}
+    with catalog_routines.checker(connection) as schema:
+        said = catalog_routines.errors_in_bodies(connection, schema, routines) if schema else []
+    for oid, line, sqlstate, message in said:
+        routine = routines[oid]
+        step, position = _home(routine, steps)
+        inside = sum(len(text) + 1 for text in routine.body.split("\n")[: (line or 1) - 1])
+        where = step.place_of(position + inside) if step is not None else None
+        what = f"{message} — in {routine.signature}"
+        yield Broken(StepError(what, CORRECT, where, sqlstate), step, routine.signature)
 
 
 def _refusal(
@@ -78,7 +127,7 @@ def _broken(routine: MadeRoutine, error: psycopg.Error, steps: Sequence[Step]) -
     step, position = _home(routine, steps)
     where = step.place_of(position + inside) if step is not None else None
     what = f"{said} — in {routine.signature}"
-    return Broken(StepError(what, "correct the function's text", where, error.sqlstate), step)
+    return Broken(StepError(what, CORRECT, where, error.sqlstate), step, routine.signature)
 
 
 def _position(body: str, error: psycopg.Error) -> int:

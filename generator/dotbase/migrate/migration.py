@@ -20,15 +20,18 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
+
+import psycopg
 
 from dotbase.catalog.dependencies import dependents_of_tables
 from dotbase.catalog.objects import CatalogObject
 from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, history, locks, plan, privileges, statements
 from dotbase.migrate.history import History
-from dotbase.migrate.removal import drop
+from dotbase.migrate.losses import Gone, Losses, RowWatch, try_outside, watched
+from dotbase.migrate.removal import drop, keeping_foreign
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.run import Connection, Run
 from dotbase.migrate.statements import (
@@ -90,26 +93,32 @@ def segments(steps: Sequence[Step]) -> list[Segment]:
     return found
 
 
-def migrate(run: Run) -> Outcome:
-    """Bring the database to the rendered steps."""
-    return _Migration(run).run()
+def migrate(run: Run, *, confirmed: bool = False) -> Outcome:
+    """Bring the database to the rendered steps.
+
+    confirmed: also when rows go; without, that is refused.
+    """
+    return _Migration(run, confirmed=confirmed).run()
 
 
 class _Migration:
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, confirmed: bool) -> None:
         self._run = run
+        self._confirmed = confirmed
         self._connection = run.connection
         self._report = run.report
         self._release_id: int | None = None
         self._boundary: str | None = None
         self._bootstrap: Step | None = None
+        self._already: frozenset[str] = frozenset()
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
         started = time.monotonic()
         with locks.exclusive(self._connection, self._run.lock_options, self._report):
-            todo, _, self.outcome.notes = plan.read_plan(self._run)
+            todo, recorded, self.outcome.notes = plan.read_plan(self._run)
             if not todo.empty:
+                self._already = self._said_before(recorded)
                 self._report.expect(
                     len(todo.versioned) + len(todo.repeatables) + len(todo.removed) + bool(todo.bootstrap)
                 )
@@ -154,36 +163,69 @@ class _Migration:
             self._run.as_owner()
             writer = self._open_release(bootstrap)
             before = history.read(self._connection)
-            removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
+            removable = _objects(before)
             dropped: frozenset[CatalogObject] = frozenset()
+            dropped |= self._run_versions(segment.steps, before, removable)
             for step in segment.steps:
-                self._report.step(step.key)
-                self._undo_unfinished(step, before)
-                dropped |= run_version(self._connection, step, removable)
                 writer.version(step, "applied")
                 outcome.versions.append(str(step.version))
             if last:
                 self._apply_repeatables(writer, before, outcome)
-            bodies.require_valid(self._connection, self._run.steps)
-            if last:
+                self._require_whole()
                 self._run.verify(self._connection)
                 self._connection.execute("notify pgrst, 'reload schema'")
-            elif dropped:
-                self._put_back_dropped(writer, before)
+            else:
+                bodies.require_valid(self._connection, self._run.steps)
+                if dropped:
+                    self._put_back_dropped(writer, before)
         self._release_id = writer.release_id
         self._bootstrap = None
         self.outcome.versions += outcome.versions
         self.outcome.repeatables += outcome.repeatables
         self.outcome.removed += outcome.removed
 
+    def _run_versions(
+        self, steps: Sequence[Step], before: History, removable: Collection[CatalogObject]
+    ) -> frozenset[CatalogObject]:
+        """Run versions, and refuse when rows go; returns the repeatable objects dropped for them."""
+        dropped: frozenset[CatalogObject] = frozenset()
+        if not steps:
+            return dropped
+        texts = texts_of_versions(self._run.steps, before)
+        watch = RowWatch(self._connection)
+        gone: Gone | None = None
+        with self._connection.transaction():
+            for step in steps:
+                self._report.step(step.key)
+                self._undo_unfinished(step, before)
+                with watch.version():
+                    dropped |= run_version(self._connection, step, removable, texts)
+            found = watch.gone()
+            if found and not self._confirmed:
+                gone = found
+                raise psycopg.Rollback
+        if gone is not None:
+            lost = Losses()
+            gone.count(self._connection, lost, lock=True)
+            lost.require_consent("migrate", "plan")
+            # Nothing was in them: the same once more, for good.
+            for step in steps:
+                self._undo_unfinished(step, before)
+                dropped |= run_version(self._connection, step, removable, texts)
+        return dropped
+
     def _outside_transaction(self, step: Step) -> None:
         with self._run.transaction():
             self._run.as_owner()
             recorded = history.read(self._connection).versions.get(str(step.version))
+            if not self._confirmed and not statements.is_about_an_index(step.sql):
+                with watched(self._connection, (), lock=False) as (lost, watch):
+                    try_outside(self._connection, step, watch)
+                lost.require_consent("migrate", "plan")
             writer = self._open_release(None)
             writer.version(step, "started")
         self._release_id = writer.release_id
-        with self._run.outside_transaction():
+        with self._run.outside_transaction(waits_alone=statements.waits_alone(step.sql)):
             if recorded is not None:
                 self._report.say(f"{step.key} was started before and did not end: undone first.")
                 self._undo(step)
@@ -193,6 +235,19 @@ class _Migration:
             self._run.as_owner()
             writer.version(step, "applied")
         self.outcome.versions.append(str(step.version))
+
+    def _said_before(self, recorded: History) -> frozenset[str]:
+        """What is wrong with routines before this migration, by whomever."""
+        if not recorded.repeatables:
+            return frozenset()
+        with self._run.transaction():
+            self._run.as_owner()
+            return bodies.said_of(self._connection, _objects(recorded))
+
+    def _require_whole(self) -> None:
+        """All routines hold, also those of files that did not change: a version may have broken them."""
+        recorded = history.read(self._connection)
+        bodies.require_whole(self._connection, self._run.steps, _objects(recorded), self._already)
 
     def _apply_bootstrap(self, bootstrap: Step) -> None:
         self._report.step(bootstrap.key)
@@ -227,12 +282,7 @@ class _Migration:
             self._undo(step)
 
     def _undo(self, step: Step) -> None:
-        undoing = replace(
-            step,
-            key=plan.rollback_key(step.key),
-            source=step.rollback_source or step.source,
-            sql=step.rollback_sql or "",
-        )
+        undoing = plan.down(step)
         try:
             with self._connection.transaction() if step.transactional else nullcontext():
                 statements.run(self._connection, undoing)
@@ -261,16 +311,28 @@ class _Migration:
             self._report.say(f"Until the migration ends, views or policies are missing: {error.sentence}")
 
 
+def _objects(recorded: History) -> frozenset[CatalogObject]:
+    """What the repeatable steps made."""
+    return frozenset(found for one in recorded.repeatables.values() for found in one.objects)
+
+
+def texts_of_versions(steps: Sequence[Step], recorded: History) -> list[str]:
+    """What all versions say, applied or not: what they name is not somebody else's."""
+    texts = [text for version in recorded.applied for text in (version.up_sql, version.down_sql)]
+    return texts + [text for step in steps if step.version for text in (step.sql, step.rollback_sql or "")]
+
+
 def run_version(
-    connection: Connection, step: Step, removable: Collection[CatalogObject]
+    connection: Connection, step: Step, removable: Collection[CatalogObject], texts: Collection[str]
 ) -> frozenset[CatalogObject]:
     """Run a versioned file inside the transaction; returns the repeatable objects dropped for it.
 
     Views, policies and functions that depend on the app's tables may refuse a change. They are
     dropped then, and applied again by their own steps, which find them absent.
     """
+    where = f"{step.key}:{step.line}"
     try:
-        with connection.transaction():
+        with connection.transaction(), keeping_foreign(connection, removable, texts, where):
             statements.run(connection, step)
         return frozenset()
     except StepError as error:
@@ -279,7 +341,7 @@ def run_version(
         blocking = dependents_of_tables(connection, step.app, removable)
         if not blocking:
             raise
-    with connection.transaction():
-        drop(connection, blocking, f"{step.key}:{step.line}")
+    with connection.transaction(), keeping_foreign(connection, removable, texts, where):
+        drop(connection, blocking, where, removable)
         statements.run(connection, step)
     return frozenset(blocking)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from dotbase.catalog import grants
 from dotbase.catalog.objects import CatalogObject, present
 from dotbase.errors import DotbaseError
-from dotbase.migrate import history, privileges
+from dotbase.migrate import controls, history, privileges
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
 from dotbase.migrate.run import Run
 from dotbase.render import sources
@@ -86,13 +86,26 @@ def compare(
     """The rendered steps beside the history and what exists; `access` is the tables' fingerprints now."""
     check_keys(steps)
     check_versions(steps, recorded)
-    return Plan(
+    found = Plan(
         bootstrap=next((step for step in steps if step.kind == "bootstrap" and bootstrap), None),
         unfinished=[version for version in recorded.applied if version.state == "started"],
         versioned=pending(steps, recorded),
         moved=moved(steps, recorded.repeatables),
         removed=removed(steps, recorded.repeatables),
         repeatables=due(steps, renamed(steps, recorded.repeatables), existing, access),
+    )
+    controls.require_plain([*found.versioned, *map(down, found.versioned)])
+    controls.require_plain(one.step for one in found.repeatables if sources.is_sql(one.step.source))
+    return found
+
+
+def down(step: Step) -> Step:
+    """The rollback of a version as a step."""
+    return replace(
+        step,
+        key=rollback_key(step.key),
+        source=step.rollback_source or step.source,
+        sql=step.rollback_sql or "",
     )
 
 

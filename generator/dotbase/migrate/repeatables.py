@@ -67,8 +67,9 @@ class Repeatables:
             remove_declaration(
                 self._connection, recorded.key, recorded.app, keep_settings=keep, undoing=undoing
             )
+        ours = self._ours()
         for recorded in gone:
-            drop(self._connection, recorded.objects, recorded.key)
+            drop(self._connection, recorded.objects, recorded.key, ours)
             self._writer.repeatable_gone(recorded)
             self._recorded.pop(recorded.key, None)
 
@@ -155,10 +156,14 @@ class Repeatables:
         self, step: Step, stale: frozenset[CatalogObject], made: frozenset[CatalogObject]
     ) -> tuple[frozenset[CatalogObject], Present]:
         """Drop what the newer text did not make, and run it again: it may make things only when absent."""
-        drop(self._connection, stale, f"{step.key}:{step.line}")
+        drop(self._connection, stale, f"{step.key}:{step.line}", self._ours() | made)
         self._run(step, made, frozenset())
         again, now = self._watch.made()
         return made | again, now
+
+    def _ours(self) -> frozenset[CatalogObject]:
+        """All that the steps made."""
+        return frozenset(found for recorded in self._recorded.values() for found in recorded.objects)
 
     def _run(self, step: Step, mine: frozenset[CatalogObject], others: frozenset[CatalogObject]) -> bool:
         """In place if possible; else after dropping what its older text made; else what others made, too.
@@ -170,7 +175,7 @@ class Repeatables:
         for to_drop in tries:
             try:
                 with self._connection.transaction():
-                    drop(self._connection, to_drop, f"{step.key}:{step.line}")
+                    drop(self._connection, to_drop, f"{step.key}:{step.line}", self._ours())
                     revoke_routines(self._connection, step.key, step.app)
                     statements.run(self._connection, step)
                 return bool(to_drop)

@@ -12,13 +12,16 @@ import psycopg
 from dotbase.errors import DotbaseError
 from dotbase.migrate import bodies, history
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
+from dotbase.migrate.plan import table_of
 from dotbase.migrate.repeatables import Repeatables, as_steps
 from dotbase.migrate.report import Report
 from dotbase.migrate.statements import LOCK_ERRORS, StepError
 from dotbase.migrate.writer import Writer
+from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 CANCELED = "57014"
+NO_TABLE = "42P01"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Texts:
     """Which texts belong to the database after a rollback.
 
     wanted: all of them, in order.
-    kept:   keys of those that have no earlier text: they stay where they still apply.
+    kept:   keys of those that were never in force between the versions that stay and those that go.
     apps:   of which nothing stays.
     """
 
@@ -37,23 +40,42 @@ class Texts:
 
 @dataclass
 class Restored:
-    """restored: steps whose text is another than it was; refused: why those that no longer apply do not."""
+    """restored: steps whose text is another than it was.
+
+    refused: why those that no longer apply do not. orphaned: those whose table is gone.
+    """
 
     restored: int = 0
     refused: dict[str, str] = field(default_factory=dict)
+    orphaned: set[str] = field(default_factory=set)
+
+    def require_whole(self, instead: str | None) -> None:
+        """Refuse to leave routines and views broken or gone. instead: a version whose texts are known."""
+        named = [f"{key} ({why})" for key, why in self.refused.items() if key not in self.orphaned]
+        if named:
+            whole = f"roll back to {instead}, whose texts are recorded, or " if instead else ""
+            raise DotbaseError(
+                "no text that was ever in force fits the tables after this rollback, and these would break: "
+                + ", ".join(named),
+                f"{whole}add --drop-broken, which drops them until the next migrate",
+            )
 
 
 def choose(connection: Connection, before: History, to_undo: Sequence[RecordedVersion]) -> Texts:
-    """An app goes back to what it had before the release of the oldest undone version.
+    """Each app goes back to what it had before the release of the oldest undone version.
 
-    One that had nothing then, as all came in one release, keeps what came with that release. One without
-    versions is gone. One that loses no version and had nothing keeps what it has.
+    When that release also brought versions that stay, no text was ever in force between them: what came with
+    it is the nearest. So is it for an app that had nothing before. An app without versions is gone. One that
+    loses no version and had nothing keeps what it has.
     """
     releases = sorted({found.release_id for found in to_undo})
-    earlier = history.texts_before(connection, releases[0])
     names = {found.version for found in to_undo}
     undone = {found.app for found in to_undo}
-    gone = undone - {found.app for found in before.applied if found.version not in names}
+    staying = [found for found in before.applied if found.version not in names]
+    gone = undone - {found.app for found in staying}
+    if any(found.release_id >= releases[0] for found in staying):
+        return _nearest(connection, before, releases, gone)
+    earlier = history.texts_before(connection, releases[0])
     had_texts = {app for _, app, _, _ in earlier}
     wanted = [_as_recorded(before, *text) for text in earlier if text[1] not in gone]
     wanted += [
@@ -69,6 +91,28 @@ def choose(connection: Connection, before: History, to_undo: Sequence[RecordedVe
         frozenset(found.key for found in kept),
         sorted(gone, key=[found.app for found in before.applied].index),
     )
+
+
+def _nearest(connection: Connection, before: History, releases: Sequence[int], gone: set[str]) -> Texts:
+    """The texts after a release of which a part stays, before what else is undone; `kept` came with it."""
+    older = {key: text for key, _, _, text in history.texts_before(connection, releases[0])}
+    after = list(before.repeatables.values())
+    if len(releases) > 1:
+        after = [_as_recorded(before, *text) for text in history.texts_before(connection, releases[1])]
+    staying = [found for found in after if found.app not in gone]
+    return Texts(
+        sorted(staying, key=lambda found: (found.position, found.key)),
+        frozenset(found.key for found in staying if older.get(found.key) != found.sql),
+        sorted(gone, key=[found.app for found in before.applied].index),
+    )
+
+
+def whole_before(before: History, to_undo: Sequence[RecordedVersion]) -> str | None:
+    """The newest version down to which a rollback finds its texts: the last before the oldest release."""
+    first = min(found.release_id for found in to_undo)
+    older = [found.version for found in before.applied if found.release_id < first]
+    newest = [found.version for found in before.applied if found not in to_undo]
+    return older[-1] if older and newest and older[-1] != newest[-1] else None
 
 
 def _first_texts(
@@ -96,8 +140,12 @@ def put_back(
     writer: Writer,
     report: Report,
     keep_settings_of: frozenset[str],
+    already: frozenset[str],
 ) -> Restored:
-    """Bring the wanted texts into force. A kept one is applied anew; what no longer applies goes."""
+    """Bring the wanted texts into force. A kept one is applied anew; what no longer applies goes.
+
+    already: what was said of broken routines before anything was undone, which is none of the rollback's.
+    """
     done = Restored()
     due = {key: replace(found, sha="") if key in texts.kept else found for key, found in recorded.items()}
     while True:
@@ -113,17 +161,17 @@ def put_back(
                 )
                 repeatables.remove(gone, keep_settings_of=keep_settings_of, undoing=True)
                 repeatables.converge()
-                for found in bodies.broken(connection, steps):
-                    if found.step is not None and found.step.key in texts.kept:
-                        broken[found.step.key] = found.error.what
+                broken = _broken(connection, steps, already)
                 if broken:
                     raise psycopg.Rollback
         except DotbaseError as error:
             key = repeatables.current
             lost = isinstance(error, StepError) and error.sqlstate in (*LOCK_ERRORS, CANCELED)
-            if lost or key is None or key not in texts.kept or connection.broken:
+            if lost or key is None or connection.broken:
                 raise
             broken[key] = error.what
+            if isinstance(error, StepError) and error.sqlstate == NO_TABLE and table_of(key):
+                done.orphaned.add(key)
         if not broken:
             break
         done.refused |= broken
@@ -131,3 +179,31 @@ def put_back(
     sha = {found.key: found.sha for found in texts.wanted}
     done.restored = sum(key not in recorded or recorded[key].sha != sha[key] for key in changed)
     return done
+
+
+def said_of_bodies(connection: Connection, recorded: Mapping[str, RecordedRepeatable]) -> frozenset[str]:
+    """What is said of broken routines of these steps now."""
+    return bodies.said_of(connection, frozenset(found for one in recorded.values() for found in one.objects))
+
+
+def _broken(connection: Connection, steps: Sequence[Step], already: frozenset[str]) -> dict[str, str]:
+    """Which steps made routines that do not hold now, also when they were not applied anew, and why."""
+    objects = frozenset(
+        found for one in history.read(connection).repeatables.values() for found in one.objects
+    )
+    broken: dict[str, str] = {}
+    for found in bodies.broken(connection, steps, objects):
+        if found.error.what not in already:
+            broken.setdefault(_key(found), found.error.what)
+    if not broken:
+        for found in bodies.misread(connection, steps, objects):
+            if found.error.what not in already:
+                broken.setdefault(_key(found), found.error.what)
+    return broken
+
+
+def _key(found: bodies.Broken) -> str:
+    """The step whose text made a routine; without one, nothing of ours could take it away."""
+    if found.step is None:
+        raise found.error
+    return found.step.key

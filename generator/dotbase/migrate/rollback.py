@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import history, locks, losses, plan, privileges, restore, statements
+from dotbase.migrate import controls, history, locks, losses, plan, privileges, restore, statements
 from dotbase.migrate.history import History, RecordedVersion
-from dotbase.migrate.losses import Losses
-from dotbase.migrate.migration import Segment, run_version, segments
+from dotbase.migrate.losses import Losses, RowWatch
+from dotbase.migrate.migration import Segment, run_version, segments, texts_of_versions
 from dotbase.migrate.repeatables import Repeatables
 from dotbase.migrate.report import Silent
 from dotbase.migrate.restore import Texts
@@ -28,6 +29,7 @@ class Undone:
     kept:     those that had no text before, and stay as they still apply.
     left_out: those that came with what was undone, and are gone until the next migrate.
     refused:  those that do not apply to the older schema, with what is wrong; gone as well.
+    orphaned: those of the refused that are about a table which goes.
     apps:     of which nothing is left.
     """
 
@@ -36,20 +38,30 @@ class Undone:
     kept: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    orphaned: set[str] = field(default_factory=set)
     apps: list[str] = field(default_factory=list)
 
 
-def rollback(run: Run, *, steps: int | None = None, to: str | None = None, confirmed: bool = False) -> Undone:
+def rollback(
+    run: Run,
+    *,
+    steps: int | None = None,
+    to: str | None = None,
+    confirmed: bool = False,
+    drop_broken: bool = False,
+) -> Undone:
     """Undo the newest versions, so many or down to one that stays.
 
-    confirmed: also when tables with rows or a whole app go; without, that is refused.
+    confirmed:   also when rows or a whole app go; without, that is refused.
+    drop_broken: routines and views that no recorded text of theirs would make whole are dropped; without,
+                 that is refused.
     """
-    return _Rollback(run, confirmed=confirmed).run(steps, to)
+    return _Rollback(run, confirmed=confirmed, drop_broken=drop_broken).run(steps, to)
 
 
 def dry_run(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
     """What `rollback` would do: done in a transaction that is undone, what it changes locked meanwhile."""
-    return _Rollback(replace(run, report=Silent()), confirmed=True).dry_run(steps, to)
+    return _Rollback(replace(run, report=Silent()), confirmed=True, drop_broken=True).dry_run(steps, to)
 
 
 def chosen(recorded: History, steps: int | None, to: str | None) -> list[RecordedVersion]:
@@ -74,9 +86,13 @@ def chosen(recorded: History, steps: int | None, to: str | None) -> list[Recorde
 
 
 class _Rollback:
-    def __init__(self, run: Run, *, confirmed: bool) -> None:
+    def __init__(self, run: Run, *, confirmed: bool, drop_broken: bool) -> None:
         self._run = run
         self._confirmed = confirmed
+        self._drop_broken = drop_broken
+        self._already: frozenset[str] = frozenset()
+        self._instead: str | None = None
+        self._watch: RowWatch | None = None
         self._connection = run.connection
         self._release_id: int | None = None
         self._boundary: str | None = None
@@ -134,10 +150,14 @@ class _Rollback:
             self._texts = Texts([], frozenset(), [])
             if self._to_undo:
                 self._texts = restore.choose(self._connection, before, self._to_undo)
+                self._instead = restore.whole_before(before, self._to_undo)
+                self._already = restore.said_of_bodies(self._connection, before.repeatables)
             return before
 
     def _cut(self) -> list[Segment]:
-        return segments([self._down(found) for found in self._to_undo])
+        steps = [self._down(found) for found in self._to_undo]
+        controls.require_plain(steps)
+        return segments(steps)
 
     def _down(self, recorded: RecordedVersion) -> Step:
         """The rollback of a version as a step: the text in the file, or the recorded one if that is gone."""
@@ -162,7 +182,7 @@ class _Rollback:
         with self._run.transaction():
             self._run.as_owner()
             if first and not self._confirmed:
-                self._try(whole=False)[1].require_consent()
+                self._try(whole=False)[1].require_consent("rollback", "rollback --plan")
             writer = self._open_release(self._release_id)
             undone = self._do(segment, writer, first=first, last=last)
         self._release_id = writer.release_id
@@ -170,15 +190,28 @@ class _Rollback:
 
     def _try(self, *, whole: bool) -> tuple[Undone, Losses]:
         """All that a transaction can hold, in a savepoint that is rolled back; whole: with the texts."""
-        tried = _Rollback(replace(self._run, report=Silent()), confirmed=True)
+        tried = _Rollback(replace(self._run, report=Silent()), confirmed=True, drop_broken=self._drop_broken)
         tried._to_undo, tried._texts = self._to_undo, self._texts
-        cut = [segment for segment in self._cut() if segment.transactional]
-        with losses.watched(self._connection, self._texts.apps, lock=not whole) as lost:
+        tried._instead, tried._already = self._instead, self._already
+        cut = self._cut()
+        with losses.watched(self._connection, self._texts.apps, lock=not whole) as (lost, watch):
+            tried._watch = watch
             for segment in cut if self._to_undo else ():
+                if not segment.transactional:
+                    tried._try_outside(segment.steps[0])
+                    continue
                 last = whole and segment is cut[-1]
                 undone = tried._do(segment, tried._open_release(None), first=segment is cut[0], last=last)
                 self._add(tried.undone, undone)
         return tried.undone, lost
+
+    def _try_outside(self, step: Step) -> None:
+        """What no transaction can hold, as far as one can: `concurrently` is what most often keeps it out."""
+        if not statements.is_about_an_index(step.sql):
+            assert self._watch is not None
+            losses.try_outside(self._connection, step, self._watch)
+        self._open_release(None).version_gone(str(step.version))
+        self.undone.versions.append(str(step.version))
 
     def _do(self, segment: Segment, writer: Writer, *, first: bool, last: bool) -> Undone:
         """Undo the versions of a segment: first goes what has no place, at the end texts return."""
@@ -189,17 +222,27 @@ class _Rollback:
         if first:
             undone.left_out = self._remove(before, writer, staying)
         removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
+        texts = texts_of_versions(self._run.steps, before)
         for step in segment.steps:
             self._run.report.step(f"undo {step.version}")
-            run_version(self._connection, step, removable)
+            with self._watch.version() if self._watch else nullcontext():
+                run_version(self._connection, step, removable, texts)
             writer.version_gone(str(step.version))
             undone.versions.append(str(step.version))
         if last:
             recorded = history.read(self._connection).repeatables
             done = restore.put_back(
-                self._connection, self._texts, recorded, writer, self._run.report, keep_settings_of=staying
+                self._connection,
+                self._texts,
+                recorded,
+                writer,
+                self._run.report,
+                keep_settings_of=staying,
+                already=self._already,
             )
-            undone.restored, undone.refused = done.restored, done.refused
+            if not self._drop_broken:
+                done.require_whole(self._instead)
+            undone.restored, undone.refused, undone.orphaned = done.restored, done.refused, done.orphaned
             undone.kept = sorted(self._texts.kept - done.refused.keys())
             undone.apps = self._texts.apps
             self._connection.execute("notify pgrst, 'reload schema'")
@@ -212,6 +255,7 @@ class _Rollback:
         whole.kept += part.kept
         whole.left_out += part.left_out
         whole.refused |= part.refused
+        whole.orphaned |= part.orphaned
         whole.apps += part.apps
 
     def _remove(self, before: History, writer: Writer, staying: frozenset[str]) -> list[str]:
@@ -232,7 +276,7 @@ class _Rollback:
             writer = self._open_release(self._release_id)
             writer.version_started(str(step.version))
         self._release_id = writer.release_id
-        with self._run.outside_transaction():
+        with self._run.outside_transaction(waits_alone=statements.waits_alone(step.sql)):
             self._run.report.step(f"undo {step.version}")
             try:
                 statements.run(self._connection, step)

@@ -66,11 +66,15 @@ class Run:
         self.connection.execute(sql.SQL("set local role {}").format(sql.Identifier(self.owner)))
 
     @contextmanager
-    def outside_transaction(self) -> Iterator[None]:
-        """Statements as the owner that are transactions of their own."""
+    def outside_transaction(self, *, waits_alone: bool) -> Iterator[None]:
+        """Statements as the owner that are transactions of their own.
+
+        waits_alone: nobody queues behind it, so that it may wait for as long as old snapshots are open.
+        """
         self.connection.execute("set search_path = pg_catalog, pg_temp")
         self.connection.execute(sql.SQL("set role {}").format(sql.Identifier(self.owner)))
-        self._set("set lock_timeout = {}", f"{int(self.lock_options.lock_timeout * 1000)}ms")
+        limit = 0 if waits_alone else int(self.lock_options.lock_timeout * 1000)
+        self._set("set lock_timeout = {}", f"{limit}ms")
         self._set("set statement_timeout = {}", "0")
         try:
             yield

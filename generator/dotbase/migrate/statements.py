@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import psycopg
-import sqlparse
 from psycopg import generators, pq
 
+from dotbase.catalog import sessions
+from dotbase.catalog.sessions import SessionState
 from dotbase.errors import DotbaseError
+from dotbase.render import sql_text
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -34,7 +37,12 @@ NOT_REPLACEABLE = frozenset(
 BLOCKED_BY_DEPENDENTS = frozenset({"2BP01", "0A000"})
 # Two bootstraps at once, of two databases of a cluster, make the same role.
 BOOTSTRAP_COLLISION = frozenset({"23505", "42710", "XX000"})
+OUTSIDE_ALONE = "25001"  # it cannot run inside of a transaction
 NO_SUCH_OBJECT = frozenset({"42704", "42P01", "42703", "42883", "3F000"})
+
+
+INDEX = re.compile(r"(create\s+(unique\s+)?|drop\s+|re)index\b", re.IGNORECASE)
+CONCURRENTLY = re.compile(r"(\b(?:index|reindex|table|schema|view)\s+)concurrently\b", re.IGNORECASE)
 
 
 class StepError(DotbaseError):
@@ -65,6 +73,7 @@ def run(connection: Connection, step: Step) -> None:
     """
     if connection.pgconn.transaction_status == pq.TransactionStatus.INERROR:
         raise AssertionError(f"{step.key} would run in a failed transaction")
+    before = sessions.state(connection)
     with connection.lock:
         connection.pgconn.send_query(step.sql.encode())
         results = connection.wait(generators.execute(connection.pgconn))
@@ -75,6 +84,22 @@ def run(connection: Connection, step: Step) -> None:
                 raise error
             raise _step_error(step, error, _position(step.sql, number, error)) from error
     record(connection, step.sql, source=step.key)
+    _reset(connection, step, before)
+
+
+def _reset(connection: Connection, step: Step, before: SessionState) -> None:
+    """Each file begins with the session as the first one did: what a file set holds until its end."""
+    changed = sessions.restore(connection, before)
+    for name in changed:
+        record(connection, sessions.RESTORE, [name, before.settings[name]])
+    encoding = changed.get("client_encoding")
+    if encoding is not None:
+        raise StepError(
+            f"it sets client_encoding to {encoding}, and its own text is UTF-8",
+            "take the line out",
+            step.place,
+            None,
+        )
 
 
 def record(
@@ -87,6 +112,22 @@ def record(
     """Tell a connection that records of a statement that only its caller knows to change something."""
     if isinstance(connection, Recorder):
         connection.record(text, parameters, source)
+
+
+def without_concurrently(text: str) -> str:
+    """The text for a trial inside of a transaction, where only the word `concurrently` keeps it out."""
+    return CONCURRENTLY.sub(r"\1", text)
+
+
+def waits_alone(text: str) -> bool:
+    """Whether it is an index made, dropped or rebuilt concurrently: its lock holds up no reader or writer."""
+    return is_about_an_index(text) and CONCURRENTLY.search(text) is not None
+
+
+def is_about_an_index(text: str) -> bool:
+    """Whether the first statement makes, drops or rebuilds an index: no row goes with it."""
+    first = next(sql_text.statements(text), None)
+    return first is not None and INDEX.match(text, first.start) is not None
 
 
 def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
@@ -116,22 +157,5 @@ def _position(text: str, number: int, error: psycopg.Error) -> int:
     """Where in the text (from 0) the error is, else where its statement begins."""
     if error.diag.statement_position is not None:
         return int(error.diag.statement_position) - 1
-    found = 0
-    for place, statement in enumerate(sqlparse.split(text)):
-        begin = text.find(statement, found)
-        if begin < 0:
-            break
-        if place == number:
-            return begin + _comments(statement)
-        found = begin + len(statement)
-    return 0
-
-
-def _comments(statement: str) -> int:
-    """Length of the comment lines and blank lines at the beginning of a statement."""
-    length = 0
-    for line in statement.splitlines(keepends=True):
-        if line.strip() and not line.lstrip().startswith("--"):
-            break
-        length += len(line)
-    return length
+    starts = [statement.start for statement in sql_text.statements(text)]
+    return starts[number] if number < len(starts) else 0

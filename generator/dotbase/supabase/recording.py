@@ -74,5 +74,7 @@ class Recording(psycopg.Connection[Any]):
         except BaseException:
             del self.statements[mark:]
             raise
+        if force_rollback:
+            del self.statements[mark:]
         if outermost:
             self.after_commit(self.transactions)

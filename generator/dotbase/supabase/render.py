@@ -128,7 +128,7 @@ def _migrate(connection: Recording, project: Project, variables: Variables, step
         variables.owner,
         verify=lambda inside: verify(inside, project, variables),
     )
-    migrate(run)
+    migrate(run, confirmed=True)  # a scratch database's rows are nobody's
     return Done(files.cut(connection.statements, sorted(readings)), readings, before)
 
 
