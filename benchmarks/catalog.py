@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
 from dotbase.render.assembly import render_steps, render_text
 from dotbase.render.project import Project
+from dotbase.render.steps import Step
 from dotbase.render.templates import Variables
 from dotbase.scratch import empty_database
 
@@ -76,14 +77,17 @@ def measure(runs: int, say: Callable[[str], None]) -> list[Comparison]:
     variables = Variables()
     options = GlobalOptions(project=ROOT, database_url=None, cluster=CLUSTER)
     whole, reading = [], []
-    with generated() as project, empty_database(options, variables) as url, connect(url) as live:
-        steps = render_steps(project, variables)
+    with (
+        generated() as project,
+        empty_database(options, steps := render_steps(project, variables), variables) as url,
+        connect(url) as live,
+    ):
         apply_steps(live, steps, variables)
         scope = drift.scope_of(project, variables, ())
         text = render_text(project, variables, steps)
         for number in range(runs):
             say(f"a catalog of {TABLES} tables and {FUNCTIONS:,} functions, run {number + 1}")
-            dumped, loaded = _dump(url), _load(options, variables, text)
+            dumped, loaded = _dump(url), _load(options, steps, variables, text)
             started = time.perf_counter()
             steps = render_steps(project, variables)
             reference = build(options, steps, variables, scope, live.info.server_version)
@@ -156,8 +160,11 @@ def _dump(url: str) -> float:
     return time.perf_counter() - started
 
 
-def _load(options: GlobalOptions, variables: Variables, text: str) -> float:
-    with empty_database(options, variables) as url, tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+def _load(options: GlobalOptions, steps: Sequence[Step], variables: Variables, text: str) -> float:
+    with (
+        empty_database(options, steps, variables) as url,
+        tempfile.NamedTemporaryFile("w", suffix=".sql") as file,
+    ):
         file.write(text)
         file.flush()
         started = time.perf_counter()

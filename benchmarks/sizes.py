@@ -38,8 +38,12 @@ def measure(runs: int, say: Callable[[str], None]) -> list[Comparison]:
         project = Project(root)
         for number in range(runs):
             say(f"migrate, run {number + 1} of {runs}")
-            text = render_text(project, variables, render_steps(project, variables))
-            with empty_database(options, variables) as theirs, empty_database(options, variables) as ours:
+            steps = render_steps(project, variables)
+            text = render_text(project, variables, steps)
+            with (
+                empty_database(options, steps, variables) as theirs,
+                empty_database(options, steps, variables) as ours,
+            ):
                 # By turns who is first: what the first one reads, the second one finds in memory.
                 if number % 2:
                     floor, seconds = _psql(theirs, text), _migrate(root, ours)

@@ -16,14 +16,17 @@ from click.testing import CliRunner, Result
 from dotbase.cli import group
 from dotbase.commands import plan
 from dotbase.errors import DotbaseError
+from dotbase.migrate.losses import Gone
 from dotbase.render.project import Project
 from dotbase.render.versions import next_number
+from dotbase.scratch import Trial
 from tests.generator.conftest import new_database
 from tests.generator.rig import Rig
 from tests.generator.small import shared_scratch
 from tests.harness.server import ROOT, Server, named
 
 Dotbase = Callable[..., Result]
+UNTRIED: Trial[None] = Trial(None, Gone.between({}, {}, {}))
 UNTOUCHED = ["dotbase", "extensions", "master_key", "public"]
 
 
@@ -124,7 +127,7 @@ def test_plan_prints_the_sql_in_order(
     project: Path, dotbase: Dotbase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = migration(project, "ledger", "note", "comment on table ledger.transfers is 'Noted.';\n")
-    monkeypatch.setattr(plan, "build_afresh", lambda *_: (None, None))  # other tests show it
+    monkeypatch.setattr(plan, "build_afresh", lambda *_: UNTRIED)  # other tests show it
     result = dotbase("plan", "--sql")
     assert result.exit_code == 2
     assert result.output == f"-- apply: {name}\ncomment on table ledger.transfers is 'Noted.';\n\n"

@@ -99,11 +99,6 @@ SEEN = (
 )
 def test_each_file_begins_with_the_session_as_the_first_one_did(rig: Rig, settings: str) -> None:
     """Fault 6. A pg_dump header in one file made others fail, or spoiled them."""
-    with rig.connect() as connection:
-        connection.execute(
-            "do $$ begin if to_regrole('anon') is not null then grant anon to dotbase_owner;"
-            " end if; exception when undefined_object then null; end $$"
-        )
     first = versioned("0002_first", SEEN.format("first"), "select 1;")
     leak = versioned("0003_leak", settings, "select 1;")
     late = versioned("0004_late", SEEN.format("late"), "select 1;", boundary="late")

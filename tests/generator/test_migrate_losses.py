@@ -134,3 +134,10 @@ def test_the_plan_of_a_rollback_counts_what_goes_outside_of_a_transaction(filled
     assert [str(loss) for loss in filled.dry_run(SHOP, step)[1].rows] == ["3 rows of shop.items"]
     with pytest.raises(DotbaseError, match=r"would drop 3 rows of shop\.items; "):
         filled.rollback(SHOP, step, confirmed=False)
+
+
+def test_what_goes_of_an_empty_database_the_versions_have_put_there(rig: Rig) -> None:
+    """Fault 3. Behind a boundary, a fresh database would be asked for a yes to rows of the project's own."""
+    seed = versioned("0002_seed", "insert into shop.items values (1);", "select 1;")
+    less = versioned("0003_less", "drop table shop.items;", "select 1;", boundary="less")
+    assert rig.migrate(SHOP, seed, less).versions == ["shop.0001_shop", "shop.0002_seed", "shop.0003_less"]

@@ -81,7 +81,7 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
     [
         (
             "create function api.peek() returns int language sql as 'select 1';",
-            "policies/shop.yaml:9: function api.peek is no RPC; ",
+            "policies/shop.yaml:9: function api.peek() is no RPC; move it to its app's schema and list",
         ),
         (
             "create view api.peeks with (security_invoker = true) as select 1 as one;",
@@ -100,11 +100,12 @@ def test_a_line_for_nothing_and_a_thing_without_a_line_are_refused(
         ),
         (
             "create function api.buy(cart_id text) returns int language sql as 'select 1';",
-            "functions/shop/more.sql and others take away each other's objects without end; ",
+            "policies/shop.yaml:9: function api.buy(cart_id text) is no RPC, as the RPC of this name has"
+            " other arguments; move it to its app's schema under another name and list it under `rpcs:`.",
         ),
         (
             "create procedure api.buy(cart_id text, more int) language sql as 'select 1';",
-            "policies/shop.yaml:9: function api.buy is no RPC; ",
+            "policies/shop.yaml:9: function api.buy(IN cart_id text, IN more integer) is no RPC, as the RPC",
         ),
         (
             "create schema attic; create table attic.box (one int);",

@@ -42,6 +42,59 @@ where o.rolname = %(role)s and r.rolname = any (%(among)s)
 order by r.rolname
 """
 
+# What a template can have done to the roles of a whole cluster: each with the statement that takes it back.
+# Roles of initdb are none of ours, but for what is set for them. Databases of this prefix keep their own.
+SETTINGS = """
+select case
+    when s.setrole = 0 and s.setdatabase = 0 then 'alter role all reset all'
+    when s.setrole = 0 then pg_catalog.format('alter database %%I reset all', d.datname)
+    when s.setdatabase = 0 then pg_catalog.format('alter role %%I reset all', r.rolname)
+    else pg_catalog.format('alter role %%I in database %%I reset all', r.rolname, d.datname)
+end
+from pg_catalog.pg_db_role_setting as s
+left join pg_catalog.pg_roles as r on r.oid = s.setrole
+left join pg_catalog.pg_database as d on d.oid = s.setdatabase
+where d.datname is null or not pg_catalog.starts_with(d.datname, %(prefix)s)
+"""
+PARAMETERS = """
+select distinct pg_catalog.format(
+    'revoke all on parameter %%I from %%s cascade', p.parname,
+    case when x.grantee = 0 then 'public' else pg_catalog.quote_ident(r.rolname) end
+)
+from pg_catalog.pg_parameter_acl as p
+cross join lateral pg_catalog.aclexplode(p.paracl) as x
+left join pg_catalog.pg_roles as r on r.oid = x.grantee
+where x.grantee <> 10
+"""
+EVERY_MEMBERSHIP = """
+select
+    g.rolname::text, m.rolname::text, a.admin_option,
+    pg_catalog.format('revoke %%I from %%I', g.rolname, m.rolname)
+        || coalesce(pg_catalog.format(' granted by %%I', b.rolname), '') || ' cascade'
+from pg_catalog.pg_auth_members as a
+inner join pg_catalog.pg_roles as g on g.oid = a.roleid
+inner join pg_catalog.pg_roles as m on m.oid = a.member
+left join pg_catalog.pg_roles as b on b.oid = a.grantor
+where m.oid >= 16384 or g.oid >= 16384
+"""
+EVERY_ROLE = """
+select
+    r.rolname::text, pg_catalog.quote_ident(r.rolname),
+    pg_catalog.array_remove(array[
+        case when r.rolsuper then 'superuser' end,
+        case when r.rolinherit then 'inherit' end,
+        case when r.rolcreaterole then 'createrole' end,
+        case when r.rolcreatedb then 'createdb' end,
+        case when r.rolcanlogin then 'login' end,
+        case when r.rolreplication then 'replication' end,
+        case when r.rolbypassrls then 'bypassrls' end,
+        case when r.rolconnlimit <> -1 then 'limit' end,
+        case when r.rolvaliduntil < 'infinity' then 'until' end
+    ], null)
+from pg_catalog.pg_roles as r
+where r.oid >= 16384
+"""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -76,3 +129,28 @@ def members(connection: Connection, role: str, among: Collection[str]) -> list[s
     """Those of the given roles that are direct members of a role."""
     cursor = connection.cursor(row_factory=tuple_row)
     return [name for (name,) in cursor.execute(MEMBERS, {"role": role, "among": list(among)})]
+
+
+def reset_settings(connection: Connection, prefix: str) -> list[str]:
+    """Statements that take back what is set for roles and databases, those of this prefix left out."""
+    return _texts(connection, SETTINGS, {"prefix": prefix})
+
+
+def revoke_parameters(connection: Connection) -> list[str]:
+    """Statements that take back what is granted on parameters."""
+    return _texts(connection, PARAMETERS, {})
+
+
+def every_membership(connection: Connection) -> list[tuple[str, str, bool, str]]:
+    """Each membership that is not of initdb: role, member, may it be passed on, and what takes it back."""
+    return connection.cursor(row_factory=tuple_row).execute(EVERY_MEMBERSHIP.encode(), {}).fetchall()
+
+
+def every_role(connection: Connection) -> list[tuple[str, str, list[str]]]:
+    """Each role that is not of initdb: its name, plain and quoted, and its attributes."""
+    return connection.cursor(row_factory=tuple_row).execute(EVERY_ROLE.encode()).fetchall()
+
+
+def _texts(connection: Connection, query: str, values: dict[str, str]) -> list[str]:
+    cursor = connection.cursor(row_factory=tuple_row)
+    return [text for (text,) in cursor.execute(query.encode(), values)]

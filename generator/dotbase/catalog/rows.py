@@ -82,6 +82,18 @@ def count(connection: Connection, holder: Holder, columns: Collection[str]) -> l
     return list(row)
 
 
+def count_from(connection: Connection, source: str) -> int | None:
+    """How many rows are selected from what stands behind `from` in a file; None where that cannot be run."""
+    try:
+        with connection.transaction():
+            row = connection.execute(f"select count(*) from {source}".encode()).fetchone()
+    except psycopg.Error:
+        if connection.broken:
+            raise
+        return None
+    return None if row is None else int(row[0])
+
+
 def lock(connection: Connection, holder: Holder) -> None:
     """Let nobody add a row until the transaction ends."""
     name = sql.Identifier(holder.schema, holder.name)

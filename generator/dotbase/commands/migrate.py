@@ -106,17 +106,18 @@ def command(
     with screen as report, open_run(options, run_options, report) as (run, project, variables):
         try:
             found, recorded, _ = read_plan(run)
-            unchecked = None
+            notes: list[str] = []
             if recorded.applied and not found.empty:
                 # Into an empty database the migration itself is the trial.
                 report.say("Trying to build a fresh database from the files …")
-                _, unchecked = build_afresh(options, project, variables, run.steps, lambda _: None)
+                trial = build_afresh(options, project, variables, run.steps, lambda _: None)
+                notes = [trial.note] if trial.note else []
             outcome = migrate(run, confirmed=confirmed)
         except HaltedError:
             raise
         except DotbaseError as error:
             raise DotbaseError(error.what, f"{error.remedy}. Nothing was changed", error.where) from None
-    outcome.notes += [unchecked] if unchecked else []
+    outcome.notes += notes
     click.echo(_json(outcome) if as_json else _sentence(outcome))
 
 

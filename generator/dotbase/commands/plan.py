@@ -9,8 +9,10 @@ import click
 from dotbase.catalog import api
 from dotbase.commands.migrate import NOTHING, variable_options
 from dotbase.migrate import squawk
+from dotbase.migrate.losses import Gone, Losses
 from dotbase.migrate.plan import Plan, read_plan
-from dotbase.migrate.run import RunOptions, open_run
+from dotbase.migrate.planned_losses import planned_losses
+from dotbase.migrate.run import Run, RunOptions, open_run
 from dotbase.options import GlobalOptions
 from dotbase.printable import comment, plain
 from dotbase.reference.changes import Break, breaking
@@ -18,6 +20,7 @@ from dotbase.render.steps import Step
 from dotbase.scratch import build_afresh
 
 PENDING = 2
+YES = "Rows go with `dotbase migrate --yes` only."
 
 
 @click.command("plan")
@@ -36,27 +39,41 @@ def command(
     """Show what `migrate` would do, without doing it; exit code 0 nothing, 2 something."""
     options: GlobalOptions = ctx.obj
     with open_run(options, RunOptions(target, clock, master_key_file)) as (run, project, variables):
-        found, _, notes = read_plan(run)
+        found, recorded, notes = read_plan(run)
         with run.transaction():
             before = api.read(run.connection)
-    breaks: list[Break] = []
-    if not found.empty:
-        after, unchecked = build_afresh(options, project, variables, run.steps, api.read)
-        notes += [unchecked] if unchecked else []
-        breaks = breaking(before, after) if after is not None else []
+        breaks: list[Break] = []
+        losses = Losses()
+        if not found.empty:
+            trial = build_afresh(options, project, variables, run.steps, api.read, found.versioned)
+            notes += [trial.note] if trial.note else []
+            breaks = breaking(before, trial.read) if trial.read is not None else []
+            if recorded.applied and trial.read is not None:
+                losses, uncounted = _losses(run, trial.gone, found)
+                notes += uncounted
     warnings = squawk.warnings(found.versioned)
     if as_json:
-        click.echo(json.dumps(_json(found, warnings, breaks, notes), indent=2))
+        document = _json(found, warnings, breaks, notes) | losses.document
+        click.echo(json.dumps(document, indent=2))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:
-        for line in (*_lines(found), *(f"Note: {note}" for note in notes)):
+        told = [*losses.lines, YES] if losses else losses.lines if losses.tables else []
+        for line in (*_lines(found), *told, *(f"Note: {note}" for note in notes)):
             click.echo(plain(line))
         for warning in warnings:
             click.echo(plain(f"Warning: {warning}"))
         for one in breaks:
             click.echo(plain(f"Breaks clients: {one}"))
     ctx.exit(0 if found.empty else PENDING)
+
+
+def _losses(run: Run, gone: Gone, found: Plan) -> tuple[Losses, list[str]]:
+    """The rows that would go, counted in the live database."""
+    with run.transaction():
+        run.connection.execute("set transaction read only")
+        run.as_owner()
+        return planned_losses(run.connection, gone, found.versioned)
 
 
 def _entries(found: Plan) -> list[tuple[str, str, Step | None]]:

@@ -100,12 +100,7 @@ def _plan(undone: Undone, losses: Losses, drop_broken: bool) -> str:
     if stops:
         lines += ["It would stop, unless --drop-broken drops these until the next migrate:"]
         lines += [f"  break     {key} ({why})" for key, why in stops.items()]
-    lines += ["These tables would go:"] if losses.tables else ["No table would go."]
-    lines += [f"  {table}" for table in losses.tables]
-    gone = [loss for loss in losses.rows if loss.rows]
-    lines += ["These rows would go:"] if gone else []
-    lines += [f"  {loss}" for loss in gone]
-    return "\n".join(map(plain, lines))
+    return "\n".join(map(plain, [*lines, *losses.lines]))
 
 
 def _json(undone: Undone, losses: Losses | None = None) -> str:
@@ -117,9 +112,4 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
         "refused": undone.refused,
         "apps": undone.apps,
     }
-    if losses is not None:
-        document["tables"] = [{"table": table.name, "rows": table.rows} for table in losses.tables]
-        document["rows"] = [
-            {"of": loss.of, "name": loss.name, "rows": loss.rows} for loss in losses.rows if loss.rows
-        ]
-    return json.dumps(document, indent=2)
+    return json.dumps(document | (losses.document if losses is not None else {}), indent=2)

@@ -48,7 +48,7 @@ def build(
     steps: rendered `without_key`. Where the live database has its master key is written into what was read.
     """
     path = variables.master_key_file
-    with empty_database(options, variables) as url, connect(url) as connection:
+    with empty_database(options, steps, variables) as url, connect(url) as connection:
         apply_steps(connection, steps, variables)
         oldest = min(live_version, connection.info.server_version)
         found = read_reference(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))

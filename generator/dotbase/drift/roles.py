@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,41 +12,32 @@ from dotbase.catalog.facts import cluster
 from dotbase.catalog.facts.cluster import ALL_ROLES
 from dotbase.catalog.facts.items import Item
 from dotbase.errors import DotbaseError
+from dotbase.render import bootstrap
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
-
-# The two lists of the bootstrap: its roles with their attributes, its memberships.
-LIST = re.compile(r"\(values((?:\s*\('[^']*', '[^']*'\),?)+)\s*\) as (roles|memberships) ")
-PAIR = re.compile(r"\('([^']*)', '([^']*)'\)")
-ATTRIBUTES = ("superuser", "inherit", "createrole", "createdb", "login", "replication", "bypassrls")
 
 
 def declared(steps: Sequence[Step]) -> list[Item]:
     """The roles and memberships that the bootstrap makes."""
     step = next((step for step in steps if step.kind == "bootstrap"), None)
-    lists = {match[2]: PAIR.findall(match[1]) for match in LIST.finditer(step.sql)} if step else {}
-    if step is not None and "create role" in step.sql and lists.keys() != {"roles", "memberships"}:
+    found = bootstrap.declared_roles(step.sql) if step else bootstrap.DeclaredRoles()
+    if step is not None and "create role" in step.sql and not found.whole:
         raise DotbaseError(
             "the bootstrap's lists of roles and memberships cannot be read",
             "keep them as `(values ('role', 'attributes'), …) as roles (` and `… as memberships (`",
             step.key,
         )
     return [
-        *(_declared_role(name, attributes) for name, attributes in lists.get("roles", [])),
-        *(cluster.membership(of, member, {}) for of, member in lists.get("memberships", [])),
+        *(
+            cluster.role(
+                name, name, dict.fromkeys(bootstrap.has(words), "yes"), f"create role {name} {words}"
+            )
+            for name, words in found.attributes.items()
+        ),
+        *(cluster.membership(of, member, {}) for of, member in found.memberships),
         cluster.role(ALL_ROLES, ALL_ROLES, {}),
     ]
-
-
-def _declared_role(name: str, attributes: str) -> Item:
-    words = attributes.split()
-    facts = {
-        word: "yes"
-        for word in ATTRIBUTES
-        if word in words or (word == "inherit" and "noinherit" not in words)
-    }
-    return cluster.role(name, name, facts, f"create role {name} {attributes}")
 
 
 def live(connection: Connection, items: Sequence[Item], owner: str) -> Iterator[Item]:

@@ -59,6 +59,25 @@ class Losses:
             str(loss) for loss in (*self.tables, *self.rows) if loss.rows
         ]
 
+    @property
+    def lines(self) -> list[str]:
+        """All that goes, empty tables too, as a plan tells it."""
+        lines = ["These tables would go:"] if self.tables else ["No table would go."]
+        lines += [f"  {table}" for table in self.tables]
+        gone = [loss for loss in self.rows if loss.rows]
+        lines += ["These rows would go:"] if gone else []
+        return lines + [f"  {loss}" for loss in gone]
+
+    @property
+    def document(self) -> dict[str, object]:
+        """The same for a program."""
+        return {
+            "tables": [{"table": table.name, "rows": table.rows} for table in self.tables],
+            "rows": [
+                {"of": loss.of, "name": loss.name, "rows": loss.rows} for loss in self.rows if loss.rows
+            ],
+        }
+
     def require_consent(self, command: str, shown_by: str) -> None:
         """Refuse to lose rows or an app that nobody said may go."""
         if self:
@@ -93,16 +112,7 @@ class RowWatch:
 
     def gone(self) -> Gone:
         """What is gone by now."""
-        after = rows.holders(self._connection)
-        tables = [oid for oid in self._first if oid not in after]
-        columns = {
-            oid: [name for number, name in one.columns.items() if number not in after[oid].columns]
-            for oid, one in self._first.items()
-            # Those of a partition are its parent's.
-            if oid in after and one.parent is None
-        }
-        deleted = {oid: number for oid, number in self._deleted.items() if oid in after}
-        return Gone(self._first, tables, {oid: names for oid, names in columns.items() if names}, deleted)
+        return Gone.between(self._first, rows.holders(self._connection), self._deleted)
 
 
 @dataclass(frozen=True)
@@ -113,6 +123,24 @@ class Gone:
     tables: Sequence[int]
     columns: Mapping[int, Sequence[str]]
     deleted: Mapping[int, int]
+
+    @classmethod
+    def between(
+        cls, first: Mapping[int, Holder], after: Mapping[int, Holder], deleted: Mapping[int, int]
+    ) -> Gone:
+        """What is in the first reading and not in the second."""
+        columns = {
+            oid: [name for number, name in one.columns.items() if number not in after[oid].columns]
+            for oid, one in first.items()
+            # Those of a partition are its parent's.
+            if oid in after and one.parent is None
+        }
+        return cls(
+            first,
+            [oid for oid in first if oid not in after],
+            {oid: names for oid, names in columns.items() if names},
+            {oid: number for oid, number in deleted.items() if oid in after},
+        )
 
     def __bool__(self) -> bool:
         return bool(self.tables or self.columns or self.deleted)

@@ -8,7 +8,7 @@ From the command to a statement on the server:
     plan.py               read_plan: what is pending
     migration.py          a segment, which is committed as one; again while it loses against other sessions'
                           locks (locks.retried)
-    migration.py          run_version, for each versioned file
+    versions.py           run_version, for each versioned file
     repeatables.py        Repeatables.converge, for the repeatable steps; removal.py for those that are gone
     statements.py         run: the text of one step
 
@@ -18,24 +18,18 @@ What was applied goes into the history by writer.py, in the same transaction.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
-import psycopg
-
-from dotbase.catalog.dependencies import dependents_of_tables
-from dotbase.catalog.objects import CatalogObject
 from dotbase.errors import DotbaseError
-from dotbase.migrate import bodies, history, locks, plan, privileges, statements
+from dotbase.migrate import bodies, history, locks, plan, privileges, statements, versions
 from dotbase.migrate.history import History
-from dotbase.migrate.losses import Gone, Losses, RowWatch, try_outside, watched
-from dotbase.migrate.removal import drop, keeping_foreign
+from dotbase.migrate.losses import try_outside, watched
 from dotbase.migrate.repeatables import Repeatables, as_steps
-from dotbase.migrate.run import Connection, Run
+from dotbase.migrate.run import Run
 from dotbase.migrate.statements import (
-    BLOCKED_BY_DEPENDENTS,
     BOOTSTRAP_COLLISION,
     NO_SUCH_OBJECT,
     BootstrapCollisionError,
@@ -118,6 +112,8 @@ class _Migration:
         with locks.exclusive(self._connection, self._run.lock_options, self._report):
             todo, recorded, self.outcome.notes = plan.read_plan(self._run)
             if not todo.empty:
+                # What goes of an empty database, the versions themselves have put there.
+                self._confirmed |= not recorded.applied
                 self._already = self._said_before(recorded)
                 self._report.expect(
                     len(todo.versioned) + len(todo.repeatables) + len(todo.removed) + bool(todo.bootstrap)
@@ -163,9 +159,15 @@ class _Migration:
             self._run.as_owner()
             writer = self._open_release(bootstrap)
             before = history.read(self._connection)
-            removable = _objects(before)
-            dropped: frozenset[CatalogObject] = frozenset()
-            dropped |= self._run_versions(segment.steps, before, removable)
+            removable = versions.objects_of(before)
+            dropped = versions.run_versions(
+                self._connection,
+                segment.steps,
+                removable,
+                versions.texts_of_versions(self._run.steps, before),
+                partial(self._before_version, before),
+                confirmed=self._confirmed,
+            )
             for step in segment.steps:
                 writer.version(step, "applied")
                 outcome.versions.append(str(step.version))
@@ -183,36 +185,6 @@ class _Migration:
         self.outcome.versions += outcome.versions
         self.outcome.repeatables += outcome.repeatables
         self.outcome.removed += outcome.removed
-
-    def _run_versions(
-        self, steps: Sequence[Step], before: History, removable: Collection[CatalogObject]
-    ) -> frozenset[CatalogObject]:
-        """Run versions, and refuse when rows go; returns the repeatable objects dropped for them."""
-        dropped: frozenset[CatalogObject] = frozenset()
-        if not steps:
-            return dropped
-        texts = texts_of_versions(self._run.steps, before)
-        watch = RowWatch(self._connection)
-        gone: Gone | None = None
-        with self._connection.transaction():
-            for step in steps:
-                self._report.step(step.key)
-                self._undo_unfinished(step, before)
-                with watch.version():
-                    dropped |= run_version(self._connection, step, removable, texts)
-            found = watch.gone()
-            if found and not self._confirmed:
-                gone = found
-                raise psycopg.Rollback
-        if gone is not None:
-            lost = Losses()
-            gone.count(self._connection, lost, lock=True)
-            lost.require_consent("migrate", "plan")
-            # Nothing was in them: the same once more, for good.
-            for step in steps:
-                self._undo_unfinished(step, before)
-                dropped |= run_version(self._connection, step, removable, texts)
-        return dropped
 
     def _outside_transaction(self, step: Step) -> None:
         with self._run.transaction():
@@ -242,12 +214,15 @@ class _Migration:
             return frozenset()
         with self._run.transaction():
             self._run.as_owner()
-            return bodies.said_of(self._connection, _objects(recorded))
+            return bodies.said_of(self._connection, versions.objects_of(recorded))
 
     def _require_whole(self) -> None:
         """All routines hold, also those of files that did not change: a version may have broken them."""
+        if not self._run.reads_bodies:
+            bodies.require_valid(self._connection, self._run.steps)
+            return
         recorded = history.read(self._connection)
-        bodies.require_whole(self._connection, self._run.steps, _objects(recorded), self._already)
+        bodies.require_whole(self._connection, self._run.steps, versions.objects_of(recorded), self._already)
 
     def _apply_bootstrap(self, bootstrap: Step) -> None:
         self._report.step(bootstrap.key)
@@ -274,6 +249,10 @@ class _Migration:
         writer = Writer(self._connection, header, self._release_id)
         writer.open_release()
         return writer
+
+    def _before_version(self, before: History, step: Step) -> None:
+        self._report.step(step.key)
+        self._undo_unfinished(step, before)
 
     def _undo_unfinished(self, step: Step, before: History) -> None:
         """A version that began outside of a transaction and became a transactional one since."""
@@ -309,39 +288,3 @@ class _Migration:
                 Repeatables(self._connection, steps, before.repeatables, writer, self._report).converge()
         except DotbaseError as error:
             self._report.say(f"Until the migration ends, views or policies are missing: {error.sentence}")
-
-
-def _objects(recorded: History) -> frozenset[CatalogObject]:
-    """What the repeatable steps made."""
-    return frozenset(found for one in recorded.repeatables.values() for found in one.objects)
-
-
-def texts_of_versions(steps: Sequence[Step], recorded: History) -> list[str]:
-    """What all versions say, applied or not: what they name is not somebody else's."""
-    texts = [text for version in recorded.applied for text in (version.up_sql, version.down_sql)]
-    return texts + [text for step in steps if step.version for text in (step.sql, step.rollback_sql or "")]
-
-
-def run_version(
-    connection: Connection, step: Step, removable: Collection[CatalogObject], texts: Collection[str]
-) -> frozenset[CatalogObject]:
-    """Run a versioned file inside the transaction; returns the repeatable objects dropped for it.
-
-    Views, policies and functions that depend on the app's tables may refuse a change. They are
-    dropped then, and applied again by their own steps, which find them absent.
-    """
-    where = f"{step.key}:{step.line}"
-    try:
-        with connection.transaction(), keeping_foreign(connection, removable, texts, where):
-            statements.run(connection, step)
-        return frozenset()
-    except StepError as error:
-        if error.sqlstate not in BLOCKED_BY_DEPENDENTS:
-            raise
-        blocking = dependents_of_tables(connection, step.app, removable)
-        if not blocking:
-            raise
-    with connection.transaction(), keeping_foreign(connection, removable, texts, where):
-        drop(connection, blocking, where, removable)
-        statements.run(connection, step)
-    return frozenset(blocking)

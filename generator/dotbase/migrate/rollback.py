@@ -8,10 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from dotbase.errors import DotbaseError
-from dotbase.migrate import controls, history, locks, losses, plan, privileges, restore, statements
+from dotbase.migrate import controls, history, locks, losses, plan, privileges, restore, statements, versions
 from dotbase.migrate.history import History, RecordedVersion
 from dotbase.migrate.losses import Losses, RowWatch
-from dotbase.migrate.migration import Segment, run_version, segments, texts_of_versions
+from dotbase.migrate.migration import Segment, segments
 from dotbase.migrate.repeatables import Repeatables
 from dotbase.migrate.report import Silent
 from dotbase.migrate.restore import Texts
@@ -62,27 +62,6 @@ def rollback(
 def dry_run(run: Run, *, steps: int | None = None, to: str | None = None) -> tuple[Undone, Losses]:
     """What `rollback` would do: done in a transaction that is undone, what it changes locked meanwhile."""
     return _Rollback(replace(run, report=Silent()), confirmed=True, drop_broken=True).dry_run(steps, to)
-
-
-def chosen(recorded: History, steps: int | None, to: str | None) -> list[RecordedVersion]:
-    """The versions to undo, newest first."""
-    newest_first = recorded.applied[::-1]
-    if to is not None:
-        names = [found.version for found in newest_first]
-        if to not in names:
-            raise DotbaseError(
-                f"version {to} is not applied", "see `dotbase status` for the versions that are"
-            )
-        return newest_first[: names.index(to)]
-    count = 1 if steps is None else steps
-    if not newest_first:
-        raise DotbaseError("no version is applied", "there is nothing to roll back")
-    if not 1 <= count <= len(newest_first):
-        raise DotbaseError(
-            f"{count} versions cannot be rolled back, {len(newest_first)} are applied",
-            f"give --steps a number from 1 to {len(newest_first)}",
-        )
-    return newest_first[:count]
 
 
 class _Rollback:
@@ -146,7 +125,7 @@ class _Rollback:
             privileges.require(self._connection, self._run.target, self._run.owner)
             self._run.as_owner()
             before = history.read(self._connection)
-            self._to_undo = chosen(before, steps, to)
+            self._to_undo = versions.chosen(before, steps, to)
             self._texts = Texts([], frozenset(), [])
             if self._to_undo:
                 self._texts = restore.choose(self._connection, before, self._to_undo)
@@ -222,11 +201,11 @@ class _Rollback:
         if first:
             undone.left_out = self._remove(before, writer, staying)
         removable = frozenset(found for r in before.repeatables.values() for found in r.objects)
-        texts = texts_of_versions(self._run.steps, before)
+        texts = versions.texts_of_versions(self._run.steps, before)
         for step in segment.steps:
             self._run.report.step(f"undo {step.version}")
             with self._watch.version() if self._watch else nullcontext():
-                run_version(self._connection, step, removable, texts)
+                versions.run_version(self._connection, step, removable, texts)
             writer.version_gone(str(step.version))
             undone.versions.append(str(step.version))
         if last:

@@ -35,8 +35,9 @@ Connection = psycopg.Connection[Any]
 class Run:
     """What a migration or rollback works with.
 
-    connection: in autocommit mode, of the role that migrates.
-    verify:     compares the declarations with the catalog, before anything is committed.
+    connection:   in autocommit mode, of the role that migrates.
+    verify:       compares the declarations with the catalog, before anything is committed.
+    reads_bodies: plpgsql_check has a say; not where a database is made to be looked at, with its mistakes.
     """
 
     connection: Connection
@@ -49,6 +50,7 @@ class Run:
     verify: Callable[[Connection], None] = lambda connection: None
     report: Report = field(default_factory=Silent)
     lock_options: LockOptions = field(default_factory=LockOptions)
+    reads_bodies: bool = True
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

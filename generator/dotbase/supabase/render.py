@@ -66,7 +66,7 @@ def render(
     if state == manifest.state:
         return []
     with (
-        empty_database(options, variables) as url,
+        empty_database(options, steps, variables) as url,
         Recording.connect(url, autocommit=True, application_name="dotbase render") as connection,
     ):
         _replay(connection, folder, manifest)

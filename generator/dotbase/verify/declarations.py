@@ -175,14 +175,19 @@ def _exposed(declared: list[AppPolicies], found: Found) -> Iterator[DotbaseError
                 f"view api.{name} has no line", "list it under `views:` of its app", last.where("views")
             )
     for schema, name in sorted(found.routines):
+        if schema != "api" or not last:
+            continue
         # A namesake of an RPC is none: it has other arguments than the RPC's function.
-        behind = found.routines.get((rpcs.get(name, ""), name), [])
-        if schema == "api" and last and _arguments(found.routines[(schema, name)]) != _arguments(behind):
-            yield DotbaseError(
-                f"function api.{name} is no RPC",
-                "move it to its app's schema and list it under `rpcs:`",
-                last.where("rpcs"),
-            )
+        behind = {one.arguments for one in found.routines.get((rpcs.get(name, ""), name), [])}
+        other = ", as the RPC of this name has other arguments" if behind else ""
+        place = "its app's schema under another name" if behind else "its app's schema"
+        for one in found.routines[schema, name]:
+            if one.arguments not in behind:
+                yield DotbaseError(
+                    f"function {one.title} is no RPC{other}",
+                    f"move it to {place} and list it under `rpcs:`",
+                    last.where("rpcs"),
+                )
     for schema, name in sorted(found.tables):
         if schema == "api" and last:
             yield DotbaseError(
@@ -197,10 +202,6 @@ def _misplaced(project: Project, found: Found) -> Iterator[DotbaseError]:
         yield DotbaseError(
             f"{kind} {schema}.{name} {what}", "move it to its app's schema", project.document.name
         )
-
-
-def _arguments(overloads: list[Routine]) -> list[str]:
-    return sorted(routine.arguments for routine in overloads)
 
 
 def _roles(
