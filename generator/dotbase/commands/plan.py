@@ -12,7 +12,7 @@ from dotbase.migrate import squawk
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import comment, plain
+from dotbase.printable import comment, json_lines, plain
 from dotbase.reference.changes import Break, breaking
 from dotbase.render.steps import Step
 from dotbase.scratch import build_afresh
@@ -46,7 +46,7 @@ def command(
         breaks = breaking(before, after) if after is not None else []
     warnings = squawk.warnings(found.versioned)
     if as_json:
-        click.echo(json.dumps(_json(found, warnings, breaks, notes), indent=2))
+        click.echo(json_lines(json.dumps(_json(found, warnings, breaks, notes), indent=2)))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:

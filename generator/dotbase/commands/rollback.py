@@ -15,7 +15,7 @@ from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import json_lines, plain
 
 NOTHING = "Nothing to do: no version was applied after that one."
 
@@ -122,4 +122,4 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
         document["rows"] = [
             {"of": loss.of, "name": loss.name, "rows": loss.rows} for loss in losses.rows if loss.rows
         ]
-    return json.dumps(document, indent=2)
+    return json_lines(json.dumps(document, indent=2))
