@@ -17,6 +17,7 @@ from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 
+OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
 # Lost against other sessions: a lock was not given in time, or a deadlock was broken.
 LOCK_ERRORS = frozenset({"55P03", "40P01"})
 # A repeatable text that cannot take the place of what its older text made.
@@ -140,6 +141,8 @@ def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
 
 
 def _remedy(sqlstate: str | None) -> str:
+    if (sqlstate or "").startswith(OUT_OF_ROOM):
+        return "give the server more room and run migrate again"
     match sqlstate:
         case "58P01":
             return "install on the server what is missing and run migrate again"
