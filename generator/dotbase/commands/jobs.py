@@ -184,9 +184,9 @@ def _set(options: GlobalOptions, name: str | None, every: bool, on: bool, as_jso
     with opened(options) as session:
         job = registry.job(session, name) if name else None
         if name is None:
-            fires = session.value("select jobs.set_live(%s)", on)
+            fires = session.switch("select jobs.set_live(%s)", on)
         else:
-            fires = session.value("select jobs.set_enabled(%s, %s)", name, on)
+            fires = session.switch("select jobs.set_enabled(%s, %s)", name, on)
         live = session.value("select jobs.is_live()")
     if as_json:
         show.as_json({"job": name, "on": on, "live": live, "pg_cron": fires})
@@ -219,7 +219,7 @@ def reschedule(options: GlobalOptions, as_json: bool) -> None:
 
 def _reschedule(session: Session) -> tuple[list[str], bool]:
     drifted = [row["line"] for row in session.rows("select d as line from jobs.drifted_lines() as d")]
-    return drifted, bool(session.value("select jobs.sync_pg_cron()"))
+    return drifted, session.switch("select jobs.sync_pg_cron()")
 
 
 @command.command()
