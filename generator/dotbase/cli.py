@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import re
 import sys
 from pathlib import Path
 
@@ -30,6 +31,13 @@ COMMANDS = {
 }
 
 
+HAS_PASSWORD = re.compile(r"://[^/@]*:[^@]+@|\bpassword\s*=")
+URL_HELP = (
+    "A server of yours instead of the local cluster. Every user of the machine sees what is typed here: leave"
+    " the password to PGPASSFILE or PGPASSWORD, or put the whole URL into DATABASE_URL."
+)
+
+
 class LazyGroup(click.Group):
     """Imports a subcommand's module only when it is called, to keep start-up short."""
 
@@ -48,11 +56,18 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--project", type=click.Path(path_type=Path), help="Folder that holds apps.yaml.")
-@click.option("--database-url", envvar="DATABASE_URL", help="A server of yours instead of the local cluster.")
+@click.option("--database-url", envvar="DATABASE_URL", help=URL_HELP)
 @click.option("--cluster", envvar="DOTBASE_CLUSTER", default="dev", help="The checkout's local cluster.")
 @click.pass_context
 def group(ctx: click.Context, project: Path | None, database_url: str | None, cluster: str) -> None:
     """A Postgres-native backend: render, migrate and check what lives in the database."""
+    typed = ctx.get_parameter_source("database_url") is click.core.ParameterSource.COMMANDLINE
+    if typed and database_url and HAS_PASSWORD.search(database_url):
+        click.echo(
+            "Warning: the password in --database-url stands in the process list, where every user of this"
+            " machine reads it; put it into PGPASSFILE or PGPASSWORD, or the whole URL into DATABASE_URL.",
+            err=True,
+        )
     ctx.obj = GlobalOptions(project=project, database_url=database_url or None, cluster=cluster)
 
 

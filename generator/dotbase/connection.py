@@ -19,6 +19,34 @@ from dotbase.options import GlobalOptions
 
 OLDEST_SERVER = 150000
 OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
+# What an answer is written in, where names are found, how long anything may take, what a transaction is.
+PINNED = {
+    "quote_all_identifiers": "off",  # first, since it quotes what the next ones are told as
+    "search_path": "pg_catalog, pg_temp",
+    "client_encoding": "'UTF8'",
+    "timezone": "'UTC'",
+    "datestyle": "'ISO, YMD'",
+    "intervalstyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+    "xmloption": "content",
+    "standard_conforming_strings": "on",
+    "backslash_quote": "safe_encoding",
+    "escape_string_warning": "on",
+    "array_nulls": "on",
+    "transform_null_equals": "off",
+    "row_security": "on",
+    "check_function_bodies": "on",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "idle_session_timeout": "0",
+    "default_transaction_isolation": "'read committed'",
+    "default_transaction_read_only": "off",
+    "default_transaction_deferrable": "off",
+    "default_tablespace": "''",
+    "default_table_access_method": "heap",
+    "synchronize_seqscans": "on",
+}
 SET_ROW_SECURITY = "select pg_catalog.set_config('row_security', %s, true)"
 
 
@@ -46,8 +74,12 @@ def connect(
     parts = parse(url)
     parts.setdefault("application_name", application_name)
     parts.setdefault("connect_timeout", timeout)
+    parts["client_encoding"] = "utf8"  # of the refusal, too
     try:
-        connection: psycopg.Connection[Any] = psycopg.connect(make_conninfo(**parts), autocommit=autocommit)
+        # Names of prepared statements are the session's, and what is run in it can change what they mean.
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            make_conninfo(**parts), autocommit=True, prepare_threshold=None
+        )
     except psycopg.OperationalError as error:
         raise DotbaseError(
             f"{describe(parts)} cannot be reached: {_reason(error, parts)}",
@@ -59,7 +91,35 @@ def connect(
         raise DotbaseError(
             f"{describe(parts)} is PostgreSQL {version}", "dotbase needs PostgreSQL 15 or newer"
         )
+    pin(connection)
+    connection.autocommit = autocommit
     return connection
+
+
+def pin(connection: psycopg.Connection[Any]) -> None:
+    """Settings of the session as dotbase needs them, whatever the caller, his role or the database say.
+
+    Not behind a pooler, whose next client would get them: there each transaction closes its path.
+    """
+    connection.execute("set statement_timeout = 0")
+    # The process that answers is the one that was connected to.
+    if connection.execute("select pg_catalog.pg_backend_pid()").fetchone() != (connection.info.backend_pid,):
+        return
+    for name, value in PINNED.items():
+        connection.execute(sql.SQL("set {} = {}").format(sql.SQL(name), sql.SQL(value)))
+    if connection.info.server_version >= 170000:
+        connection.execute("set transaction_timeout = 0")
+    connection.execute("set role none")
+    # Only a superuser may set it, and it switches triggers off.
+    connection.execute(
+        "select pg_catalog.set_config('session_replication_role', 'origin', false)"
+        " where pg_catalog.current_setting('session_replication_role') operator(pg_catalog.<>) 'origin'"
+    )
+
+
+def is_superuser(connection: psycopg.Connection[Any]) -> bool:
+    """Whether the role that the session acts as is a superuser."""
+    return connection.info.parameter_status("is_superuser") == "on"
 
 
 def close_path(connection: psycopg.Connection[Any]) -> None:

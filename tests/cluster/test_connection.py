@@ -10,6 +10,7 @@ from dotbase import connection
 from dotbase.cluster import binaries
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from tests.generator.small import dotbase, make
 from tests.harness.server import Server
 
 SECRET = "hunter2"
@@ -91,3 +92,23 @@ def test_a_folder_without_a_server_is_told(tmp_path: Path, monkeypatch: pytest.M
     program.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 14.1'\n")
     with pytest.raises(DotbaseError, match="has PostgreSQL 14, and dotbase needs 15"):
         binaries.for_new_cluster()
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        (f"postgresql://me:{SECRET}@127.0.0.1:1/shop", True),
+        (f"host=127.0.0.1 port=1 password={SECRET}", True),
+        ("postgresql://me@127.0.0.1:1/shop", False),
+    ],
+)
+def test_a_password_in_the_process_list_is_warned_of(
+    url: str, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fault 52. What comes from the environment is seen by its user alone."""
+    project = make(tmp_path)
+    said = dotbase(project, "--database-url", url, "status")
+    assert ("stands in the process list" in said.err) == warned
+    assert SECRET not in said.err
+    monkeypatch.setenv("DATABASE_URL", url)
+    assert "process list" not in dotbase(project, "status").err

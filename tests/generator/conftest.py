@@ -43,3 +43,16 @@ def new_rig(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Ri
     """A database that nobody has touched."""
     with new_database(server, maintenance) as rig:
         yield rig
+
+
+@pytest.fixture
+def migrator(rig: Rig) -> Iterator[str]:
+    """A role of its own that is a member of the owner, and no superuser."""
+    rig.migrate()
+    with rig.connect() as connection:
+        connection.execute("select pg_advisory_lock(hashtext('dotbase_migrator'))")
+        if not connection.execute("select from pg_roles where rolname = 'dotbase_migrator'").rowcount:
+            connection.execute("create role dotbase_migrator login")
+        connection.execute("grant dotbase_owner to dotbase_migrator")
+        yield "dotbase_migrator"
+        connection.execute("grant dotbase_owner to dotbase_migrator")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dotbase.catalog import made as written
 from dotbase.errors import DotbaseError
 from tests.generator.rig import Rig, routines, versioned
 from tests.generator.shop import ROUTINES, make_shop
@@ -101,3 +102,23 @@ def test_a_version_that_breaks_an_unchanged_routine_is_refused(rig: Rig, languag
         rig.migrate(first, rename, read)
     assert caught.value.where == "functions/shop/read.sql:1"
     assert rig.catalog() == before
+
+
+def test_ids_of_transactions_that_wrapped_around_are_not_asked_about(rig: Rig) -> None:
+    """Fault 12. On a database two billion transactions old, a frozen row's id is one of the future."""
+    rig.migrate()
+    with rig.connect() as connection, connection.transaction(force_rollback=True):
+        connection.execute("create schema shop")
+        with connection.transaction():
+            connection.execute("create function shop.one() returns integer language sql as 'select 1'")
+        row = connection.execute(
+            "select pg_current_xact_id()::text::bigint & 4294967295,"
+            " (select xmin::text::bigint from pg_proc"
+            " where proname = 'one' and pronamespace = 'shop'::regnamespace)"
+        ).fetchone()
+        assert row is not None
+        top, savepoint = row
+        old = [(top + far) % 2**32 for far in (5_000_000, 2**31 - 1, 2**31 + 1, 2**32 - 1)]
+        found = connection.execute(written.OURS.encode(), [[top, savepoint, *old]]).fetchall()
+        assert sorted(found) == sorted([(top,), (savepoint,)])
+        assert [one.name for one in written.routines_made(connection)] == ["shop.one"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from psycopg import sql
 
@@ -14,20 +12,6 @@ from tests.generator.rig import Rig, bootstrap, versioned
 from tests.harness.target import LACKING
 
 ONE = versioned("0001_shop", "create schema shop;", "drop schema shop cascade;")
-MIGRATOR = "dotbase_migrator"
-
-
-@pytest.fixture
-def migrator(rig: Rig) -> Iterator[str]:
-    """A role of its own that is a member of the owner, and no superuser."""
-    rig.migrate()
-    with rig.connect() as connection:
-        connection.execute("select pg_advisory_lock(hashtext('dotbase_migrator'))")
-        if not connection.execute("select from pg_roles where rolname = %s", [MIGRATOR]).rowcount:
-            connection.execute("create role dotbase_migrator login")
-        connection.execute("grant dotbase_owner to dotbase_migrator")
-        yield MIGRATOR
-        connection.execute("grant dotbase_owner to dotbase_migrator")
 
 
 def refusal(rig: Rig, *steps: Step, user: str | None = None) -> str:

@@ -127,3 +127,24 @@ def test_a_new_app_that_cannot_be_declared_leaves_nothing_behind(
         "till",
     )
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize("words", [["app", "x\n"], ["migration", "shop", "x\n"]])
+def test_a_name_that_ends_its_line_is_refused(words: list[str], tmp_path: Path) -> None:
+    """Fault 52."""
+    project = make(tmp_path)
+    before = (project / "apps.yaml").read_text()
+    said = dotbase(project, "new", *words)
+    assert (said.code, NO_NAME in said.err) == (1, True), said
+    assert (project / "apps.yaml").read_text() == before
+
+
+def test_an_escape_in_what_an_app_is_about_is_refused(tmp_path: Path) -> None:
+    """Fault 52: YAML cannot hold it, and apps.yaml could not be read any more."""
+    project = make(tmp_path)
+    refused(
+        project,
+        "--about holds signs that cannot be printed; write it in plain text, in one line.",
+        *("new", "app", "till", "--about", "a\x1b[1mtill"),
+    )
+    assert dotbase(project, "render").code == 0

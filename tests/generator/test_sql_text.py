@@ -15,6 +15,8 @@ WHOLE = [
     "create rule r as on insert to t do (insert into a values (1); insert into b values (2))",
     "select 'it''s; fine', 'back\\'",
     "select 1 as begin_atomic, a[1]",
+    "select $ä1$ ; $ä1$, $1$$;$$",
+    "select 1 as \N{WINKING FACE}$$\n, 2 as b$$",
 ]
 
 
@@ -32,3 +34,17 @@ def test_a_statement_begins_behind_its_comments() -> None:
     first, second = statements(text)
     assert text[first.start : first.end] == "select 1"
     assert (text[second.start : second.end], second.words) == ("begin", ("begin",))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        # No letter to Python, and one to the server: what follows is no body.
+        ("analyze \N{WINKING FACE}$$; reset role; select 1 as a$$", ["analyze", "reset", "select"]),
+        ("-- one\r commit;", ["commit"]),
+        ("begin\N{NO-BREAK SPACE}; commit", ["begin\N{NO-BREAK SPACE}", "commit"]),
+    ],
+)
+def test_no_statement_hides_from_us_that_the_server_sees(text: str, found: list[str]) -> None:
+    """Faults 5 and 40."""
+    assert [statement.words[0] for statement in statements(text)] == found

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dotbase.migrate.migration import migrate
+from dotbase.migrate.migration import Outcome, migrate
 from dotbase.migrate.run import Run
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
@@ -94,6 +94,19 @@ def _call_prepared(database: Database, fingerprint: str | None) -> None:
         connection.execute(comment)
 
 
+def migrate_live(database: Database) -> Outcome:
+    """What `dotbase migrate` does there."""
+    return _migrate(database, _steps(database.server.master_key_file))
+
+
+def _migrate(database: Database, steps: Sequence[Step]) -> Outcome:
+    key = database.server.master_key_file
+    with psycopg.connect(database.server.conninfo(database.name), autocommit=True) as connection:
+        return migrate(
+            Run(connection, steps, TARGET, "movable", OWNER, str(key) if key and not SUPABASE else None)
+        )
+
+
 def _prepare(database: Database, steps: Sequence[Step]) -> None:
     """Everything anew, schedules live, and a job of each minute armed."""
     with database.owner.transaction():
@@ -106,9 +119,7 @@ def _prepare(database: Database, steps: Sequence[Step]) -> None:
     if not SUPABASE:
         coverage.install(database.owner)
     database.close()
-    key = database.server.master_key_file
-    with psycopg.connect(database.server.conninfo(database.name), autocommit=True) as connection:
-        migrate(Run(connection, steps, TARGET, "movable", OWNER, str(key) if key and not SUPABASE else None))
+    _migrate(database, steps)
     with database.owner.transaction():
         database.owner.execute(f"set local role {OWNER}".encode())
         database.owner.execute(SHOP.encode())

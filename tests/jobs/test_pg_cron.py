@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from dotbase.migrate.removal import remove_declaration
+from tests.generator.small import dotbase
 from tests.harness.databases import Clones, Database
 from tests.harness.refusals import refused
-from tests.harness.server import Server
+from tests.harness.server import ROOT, Server
 from tests.harness.target import CRON, OWNER, SUPABASE
-from tests.jobs.live import ARMED, live_database
+from tests.jobs.live import ARMED, live_database, migrate_live
 from tests.jobs.shop import declare, job
 
 LINES = "select jobname, schedule, command, username, database, active from cron.job order by jobname"
@@ -156,6 +158,7 @@ def test_what_a_definer_function_switches_is_brought_in_step_by_catch_up(live: D
     with live.as_cron() as session:
         session.execute("call jobs.catch_up(0)")
     assert schedules(live).keys() == {"sync_b"}
+    live.owner.execute("select jobs.set_enabled('sync_a', true)")
     sync(live)
 
 
@@ -192,6 +195,44 @@ def test_where_there_is_no_pg_cron_schedules_are_declared_and_not_live(db: Datab
     assert db.value("select jobs.set_live(true)") is False
     assert db.value("select jobs.sync_pg_cron()") is False
     assert db.value("select count(*) from jobs.declared_lines() where line_name = 'sync_a'") == 1
+
+
+def all_lines(live: Database) -> set[str]:
+    return {name for name, line in lines(live).items() if line["command"].startswith("call jobs.")}
+
+
+def unschedule(live: Database) -> None:
+    live.owner.execute("select cron.unschedule(jobid) from cron.job where command like 'call jobs.%'")
+    assert all_lines(live) == set()
+
+
+def test_whoever_migrates_brings_pg_crons_lines(live: Database) -> None:
+    """Also a superuser, within whose confinement nobody may become pg_cron's role."""
+    before = all_lines(live)
+    assert {"watch", "catch_up", ARMED} <= before
+    unschedule(live)
+    live.owner.execute("update dotbase.repeatables set sha = 'another' where key = 'cron/jobs.yaml'")
+    assert migrate_live(live).repeatables
+    assert all_lines(live) == before
+    assert {line["username"] for line in lines(live).values()} == {CRON}
+
+
+def test_whoever_removes_a_declaration_takes_its_lines_away(live: Database) -> None:
+    """Also a superuser."""
+    sync(live, one="* * * * *")
+    with live.server.connect(live.name) as connection, connection.transaction():
+        connection.execute(f"set local role {OWNER}".encode())
+        remove_declaration(connection, "cron/sync.yaml", "sync", keep_settings=False)
+    assert schedules(live) == {}
+
+
+def test_whoever_switches_all_on_brings_pg_crons_lines(live: Database) -> None:
+    """Also a superuser: without a line, catch_up would never run to make any."""
+    before = all_lines(live)
+    for words, found in (("disable", set()), ("enable", before)):
+        said = dotbase(ROOT, "--database-url", live.server.conninfo(live.name), "jobs", words, "--all")
+        assert said.code == 0, said.err
+        assert all_lines(live) == found
 
 
 def test_the_launcher_has_fired_the_armed_job(server: Server, clones: Clones, pg_cron: None) -> None:

@@ -27,13 +27,32 @@ from pg_catalog.pg_depend as d
 where pg_catalog.age(d.xmin) <= - %s::int
 """
 
-# Which of these transaction ids are ours: visible and yet in progress.
-OURS = """
+# Our own transaction, and the first id that had not ended when the snapshot was taken.
+HORIZON = """(
+    select
+        pg_catalog.pg_current_xact_id()::text::bigint as top,
+        pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint as horizon
+)"""
+
+# Whether a row's xmin is of our transaction or of a savepoint of it: visible and yet in progress. What comes
+# behind the horizon is visible because it is ours; an old row, whose id has been frozen for two billion
+# transactions, looks as if it came later still, and of such ids the server may not be asked.
+IS_OURS = """
+case
+    when (t.top + (({xmin} - (t.top & 4294967295)) & 4294967295)) < t.horizon
+    then pg_catalog.pg_xact_status(
+        (t.top + (({xmin} - (t.top & 4294967295)) & 4294967295))::text::xid8
+    ) = 'in progress'
+    else (t.top + (({xmin} - (t.top & 4294967295)) & 4294967295)) < t.horizon + 1000000
+end
+"""
+
+# Which of these transaction ids are ours.
+OURS = f"""
 select x
 from unnest(%s::bigint[]) as x
-cross join (select pg_catalog.pg_current_xact_id()::text::bigint as top) as t
-where pg_catalog.pg_xact_status((t.top + ((x - (t.top & 4294967295)) & 4294967295))::text::xid8)
-    = 'in progress'
+cross join {HORIZON} as t
+where {IS_OURS.format(xmin="x")}
 """
 
 # Routines asked for by id, and those that this transaction made or replaced. A dependency on the schema is
@@ -56,21 +75,15 @@ inner join (
     select f.oid, f.proname, s.nspname
     from pg_catalog.pg_proc as f inner join pg_catalog.pg_namespace as s on s.oid = f.pronamespace
 ) as v on v.oid = l.lanvalidator
-cross join (select pg_catalog.pg_current_xact_id()::text::bigint as top) as t
+cross join {horizon} as t
 where d.classid = 'pg_proc'::regclass
     and d.refclassid = 'pg_namespace'::regclass
     and n.nspname not like 'pg\\_%%'
     and n.nspname not in ('information_schema', 'dotbase')
     and pg_catalog.pg_has_role(p.proowner, 'usage')
-    and (
-        p.oid = any (%(ids)s)
-        or pg_catalog.age(d.xmin) <= 0
-        and pg_catalog.pg_xact_status(
-            (t.top + ((d.xmin::text::bigint - (t.top & 4294967295)) & 4294967295))::text::xid8
-        ) = 'in progress'
-    )
+    and (p.oid = any (%(ids)s) or pg_catalog.age(d.xmin) <= 0 and {ours})
 order by 1, 2 nulls first, 3
-"""
+""".replace("{horizon}", HORIZON).replace("{ours}", IS_OURS.format(xmin="d.xmin::text::bigint"))
 
 
 class Watch:

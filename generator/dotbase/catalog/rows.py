@@ -65,33 +65,25 @@ def holders(connection: Connection) -> dict[int, Holder]:
     return found
 
 
-def is_empty(connection: Connection, holder: Holder) -> bool:
-    """Whether a table has no row."""
+def a_row(connection: Connection, holder: Holder) -> str:
+    """The query for any row of a table; to be run as its owner, whose functions it may run."""
     name = sql.Identifier(holder.schema, holder.name)
-    return connection.execute(sql.SQL("select from {} limit 1").format(name)).fetchone() is None
+    return sql.SQL("select true as there from {} limit 1").format(name).as_string(connection)
 
 
-def count(connection: Connection, holder: Holder, columns: Collection[str]) -> list[int]:
-    """How many rows a table has, and in how many each of these columns is filled."""
-    counts = sql.SQL(", ").join(
-        [sql.SQL("count(*)"), *(sql.SQL("count({})").format(sql.Identifier(column)) for column in columns)]
+def counts(connection: Connection, holder: Holder, columns: Collection[str]) -> str:
+    """The query for how many rows a table has, and in how many each of these columns is filled.
+
+    To be run as its owner: planning it runs functions that indexes and constraints name.
+    """
+    each = sql.SQL(", ").join(
+        [
+            sql.SQL("pg_catalog.count(*)"),
+            *(sql.SQL("pg_catalog.count({})").format(sql.Identifier(column)) for column in columns),
+        ]
     )
     name = sql.Identifier(holder.schema, holder.name)
-    row = connection.execute(sql.SQL("select {} from {}").format(counts, name)).fetchone()
-    assert row is not None
-    return list(row)
-
-
-def count_from(connection: Connection, source: str) -> int | None:
-    """How many rows are selected from what stands behind `from` in a file; None where that cannot be run."""
-    try:
-        with connection.transaction():
-            row = connection.execute(f"select count(*) from {source}".encode()).fetchone()
-    except psycopg.Error:
-        if connection.broken:
-            raise
-        return None
-    return None if row is None else int(row[0])
+    return sql.SQL("select array[{}] as counts from {}").format(each, name).as_string(connection)
 
 
 def lock(connection: Connection, holder: Holder) -> None:

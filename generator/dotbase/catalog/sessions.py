@@ -35,6 +35,34 @@ from pg_catalog.pg_settings as s
 where s.name = 'search_path'
 """
 
+NEEDED = """
+select r.rolsuper and current_user operator(pg_catalog.<>) session_user
+from pg_catalog.pg_roles as r
+where r.rolname operator(pg_catalog.=) session_user
+"""
+
+# What is run at the commit, behind everything, as whoever the session is.
+LATE = """
+select pg_catalog.format('trigger %I of %s', t.tgname, t.tgrelid::pg_catalog.regclass)
+from pg_catalog.pg_trigger as t
+inner join pg_catalog.pg_proc as p on p.oid = t.tgfoid
+inner join pg_catalog.pg_roles as r on r.oid = p.proowner
+where t.tgdeferrable and not r.rolsuper
+union all
+select pg_catalog.format('constraint %s', i.indexrelid::pg_catalog.regclass)
+from pg_catalog.pg_index as i
+where not i.indimmediate and (i.indexprs is not null or i.indpred is not null)
+limit 1
+"""
+
+# Of a temporary table of our own.
+COLUMNS = """
+select a.attname::text, a.atttypid
+from pg_catalog.pg_attribute as a
+where a.attrelid = pg_catalog.to_regclass('pg_temp.' || pg_catalog.quote_ident(%s)) and a.attnum > 0
+order by a.attnum
+"""
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -70,6 +98,22 @@ def oldest_transaction(connection: Connection) -> OpenTransaction | None:
 def set_path(connection: Connection, path: str | None) -> None:
     """Find names by this path until the transaction ends; by the session's usual one without it."""
     connection.execute(SET_PATH, [path])
+
+
+def is_superuser_acting_as_another(connection: Connection) -> bool:
+    """Whether the session is a superuser's who acts as somebody else, and so could go back."""
+    return connection.execute(NEEDED).fetchone() == (True,)
+
+
+def code_run_at_commit(connection: Connection) -> str | None:
+    """A trigger or constraint that may wait for the commit and runs code which no superuser owns."""
+    row = connection.execute(LATE).fetchone()
+    return row[0] if row else None
+
+
+def temporary_columns(connection: Connection, table: str) -> list[tuple[str, int]]:
+    """Names and types of the columns of a temporary table of ours."""
+    return connection.execute(COLUMNS, [table]).fetchall()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from dotbase.errors import DotbaseError
 from dotbase.jobs import examination, registry, running, show, tables
 from dotbase.jobs.session import Row, Session, opened
 from dotbase.options import GlobalOptions
+from dotbase.printable import plain
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -115,7 +116,7 @@ def run(
         if again is None:
             moment = registry.as_slot(session, slot, job["zone"]) if slot else None
             if moment and not as_json and not registry.is_slot(session, name, moment):
-                click.echo(f"Note: {moment} is no moment of its schedule, {job['schedule']}.", err=True)
+                _say(f"Note: {moment} is no moment of its schedule, {job['schedule']}.", err=True)
             run_id = running.queue(session, name, moment)
         else:
             run_id = running.queue_again(session, name, again)
@@ -129,15 +130,20 @@ def run(
     if as_json:
         show.as_json({key: value for key, value in done.items() if key not in ("heartbeat_at", "awake")})
     elif wait == 0:
-        click.echo(f"{done['status']}; `dotbase jobs history {name}` tells what comes of it.")
+        _say(f"{done['status']}; `dotbase jobs history {name}` tells what comes of it.")
     elif done["status"] == "succeeded":
-        click.echo(f"{done['processed']} rows, {show.duration(done['finished_at'] - done['started_at'])}.")
+        _say(f"{done['processed']} rows, {show.duration(done['finished_at'] - done['started_at'])}.")
     if wait != 0 and done["status"] != "succeeded":
         ctx.exit(1)
 
 
 def _progress(what: str) -> None:
-    click.echo(what)
+    _say(what)
+
+
+def _say(line: str, *, err: bool = False) -> None:
+    """One line, whatever names and messages are in it."""
+    click.echo(plain(line), err=err)
 
 
 def _silent(what: str) -> None:
@@ -178,20 +184,20 @@ def _set(options: GlobalOptions, name: str | None, every: bool, on: bool, as_jso
     with opened(options) as session:
         job = registry.job(session, name) if name else None
         if name is None:
-            fires = session.value("select jobs.set_live(%s)", on)
+            fires = session.switch("select jobs.set_live(%s)", on)
         else:
-            fires = session.value("select jobs.set_enabled(%s, %s)", name, on)
+            fires = session.switch("select jobs.set_enabled(%s, %s)", name, on)
         live = session.value("select jobs.is_live()")
     if as_json:
         show.as_json({"job": name, "on": on, "live": live, "pg_cron": fires})
         return
-    click.echo(f"{name or 'The main switch'} is {'on' if on else 'off'}.")
+    _say(f"{name or 'The main switch'} is {'on' if on else 'off'}.")
     if on and job and not job["declared_enabled"]:
-        click.echo(f"Note: cron/{job['app']}.yaml declares it off.")
+        _say(f"Note: cron/{job['app']}.yaml declares it off.")
     elif on and not live:
-        click.echo("Note: the main switch is off; `dotbase jobs enable --all` switches it on.")
+        _say("Note: the main switch is off; `dotbase jobs enable --all` switches it on.")
     elif on and not fires:
-        click.echo("Note: pg_cron is not in this database; nothing fires.")
+        _say("Note: pg_cron is not in this database; nothing fires.")
 
 
 @command.command()
@@ -205,15 +211,15 @@ def reschedule(options: GlobalOptions, as_json: bool) -> None:
         show.as_json({"drifted": drifted})
     else:
         for difference in drifted:
-            click.echo(f"  {difference}")
-        click.echo(f"{len(drifted)} lines put right." if drifted else "Every line was as it should be.")
+            _say(f"  {difference}")
+        _say(f"{len(drifted)} lines put right." if drifted else "Every line was as it should be.")
     if not done:
         raise DotbaseError("pg_cron is not in this database", "`dotbase jobs doctor` says where it is")
 
 
 def _reschedule(session: Session) -> tuple[list[str], bool]:
     drifted = [row["line"] for row in session.rows("select d as line from jobs.drifted_lines() as d")]
-    return drifted, bool(session.value("select jobs.sync_pg_cron()"))
+    return drifted, session.switch("select jobs.sync_pg_cron()")
 
 
 @command.command()
@@ -228,10 +234,10 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
     else:
         sound = not seen.findings and not seen.notes
         well = f" All is well with {seen.watcher['jobs']} jobs." if sound else ""
-        click.echo(examination.age(seen.watcher) + well)
+        _say(examination.age(seen.watcher) + well)
         for finding in seen.findings:
-            click.echo(f"  {finding['finding']}: {finding['detail']}")
-            click.echo(f"    fix: {finding['remedy']}")
+            _say(f"  {finding['finding']}: {finding['detail']}")
+            _say(f"    fix: {finding['remedy']}")
         for note in seen.notes:
-            click.echo(f"Note: {note}", err=True)
+            _say(f"Note: {note}", err=True)
     ctx.exit(1 if seen.findings else 0)

@@ -12,7 +12,7 @@ from dotbase.options import GlobalOptions
 from dotbase.render import versions
 from dotbase.render.project import APPS_FILE, Project, refuse_reserved
 
-NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}$")
+NAME = re.compile(r"^[a-z][a-z0-9_]{0,39}\Z")
 
 
 @click.group("new")
@@ -29,6 +29,10 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
     project = Project.find(options.project)
     _check(name, "an app")
     refuse_reserved(name)
+    if about is not None and not " ".join(about.split()).isprintable():
+        raise DotbaseError(
+            "--about holds signs that cannot be printed", "write it in plain text, in one line"
+        )
     if name in project.apps:
         raise DotbaseError(
             f"app {name} is there already", "choose another name", project.document.where("apps", name)

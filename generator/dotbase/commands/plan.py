@@ -8,13 +8,13 @@ import click
 
 from dotbase.catalog import api
 from dotbase.commands.migrate import NOTHING, variable_options
-from dotbase.migrate import squawk
+from dotbase.migrate import confinement, squawk
 from dotbase.migrate.losses import Gone, Losses
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.planned_losses import planned_losses
 from dotbase.migrate.run import Run, RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import comment, plain
+from dotbase.printable import comment, json_lines, plain
 from dotbase.reference.changes import Break, breaking
 from dotbase.render.steps import Step
 from dotbase.scratch import build_afresh
@@ -54,7 +54,7 @@ def command(
     warnings = squawk.warnings(found.versioned)
     if as_json:
         document = _json(found, warnings, breaks, notes) | losses.document
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json_lines(json.dumps(document, indent=2)))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:
@@ -71,8 +71,9 @@ def command(
 def _losses(run: Run, gone: Gone, found: Plan) -> tuple[Losses, list[str]]:
     """The rows that would go, counted in the live database."""
     with run.transaction():
-        run.connection.execute("set transaction read only")
         run.as_owner()
+        if not confinement.is_needed(run.connection):  # which makes functions, and is undone
+            run.connection.execute("set transaction read only")
         return planned_losses(run.connection, gone, found.versioned)
 
 

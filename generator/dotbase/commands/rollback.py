@@ -15,7 +15,7 @@ from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import json_lines, plain
 
 NOTHING = "Nothing to do: no version was applied after that one."
 
@@ -112,4 +112,4 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
         "refused": undone.refused,
         "apps": undone.apps,
     }
-    return json.dumps(document | (losses.document if losses is not None else {}), indent=2)
+    return json_lines(json.dumps(document | (losses.document if losses is not None else {}), indent=2))

@@ -15,7 +15,7 @@ from dotbase.migrate.history import History
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import json_lines, plain
 
 
 @click.command("status")
@@ -33,7 +33,7 @@ def command(options: GlobalOptions, as_json: bool) -> None:
                     _print_applied(history.read_as_owner(run.connection))
             raise
     if as_json:
-        click.echo(json.dumps(_json(found, recorded, notes), indent=2))
+        click.echo(json_lines(json.dumps(_json(found, recorded, notes), indent=2)))
         return
     _print_applied(recorded)
     _print_pending(found)

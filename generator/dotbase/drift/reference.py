@@ -85,7 +85,7 @@ def apply_steps(connection: Connection, steps: Sequence[Step], variables: Variab
     owner = sql.SQL("set role {}").format(sql.Identifier(variables.owner))
     for step in steps:
         connection.execute("reset role" if step.kind == "bootstrap" else owner)
-        statements.run(connection, step)
+        statements.run(connection, step, ours_alone=True)
     connection.execute(owner)
     history.create(connection)
     connection.execute("reset role")

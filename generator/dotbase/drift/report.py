@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dotbase.drift.compare import Difference, shorten
-from dotbase.printable import comment, json_lines, plain
+from dotbase.printable import comment, json_lines, plain, statement
 
 STATEMENTS = 200  # of what is offered on one line; --sql prints it whole
 # Kinds that hang on later ones of this list, and not the other way round.
@@ -64,7 +64,7 @@ def as_sql(found: Sequence[Difference]) -> str:
     lines: list[str] = []
     for one in in_order(found):
         lines.append(comment(f"{one.app}: {one.sentence}"))
-        lines += [f"{statement};" for statement in one.fix] or [comment(f"not offered: {one.reason}")]
+        lines += [f"{statement(fix)};" for fix in one.fix] or [comment(f"not offered: {one.reason}")]
         lines.append("")
     return "\n".join(lines)
 

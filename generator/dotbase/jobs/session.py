@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from dotbase.catalog import schemas
-from dotbase.connection import connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, is_superuser, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
+from dotbase.migrate import confinement, cron_lines
 from dotbase.options import GlobalOptions
 
 Row = dict[str, Any]
@@ -26,8 +26,24 @@ class Session:
 
     def rows(self, query: str, *parameters: object) -> list[Row]:
         """All rows of a query."""
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(query.encode(), parameters).fetchall()
+        return self._rows(query, parameters)
+
+    def switch(self, query: str, *parameters: object) -> bool:
+        """What a function says that changes which lines pg_cron has: whether pg_cron is there."""
+        return any(next(iter(row.values())) for row in self._rows(query, parameters, changes_lines=True))
+
+    def _rows(self, query: str, parameters: Sequence[object], *, changes_lines: bool = False) -> list[Row]:
+        """As a superuser, with no more than the owner's rights: the functions are the owner's."""
+        connection = self._connection
+        if not confinement.is_needed(connection):
+            return confinement.rows(connection, query, parameters)
+        with connection.transaction():
+            close_path(connection)
+            found = confinement.rows(connection, query, parameters)
+            if changes_lines:
+                cron_lines.bring_in_step(connection)
+            confinement.finish(connection)
+        return found
 
     def row(self, query: str, *parameters: object) -> Row | None:
         """The first row of a query, if there is one."""
@@ -57,7 +73,8 @@ def opened(options: GlobalOptions) -> Iterator[Session]:
                 f"role {connection.info.user} may not look after jobs",
                 f"connect as a superuser or a member of {jobs.owner}",
             )
-        if not jobs.inherits:
+        # A superuser too: what he runs here is the owner's.
+        if not jobs.inherits or is_superuser(connection):
             connection.execute(sql.SQL("set role {}").format(sql.SQL(jobs.owner)))
         yield session
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dotbase.jobs.session import Row
+from dotbase.printable import json_lines, plain
 
 STYLES = {
     "on": "green",
@@ -41,7 +42,7 @@ WIDE = 200  # where nobody says how wide the screen is, no line is cut
 
 def as_json(what: object) -> None:
     """For programs: instants in ISO 8601, durations in seconds."""
-    click.echo(json.dumps(what, indent=2, default=_plain, ensure_ascii=False))
+    click.echo(json_lines(json.dumps(what, indent=2, default=_plain, ensure_ascii=False)))
 
 
 def table(
@@ -54,8 +55,9 @@ def table(
         for i, column in enumerate(columns)
         if any(row[i] not in (None, "") for row in rows) and not (narrow and column in spare)
     ]
+    heading = Text(plain(title))
     padding = (0, 1, 0, 0) if narrow else (0, 1)
-    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
+    shown = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=padding)
     for i in kept:
         shown.add_column(columns[i], overflow="fold", no_wrap=i == 0 or columns[i] in WHOLE)
     for row in rows:
@@ -65,7 +67,8 @@ def table(
 
 def facts(title: str, entries: Row) -> None:
     """One thing's properties, without those that it has not."""
-    shown = Table(title=title, title_justify="left", show_header=False, box=box.SIMPLE_HEAD, pad_edge=False)
+    heading = Text(plain(title))
+    shown = Table(title=heading, title_justify="left", show_header=False, box=box.SIMPLE_HEAD, pad_edge=False)
     for name, value in entries.items():
         if value not in (None, "", []):
             shown.add_row(name.replace("_", " "), _cell(value))
@@ -109,7 +112,7 @@ def _cell(value: object) -> Text:
     elif isinstance(value, dict):
         value = json.dumps(value, ensure_ascii=False)
     text = "" if value is None else str(value)
-    return Text(text, style=STYLES.get(text, ""))
+    return Text(plain(text), style=STYLES.get(text, ""))
 
 
 def _plain(value: Any) -> object:

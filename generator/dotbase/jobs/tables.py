@@ -8,6 +8,7 @@ import click
 
 from dotbase.jobs import show
 from dotbase.jobs.session import Row
+from dotbase.printable import plain
 
 OVERVIEW = (
     "job",
@@ -142,7 +143,7 @@ def _run_lines(run: Row, zone: str) -> list[tuple[object, ...]]:
 
 def _missed(name: str, missed: list[Row], zone: str) -> None:
     if not missed:
-        click.echo(f"{name}: no slot was missed.")
+        click.echo(plain(f"{name}: no slot was missed."))
         return
     rows = [
         (

@@ -13,12 +13,12 @@ from itertools import groupby
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from dotbase.catalog import routines as catalog_routines
 from dotbase.catalog import sessions
 from dotbase.catalog.made import MadeRoutine, ids_of_routines, routines_made
 from dotbase.catalog.objects import CatalogObject
+from dotbase.migrate import confinement
 from dotbase.migrate.statements import StepError
 from dotbase.render.steps import Step
 
@@ -90,14 +90,15 @@ def misread(
     """
     routines = {found.oid: found for found in routines_made(connection, ids_of_routines(connection, also))}
     with catalog_routines.checker(connection) as schema:
-        said = catalog_routines.errors_in_bodies(connection, schema, routines) if schema else []
-    for oid, line, sqlstate, message in said:
-        routine = routines[oid]
+        query = catalog_routines.errors_in_bodies(schema) if schema else ""
+        said = confinement.rows(connection, query, {"ids": list(routines)}) if schema else []
+    for one in said:
+        routine = routines[one["oid"]]
         step, position = _home(routine, steps)
-        inside = sum(len(text) + 1 for text in routine.body.split("\n")[: (line or 1) - 1])
+        inside = sum(len(text) + 1 for text in routine.body.split("\n")[: (one["line"] or 1) - 1])
         where = step.place_of(position + inside) if step is not None else None
-        what = f"{message} — in {routine.signature}"
-        yield Broken(StepError(what, CORRECT, where, sqlstate), step, routine.signature)
+        what = f"{one['message']} — in {routine.signature}"
+        yield Broken(StepError(what, CORRECT, where, one["sqlstate"]), step, routine.signature)
 
 
 def _refusal(
@@ -108,10 +109,10 @@ def _refusal(
         with connection.transaction(force_rollback=True):
             connection.execute("set local check_function_bodies = on")
             sessions.set_path(connection, path)  # without its own, a routine finds by its caller's
-            connection.execute(
-                sql.SQL("select {}(r) from pg_catalog.unnest(%s::pg_catalog.oid[]) as r").format(
-                    sql.SQL(validator)  # quoted by the server
-                ),
+            # Reading a body runs functions that the types of its literals name. The name comes quoted.
+            confinement.execute(
+                connection,
+                f"select {validator}(r) from pg_catalog.unnest(%s::pg_catalog.oid[]) as r",
                 [[routine.oid for routine in routines]],
             )
     except psycopg.Error as error:

@@ -12,7 +12,7 @@ import psycopg
 from dotbase.catalog import rows
 from dotbase.catalog.rows import Holder
 from dotbase.errors import DotbaseError
-from dotbase.migrate import statements
+from dotbase.migrate import confinement, statements
 from dotbase.migrate.statements import NO_SUCH_OBJECT, OUTSIDE_ALONE, StepError
 from dotbase.render.steps import Step
 
@@ -104,7 +104,7 @@ class RowWatch:
         for oid in before.keys() & after.keys() & self._first.keys():
             number = after[oid].deleted - before[oid].deleted
             if not after[oid].partitioned and after[oid].file != before[oid].file:
-                emptied = rows.is_empty(self._connection, after[oid])
+                emptied = not confinement.rows(self._connection, rows.a_row(self._connection, after[oid]), ())
                 number = -1 if emptied else number
             known = self._deleted.get(oid, 0)
             if number:
@@ -157,10 +157,10 @@ class Gone:
             connection.execute("set local row_security = off")
             for oid in sorted(tables, key=lambda oid: self.first[oid].title):
                 one = self.first[oid]
-                losses.tables.append(Loss(one.title, rows.count(connection, one, ())[0]))
+                losses.tables.append(Loss(one.title, count_rows(connection, one, ())[0]))
             for oid, columns in self.columns.items():
                 one = self.first[oid]
-                _, *filled = rows.count(connection, one, columns)
+                _, *filled = count_rows(connection, one, columns)
                 losses.rows += [
                     Loss(f"{one.title}.{column}", number, "column")
                     for column, number in zip(columns, filled, strict=True)
@@ -168,8 +168,14 @@ class Gone:
             for oid, number in self.deleted.items():
                 one = self.first[oid]
                 if number < 0:
-                    number = rows.count(connection, one, ())[0]
+                    number = count_rows(connection, one, ())[0]
                 losses.rows.append(Loss(one.title, number, "deleted"))
+
+
+def count_rows(connection: Connection, holder: Holder, columns: Sequence[str]) -> list[int]:
+    """How many rows there are, and in how many each of these columns is filled."""
+    [row] = confinement.rows(connection, rows.counts(connection, holder, columns), ())
+    return list(row["counts"])
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import psycopg
 
 from dotbase.catalog import rows
 from dotbase.catalog.rows import Holder
-from dotbase.migrate.losses import Gone, Loss, Losses
+from dotbase.migrate import confinement
+from dotbase.migrate.losses import Gone, Loss, Losses, count_rows
 from dotbase.render import sql_text
 from dotbase.render.sql_text import Statement
 from dotbase.render.steps import Step
@@ -41,7 +42,7 @@ def planned_losses(connection: Connection, gone: Gone, pending: Sequence[Step]) 
         connection.execute("set local row_security = off")
         tables = [gone.first[oid] for oid in gone.tables if gone.first[oid].parent not in gone.tables]
         for title in sorted({one.title for one in tables} & live.keys()):
-            losses.tables.append(Loss(title, rows.count(connection, live[title], ())[0]))
+            losses.tables.append(Loss(title, count_rows(connection, live[title], ())[0]))
         for oid, columns in gone.columns.items():
             losses.rows += _of_columns(connection, live.get(gone.first[oid].title), columns)
         dropped = {gone.first[oid].title for oid in gone.tables}
@@ -62,13 +63,13 @@ def planned_losses(connection: Connection, gone: Gone, pending: Sequence[Step]) 
 def _of_columns(connection: Connection, table: Holder | None, columns: Sequence[str]) -> Iterator[Loss]:
     there = [column for column in columns if table is not None and column in table.columns.values()]
     if table is not None and there:
-        _, *filled = rows.count(connection, table, there)
+        _, *filled = count_rows(connection, table, there)
         for column, number in zip(there, filled, strict=True):
             yield Loss(f"{table.title}.{column}", number, "column")
 
 
 def _all(connection: Connection, table: Holder) -> int:
-    return rows.count(connection, table, ())[0]
+    return count_rows(connection, table, ())[0]
 
 
 def _statements(pending: Sequence[Step]) -> Iterator[tuple[Step, Statement]]:
@@ -97,8 +98,20 @@ def _deleted(
         return None
     if _title(found) not in live:
         return {}
-    counted = rows.count_from(connection, text[head.end() :])
+    counted = _count_from(connection, text[head.end() :])
     return None if counted is None else {_title(found): counted}
+
+
+def _count_from(connection: Connection, source: str) -> int | None:
+    """How many rows are selected from what stands behind `from` in a file; None where that cannot be run."""
+    try:
+        with connection.transaction():
+            [row] = confinement.rows(connection, f"select pg_catalog.count(*) as counted from {source}", ())
+    except psycopg.Error:
+        if connection.broken:
+            raise
+        return None
+    return int(row["counted"])
 
 
 def _title(found: re.Match[str]) -> str:

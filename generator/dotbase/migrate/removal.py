@@ -14,7 +14,7 @@ from dotbase.catalog import grants
 from dotbase.catalog.dependencies import Member, closure, data_depending_on
 from dotbase.catalog.objects import Address, CatalogObject, Present, present
 from dotbase.errors import DotbaseError
-from dotbase.migrate import statements
+from dotbase.migrate import confinement, cron_lines, statements
 from dotbase.migrate.plan import table_of
 
 Connection = psycopg.Connection[Any]
@@ -139,7 +139,9 @@ def remove_declaration(
             statement = f"select {name}(%s, %s::jsonb)"
             try:
                 with connection.transaction():
-                    connection.execute(statement.encode(), [app, empty])
+                    confinement.execute(connection, statement, [app, empty])
+                    if declares_jobs(key):
+                        cron_lines.bring_in_step(connection)
             except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):
                 if not undoing:
                     raise
@@ -151,6 +153,11 @@ def remove_declaration(
     if table is not None:
         for revoke in grants.revokes_of_table(connection, *table.split(".")):
             connection.execute(revoke.encode())
+
+
+def declares_jobs(key: str) -> bool:
+    """Whether a step of this key changes which lines pg_cron has."""
+    return re.fullmatch(r"cron/[^/]+\.yaml", key) is not None
 
 
 def revoke_routines(connection: Connection, key: str, app: str) -> None:

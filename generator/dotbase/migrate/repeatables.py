@@ -12,9 +12,9 @@ from dotbase.catalog.grants import table_fingerprints
 from dotbase.catalog.made import Watch
 from dotbase.catalog.objects import CatalogObject, Present, present
 from dotbase.errors import DotbaseError
-from dotbase.migrate import plan, statements
+from dotbase.migrate import cron_lines, plan, statements
 from dotbase.migrate.history import RecordedRepeatable, with_objects
-from dotbase.migrate.removal import drop, remove_declaration, revoke_routines
+from dotbase.migrate.removal import declares_jobs, drop, remove_declaration, revoke_routines
 from dotbase.migrate.report import Report
 from dotbase.migrate.statements import NOT_REPLACEABLE, StepError
 from dotbase.migrate.writer import Writer
@@ -178,6 +178,8 @@ class Repeatables:
                     drop(self._connection, to_drop, f"{step.key}:{step.line}", self._ours())
                     revoke_routines(self._connection, step.key, step.app)
                     statements.run(self._connection, step)
+                    if declares_jobs(step.key):
+                        cron_lines.bring_in_step(self._connection)
                 return bool(to_drop)
             except StepError as error:
                 if error.sqlstate not in NOT_REPLACEABLE or to_drop == tries[-1]:

@@ -15,9 +15,9 @@ from psycopg import sql
 
 from dotbase import cluster
 from dotbase.catalog import server as servers
-from dotbase.connection import close_path, connect, one_sentence, resolve_url
+from dotbase.connection import close_path, connect, one_sentence, pin, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate import history
+from dotbase.migrate import confinement, history
 from dotbase.migrate.history import Release
 from dotbase.migrate.locks import LockOptions
 from dotbase.migrate.report import Report, Silent
@@ -62,6 +62,8 @@ class Run:
             self._set("set local idle_in_transaction_session_timeout = {}", "0")
             self._set("set local check_function_bodies = {}", "off")
             yield
+            if self.connection.execute("show transaction_read_only").fetchone() == ("off",):
+                confinement.finish(self.connection)
 
     def as_owner(self) -> None:
         """Act as the owner until the transaction ends."""
@@ -82,8 +84,7 @@ class Run:
             yield
         finally:
             if not self.connection.closed:
-                for setting in ("role", "lock_timeout", "statement_timeout", "search_path"):
-                    self.connection.execute(sql.SQL("reset {}").format(sql.SQL(setting)))
+                pin(self.connection)
 
     def _set(self, statement: str, value: str) -> None:
         self.connection.execute(sql.SQL(statement).format(sql.Literal(value)))

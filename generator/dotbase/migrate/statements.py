@@ -12,11 +12,13 @@ from psycopg import generators, pq
 from dotbase.catalog import sessions
 from dotbase.catalog.sessions import SessionState
 from dotbase.errors import DotbaseError
+from dotbase.migrate import confinement
 from dotbase.render import sql_text
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
 
+OUT_OF_ROOM = "53"  # class of SQLSTATEs: disk, memory, connections
 # Lost against other sessions: a lock was not given in time, or a deadlock was broken.
 LOCK_ERRORS = frozenset({"55P03", "40P01"})
 # A repeatable text that cannot take the place of what its older text made.
@@ -65,8 +67,10 @@ class Recorder(Protocol):
         """Keep a text that was run, and the key of the step that it is of."""
 
 
-def run(connection: Connection, step: Step) -> None:
+def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None:
     """Run the text of a step as one query of the simple protocol; raises StepError with the place.
+
+    ours_alone: in a scratch database, where nobody but us has made anything that it could run.
 
     Most errors of the server carry no position. The results before the failed one tell which
     statement it was.
@@ -74,6 +78,48 @@ def run(connection: Connection, step: Step) -> None:
     if connection.pgconn.transaction_status == pq.TransactionStatus.INERROR:
         raise AssertionError(f"{step.key} would run in a failed transaction")
     before = sessions.state(connection)
+    if step.kind != "bootstrap" and not ours_alone and confinement.is_needed(connection):
+        _run_confined(connection, step)
+    else:
+        _run_whole(connection, step)
+    record(connection, step.sql, source=step.key)
+    _reset(connection, step, before)
+
+
+def _run_confined(connection: Connection, step: Step) -> None:
+    """Statement for statement, with no more rights than those of the role that the session acts as."""
+    found = list(sql_text.statements(step.sql))
+    alone = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    if alone and not (len(found) == 1 and confinement.may_stand_alone(found[0])):
+        raise StepError(
+            "a superuser runs outside of a transaction nothing but one statement that runs no function as"
+            " himself, as `create index concurrently`",
+            "migrate as a member of the owner who is no superuser",
+            step.place,
+            None,
+        )
+    for statement in found:
+        text = statement.of(step.sql)
+        try:
+            if alone:
+                # As the protocol takes one statement and no more.
+                connection.execute(text.encode(), binary=True)
+            else:
+                confinement.run(connection, text)
+        except psycopg.Error as error:
+            if connection.broken:
+                raise
+            diagnostic = error.diag
+            inside = diagnostic.statement_position if alone else None
+            if diagnostic.internal_query == text:
+                inside = diagnostic.internal_position
+            position = statement.start + (int(inside) - 1 if inside is not None else 0)
+            raise _step_error(step, error, position) from error
+    if not alone:
+        connection.execute(confinement.CLOSED)
+
+
+def _run_whole(connection: Connection, step: Step) -> None:
     with connection.lock:
         connection.pgconn.send_query(step.sql.encode())
         results = connection.wait(generators.execute(connection.pgconn))
@@ -83,8 +129,6 @@ def run(connection: Connection, step: Step) -> None:
             if connection.broken:
                 raise error
             raise _step_error(step, error, _position(step.sql, number, error)) from error
-    record(connection, step.sql, source=step.key)
-    _reset(connection, step, before)
 
 
 def _reset(connection: Connection, step: Step, before: SessionState) -> None:
@@ -140,6 +184,8 @@ def _step_error(step: Step, error: psycopg.Error, position: int) -> StepError:
 
 
 def _remedy(sqlstate: str | None) -> str:
+    if (sqlstate or "").startswith(OUT_OF_ROOM):
+        return "give the server more room and run migrate again"
     match sqlstate:
         case "58P01":
             return "install on the server what is missing and run migrate again"

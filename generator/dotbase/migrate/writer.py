@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 
 from dotbase.catalog.objects import CatalogObject
-from dotbase.migrate.history import RecordedRepeatable
+from dotbase.migrate import confinement
+from dotbase.migrate.history import RecordedRepeatable, last_release
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
@@ -46,10 +47,10 @@ class Writer:
         """The release's number."""
         if self._release_id is None:
             header = self.header
-            row = self._connection.execute(
+            self._execute(
                 "insert into dotbase.releases"
                 " (direction, project_commit, tool_version, target, clock, master_key_file, bootstrap_sha)"
-                " values (%s, %s, %s, %s, %s, %s, %s) returning release_id",
+                " values (%s, %s, %s, %s, %s, %s, %s)",
                 [
                     header.direction,
                     header.project_commit,
@@ -59,14 +60,19 @@ class Writer:
                     header.master_key_file,
                     header.bootstrap_sha,
                 ],
-            ).fetchone()
-            assert row is not None
-            self._release_id = int(row[0])
+            )
+            newest = last_release(self._connection)
+            assert newest is not None
+            self._release_id = newest.release_id
         return self._release_id
+
+    def _execute(self, statement: str, parameters: Sequence[object]) -> None:
+        """On tables of the owner, whose members may have put triggers on them."""
+        confinement.execute(self._connection, statement, parameters)
 
     def version(self, step: Step, state: str) -> None:
         """Record a versioned file as applied, or as started outside of a transaction."""
-        self._connection.execute(
+        self._execute(
             "insert into dotbase.versions as v (version, app, position, release_id, source_sha, up_sql,"
             " down_sql, transactional, state, project_commit)"
             " select %s, %s, coalesce(max(position), 0) + 1, %s, %s, %s, %s, %s, %s, %s from dotbase.versions"
@@ -88,19 +94,17 @@ class Writer:
 
     def version_started(self, version: str) -> None:
         """Record that a version is being undone outside of a transaction."""
-        self._connection.execute(
-            "update dotbase.versions set state = 'started' where version = %s", [version]
-        )
+        self._execute("update dotbase.versions set state = 'started' where version = %s", [version])
 
     def version_gone(self, version: str) -> None:
         """Take a version that was rolled back out of the history."""
         self.open_release()
-        self._connection.execute("delete from dotbase.versions where version = %s", [version])
+        self._execute("delete from dotbase.versions where version = %s", [version])
 
     def repeatable(self, recorded: RecordedRepeatable, *, new_text: bool) -> None:
         """Record a repeatable step as applied; its text goes into the history when it is a new one."""
         release_id = self.open_release()
-        self._connection.execute(
+        self._execute(
             "insert into dotbase.repeatables (key, app, position, sha, sql, objects, access, release_id)"
             " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict on constraint repeatables_pkey"
             " do update set app = excluded.app, position = excluded.position, sha = excluded.sha,"
@@ -122,30 +126,28 @@ class Writer:
     def repeatable_gone(self, recorded: RecordedRepeatable) -> None:
         """Take a removed step out of the history; its history remains."""
         self._history(recorded, None)
-        self._connection.execute("delete from dotbase.repeatables where key = %s", [recorded.key])
+        self._execute("delete from dotbase.repeatables where key = %s", [recorded.key])
 
     def objects(self, recorded: RecordedRepeatable) -> None:
         """Record only what a step's objects are now."""
-        self._connection.execute(
+        self._execute(
             "update dotbase.repeatables set objects = %s where key = %s",
             [_json(recorded.objects), recorded.key],
         )
 
     def position(self, key: str, position: int) -> None:
         """Record only a step's place in the order."""
-        self._connection.execute(
-            "update dotbase.repeatables set position = %s where key = %s", [position, key]
-        )
+        self._execute("update dotbase.repeatables set position = %s where key = %s", [position, key])
 
     def access(self, key: str, fingerprint: str | None) -> None:
         """Record what the table of a step looks like to the roles."""
-        self._connection.execute(
+        self._execute(
             "update dotbase.repeatables set access = %s where key = %s and access is distinct from %s",
             [fingerprint, key, fingerprint],
         )
 
     def _history(self, recorded: RecordedRepeatable, text: str | None) -> None:
-        self._connection.execute(
+        self._execute(
             "insert into dotbase.repeatable_history (key, release_id, app, position, sql)"
             " values (%s, %s, %s, %s, %s) on conflict on constraint repeatable_history_pkey"
             " do update set app = excluded.app, position = excluded.position, sql = excluded.sql",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-PLAIN = re.compile(r"^[a-z_][a-z0-9_]*$")
+PLAIN = re.compile(r"^[a-z_][a-z0-9_]*\Z")
 LONGEST = 63  # bytes; Postgres cuts off the rest
 # The key words that cannot be names (PostgreSQL documentation, appendix C: reserved, with those that may be
 # names of functions or types); a test holds the list to pg_get_keywords().

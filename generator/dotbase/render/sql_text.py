@@ -1,4 +1,4 @@
-"""Cutting SQL into statements as the server does, whatever strings, comments and bodies hold."""
+"""Cutting SQL into statements as the server does, whatever comments, strings, quotes and bodies hold."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+# Every character that is not ASCII is a letter to the server, spaces among them.
+LETTER = r"[A-Za-z_\u0080-\U0010ffff]"
 TOKEN = re.compile(
-    r"""
-      (?P<space>\s+|--[^\n]*)
+    rf"""
+      (?P<space>[ \t\n\r\f\v]+|--[^\n\r]*)
     | (?P<comment>/\*)
     | (?P<escaped>[eE]'(?:[^'\\]|\\.|'')*')
     | (?P<string>(?:[uU]&|[bBxXnN])?'(?:[^']|'')*')
     | (?P<quoted>(?:[uU]&)?"(?:[^"]|"")*")
-    | (?P<dollar>\$(?:[^\W\d]\w*)?\$)
-    | (?P<word>[^\W\d][\w$]*)
-    | (?P<number>\d[\w.]*|\$\d+)
+    | (?P<dollar>\$(?:{LETTER}(?:{LETTER}|[0-9])*)?\$)
+    | (?P<word>{LETTER}(?:{LETTER}|[0-9$])*)
+    | (?P<number>[0-9](?:{LETTER}|[0-9.])*|\$[0-9]+)
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
@@ -35,9 +37,13 @@ class Statement:
     end: int
     words: tuple[str, ...]
 
+    def of(self, text: str) -> str:
+        """The statement in the text that it was cut from."""
+        return text[self.start : self.end]
+
 
 def statements(text: str) -> Iterator[Statement]:
-    """The statements of a text; one inside of a body, parentheses or quotes ends none."""
+    """The statements of a text; one in a body (`begin atomic … end`) ends none."""
     start: int | None = None
     end = depth = nested = 0
     words: list[str] = []

@@ -21,7 +21,7 @@ from dotbase.render.steps import Step
 from dotbase.render.templates import Renderer
 
 BOOTSTRAP = "bootstrap"  # of core: no version
-NAME = re.compile(r"^(?P<number>\d{4})_(?P<name>[a-z][a-z0-9_]*)(?P<rollback>\.rollback)?$")
+NAME = re.compile(r"^(?P<number>\d{4})_(?P<name>[a-z][a-z0-9_]*)(?P<rollback>\.rollback)?\Z")
 DIRECTIVE = re.compile(r"^--\s*(transactional|boundary|depends)\s*:\s*(.*?)\s*$")
 
 

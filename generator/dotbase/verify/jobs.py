@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
+from psycopg import pq
 
 from dotbase.catalog.routines import Routine
 from dotbase.errors import DotbaseError
@@ -90,13 +91,16 @@ def _declared_settings(project: Project) -> set[str]:
 def _backlog(
     connection: psycopg.Connection[Any], document: Document, name: str, query: str
 ) -> Iterator[DotbaseError]:
-    """Planned, not run: a count of a large table would take its time, under migrate's locks."""
+    """Parsed, not run: a count of a large table would take its time, under migrate's locks.
+
+    Not planned either: that runs the functions of whoever made them, as whoever migrates.
+    """
     where = document.where(name, "backlog", "query")
     try:
         with connection.transaction(force_rollback=True):
             # Where jobs.backlog looks for names.
             connection.execute("set local search_path = pg_catalog, pg_temp")
-            planned = connection.execute(f"select * from (\n{query}\n) as backlog limit 0".encode())
+            types = _result_types(connection, f"select * from (\n{query}\n) as backlog")
     except psycopg.Error as error:
         yield DotbaseError(
             f"the backlog query of job {name} fails: {error.diag.message_primary}",
@@ -104,10 +108,21 @@ def _backlog(
             where,
         )
         return
-    types = [column.type_code for column in planned.description or ()]
     if len(types) != 2 or types[0] not in NUMBERS or types[1] != TIMESTAMPTZ:
         yield DotbaseError(
             f"the backlog query of job {name} does not give how many wait and since when the oldest does",
             "select a count and a timestamptz, as in `select count(*), min(made_at) from app.things`",
             where,
         )
+
+
+def _result_types(connection: psycopg.Connection[Any], query: str) -> list[int]:
+    """The types of a query's columns, as the server finds them when it parses."""
+    with connection.lock:
+        for result in (
+            connection.pgconn.prepare(b"", query.encode()),
+            connection.pgconn.describe_prepared(b""),
+        ):
+            if result.status == pq.ExecStatus.FATAL_ERROR:
+                raise psycopg.errors.error_from_result(result, encoding=connection.info.encoding)
+    return [result.ftype(column) for column in range(result.nfields)]

@@ -23,7 +23,7 @@ from dotbase.render.declarations.errors import Name, Sentence
 from dotbase.render.declarations.schedule import gmt_schedule, parse
 from dotbase.render.documents import Document, validate
 
-DURATION = re.compile(r"^(\d{1,6})\s*(s|min|h|d)$")
+DURATION = re.compile(r"^(\d{1,6})\s*(s|min|h|d)\Z")
 UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 # pg_cron's lines of the runtime itself, beside one of each job's name.
 RESERVED = ("watch", "catch_up")
@@ -45,7 +45,7 @@ PASSING = {
     "connection": "08",
     "timeout": "timeout",
 }
-SQLSTATE = re.compile(r"^([0-9A-Z]{2}|[0-9A-Z]{5})$")
+SQLSTATE = re.compile(r"^([0-9A-Z]{2}|[0-9A-Z]{5})\Z")
 
 
 class CatchUp(BaseModel):

@@ -1,0 +1,135 @@
+"""Texts and functions of the owner's members, run by a superuser's session without giving them its rights.
+
+`set role` alone confines nobody: what is run after it goes back with `reset role`, in a text that a rollback
+restores, in a trigger of the history, in any function that was replaced. Postgres refuses that inside of a
+security definer function, however deep, so a superuser runs what is the owner's inside of one that the owner
+owns. It is made anew for each statement: what ran before could have replaced it. What Postgres keeps until
+the commit, `finish` runs or refuses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from dotbase.catalog import sessions
+from dotbase.errors import DotbaseError
+from dotbase.render.sql_text import Statement
+
+Connection = psycopg.Connection[Any]
+Parameters = Sequence[object] | Mapping[str, object]
+
+CONFINED = "pg_temp.dotbase_confined"
+MAKE = f"""
+create or replace function {CONFINED}(statement pg_catalog.text) returns pg_catalog.void
+language plpgsql volatile security definer as 'begin execute statement; end'
+"""
+CALL = f"select {CONFINED}({{}}::pg_catalog.text)"
+GIVE = f"alter function {CONFINED}(pg_catalog.text) owner to {{}}"
+DROP = f"drop function if exists {CONFINED}(pg_catalog.text)"
+ROWS = "dotbase_rows"
+CLOSED = "set search_path = pg_catalog, pg_temp"
+NAME = r"( \w+)?( \.( \w+)?){0,2}"  # a quoted one is no word
+# Of what no transaction may hold, that which runs functions as the table's owner, or none at all.
+ALONE = re.compile(
+    r"(create( unique)? index|drop index|refresh materialized view) concurrently\b"
+    r"|(vacuum|analyze|reindex|cluster)\b"
+    rf"|alter table( if exists)?( only)?{NAME} detach partition{NAME} (concurrently|finalize)$"
+    rf"|alter type{NAME} add value\b"
+)
+
+
+def is_needed(connection: Connection) -> bool:
+    """Whether the session is a superuser's who acts as somebody else."""
+    return sessions.is_superuser_acting_as_another(connection)
+
+
+def run(connection: Connection, statement: str) -> None:
+    """Run one statement as the role that the session acts as, and as nobody else; needs a transaction."""
+    _run(connection, sql.SQL(MAKE), statement)
+
+
+def run_as(connection: Connection, role: str, statement: str) -> None:
+    """Run one statement as a role that may make no function; needs a transaction."""
+    with _acting_as_itself(connection):
+        _run(connection, sql.SQL(MAKE) + sql.SQL(";") + sql.SQL(GIVE).format(sql.Identifier(role)), statement)
+
+
+def _run(connection: Connection, make: sql.Composable, statement: str) -> None:
+    # Names of prepared statements are the session's: what is run here could give them another meaning.
+    connection.prepare_threshold = None
+    call = sql.SQL(CALL).format(sql.Literal(statement))
+    connection.execute(sql.SQL("; ").join([make, call, sql.SQL(DROP)]))
+
+
+@contextmanager
+def _acting_as_itself(connection: Connection) -> Iterator[None]:
+    acting = connection.execute("select pg_catalog.current_setting('role')").fetchone()
+    assert acting is not None
+    connection.execute("set local role none")
+    yield
+    connection.execute(CLOSED)
+    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(*acting)))
+
+
+def execute(connection: Connection, statement: str, parameters: Parameters) -> None:
+    """Run a statement of ours on what is the owner's: tables with his triggers, his functions."""
+    if not is_needed(connection):
+        connection.execute(statement.encode(), parameters or None)
+        return
+    run(connection, _with(connection, statement, parameters))
+    connection.execute(CLOSED)
+
+
+def _with(connection: Connection, statement: str, parameters: Parameters) -> str:
+    """A statement with its parameters in it."""
+    if not parameters:
+        return statement
+    return psycopg.ClientCursor(connection).mogrify(statement.encode(), parameters)
+
+
+def rows(connection: Connection, query: str, parameters: Parameters) -> list[dict[str, Any]]:
+    """The rows of a query on what is the owner's; its columns have different names.
+
+    Under confinement they are put aside and copied from there: fetching them from the query would run it as
+    the superuser.
+    """
+    if not is_needed(connection):
+        with connection.cursor(row_factory=dict_row) as cursor:
+            return cursor.execute(query.encode(), parameters or None).fetchall()
+    with connection.transaction():
+        asked = _with(connection, query, parameters)
+        run(connection, f"create temporary table {ROWS} on commit drop as {asked}")
+        connection.execute(CLOSED)
+        columns = sessions.temporary_columns(connection, ROWS)
+        with connection.cursor() as cursor, cursor.copy(f"copy pg_temp.{ROWS} to stdout".encode()) as copy:
+            copy.set_types([type_ for _, type_ in columns])
+            found = list(copy.rows())
+        connection.execute(f"drop table pg_temp.{ROWS}".encode())
+    return [dict(zip((name for name, _ in columns), row, strict=True)) for row in found]
+
+
+def finish(connection: Connection) -> None:
+    """The last thing before a commit, where something was confined: nothing is left to be run by it."""
+    if not is_needed(connection):
+        return
+    run(connection, "set constraints all immediate")
+    connection.execute(CLOSED)
+    late = sessions.code_run_at_commit(connection)
+    if late is not None:
+        raise DotbaseError(
+            f"{late} runs at the end of the transaction, as the superuser who migrates",
+            "make it not deferrable, or migrate as a member of the owner who is no superuser",
+        )
+    connection.execute("close all")  # a holdable cursor's query is run by the commit
+
+
+def may_stand_alone(statement: Statement) -> bool:
+    """Whether a superuser may run this outside of a transaction, where no function confines it."""
+    return ALONE.match(" ".join(statement.words)) is not None
