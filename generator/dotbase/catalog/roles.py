@@ -42,6 +42,14 @@ where o.rolname = %(role)s and r.rolname = any (%(among)s)
 order by r.rolname
 """
 
+# A setting of a role for every database of the cluster, which is what PostgREST reads.
+SETTINGS = """
+select r.rolname::text, pg_catalog.split_part(c.setting, '=', 1), pg_catalog.split_part(c.setting, '=', 2)
+from pg_catalog.pg_roles as r
+cross join lateral pg_catalog.unnest(r.rolconfig) as c (setting)
+where r.rolname = any (%(roles)s) and pg_catalog.split_part(c.setting, '=', 1) = any (%(settings)s)
+"""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -76,3 +84,12 @@ def members(connection: Connection, role: str, among: Collection[str]) -> list[s
     """Those of the given roles that are direct members of a role."""
     cursor = connection.cursor(row_factory=tuple_row)
     return [name for (name,) in cursor.execute(MEMBERS, {"role": role, "among": list(among)})]
+
+
+def settings(
+    connection: Connection, roles: Collection[str], names: Collection[str]
+) -> dict[tuple[str, str], str]:
+    """These settings of these roles, for the whole cluster: values by role and setting."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    found = cursor.execute(SETTINGS, {"roles": list(roles), "settings": list(names)}).fetchall()
+    return {(role, name): value for role, name, value in found}

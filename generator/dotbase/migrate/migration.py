@@ -168,6 +168,7 @@ class _Migration:
             if last:
                 self._run.verify(self._connection)
                 self._connection.execute("notify pgrst, 'reload schema'")
+                self._connection.execute("notify pgrst, 'reload config'")  # the settings of roles
             elif dropped:
                 self._put_back_dropped(writer, before)
         self._release_id = writer.release_id
