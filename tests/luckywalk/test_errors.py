@@ -40,6 +40,16 @@ def corrected(db: Database, state: str, reason: str | None = "typing error") -> 
     return db.call(admin, "correct_draw_result", round_no=NUMBER[state], numbers=LOSING, reason=reason)
 
 
+def prizes_do_not_add_up(db: Database) -> Response:
+    """After a slip of the owner's, which is taken back."""
+    slip = "update luckywalk.round_tiers set remainder = remainder + %s where round_no = %s and tier = 1"
+    db.owner.execute(slip.encode(), [1, NUMBER["drawn"]])
+    try:
+        return db.call(admin, "settle_round", round_no=NUMBER["drawn"])
+    finally:
+        db.owner.execute(slip.encode(), [-1, NUMBER["drawn"]])
+
+
 AT_RPCS: dict[str, Callable[[Database], Response]] = {
     "walker_profile_not_found": lambda db: db.call(walker(2), "my_walker_profile"),
     "walker_nickname_invalid": lambda db: db.call(walker(2), "save_walker_profile", nickname=" "),
@@ -58,6 +68,7 @@ AT_RPCS: dict[str, Callable[[Database], Response]] = {
     "round_already_settled": lambda db: corrected(db, "settled"),
     "ticket_not_found": lambda db: db.call(walker(2), "my_ticket_proof", ticket_id=uuid4()),
     "correction_reason_missing": lambda db: corrected(db, "drawn", reason=None),
+    "prizes_do_not_add_up": prizes_do_not_add_up,
 }
 
 # No RPC leads there: only the owner's own hand.
