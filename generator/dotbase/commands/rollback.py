@@ -75,6 +75,7 @@ def _sentence(undone: Undone) -> str:
         f"Does not apply to the older schema, and is gone until the next migrate: {key} ({why})."
         for key, why in undone.refused.items()
     ]
+    lines += [f"Note: {note}" for note in undone.notes]
     return "\n".join(map(plain, lines))
 
 
@@ -101,6 +102,7 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
         "left_out": undone.left_out,
         "refused": undone.refused,
         "apps": undone.apps,
+        "notes": undone.notes,
     }
     if losses is not None:
         document["tables"] = [{"table": table.name, "rows": table.rows} for table in losses.tables]

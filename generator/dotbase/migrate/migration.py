@@ -118,6 +118,7 @@ class _Migration:
                 for segment in cut:
                     self._run_segment(segment, last=segment is cut[-1])
                 self.outcome.changed = True
+                self.outcome.notes = self.outcome.notes + self._run.tell_postgrest()
         self.outcome.seconds = time.monotonic() - started
         return self.outcome
 
@@ -167,8 +168,7 @@ class _Migration:
             bodies.require_valid(self._connection, self._run.steps)
             if last:
                 self._run.verify(self._connection)
-                self._connection.execute("notify pgrst, 'reload schema'")
-                self._connection.execute("notify pgrst, 'reload config'")  # the settings of roles
+                self._run.record_notice()
             elif dropped:
                 self._put_back_dropped(writer, before)
         self._release_id = writer.release_id

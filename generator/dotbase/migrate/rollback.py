@@ -29,6 +29,7 @@ class Undone:
     left_out: those that came with what was undone, and are gone until the next migrate.
     refused:  those that do not apply to the older schema, with what is wrong; gone as well.
     apps:     of which nothing is left.
+    notes:    for the person.
     """
 
     versions: list[str] = field(default_factory=list)
@@ -37,6 +38,7 @@ class Undone:
     left_out: list[str] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
     apps: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def rollback(run: Run, *, steps: int | None = None, to: str | None = None, confirmed: bool = False) -> Undone:
@@ -112,6 +114,8 @@ class _Rollback:
                         f"{error.remedy}, or go forward again with `dotbase migrate`",
                         error.where,
                     ) from None
+            if self._to_undo:
+                self.undone.notes = self._run.tell_postgrest()
         return self.undone
 
     def dry_run(self, steps: int | None, to: str | None) -> tuple[Undone, Losses]:
@@ -202,7 +206,6 @@ class _Rollback:
             undone.restored, undone.refused = done.restored, done.refused
             undone.kept = sorted(self._texts.kept - done.refused.keys())
             undone.apps = self._texts.apps
-            self._connection.execute("notify pgrst, 'reload schema'")
         return undone
 
     @staticmethod
