@@ -15,7 +15,7 @@ from tests.harness.people import admin, walker
 from tests.harness.responses import Response
 from tests.harness.server import ROOT
 from tests.luckywalk.by_hand import ROUNDS, STATES, make_rounds
-from tests.luckywalk.weeks import LOSING, WINNING, buy, walk
+from tests.luckywalk.weeks import LOSING, WINNING, buy, partitions_ahead, walk
 
 DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions/luckywalk/errors.yaml").read_text())
 NUMBER = {state: week.round_no for state, week in ROUNDS.items()}
@@ -23,6 +23,7 @@ NOWHERE = 999_999
 
 
 def round_not_due(db: Database) -> Response:
+    partitions_ahead(db)
     claims = buy(db, walker(3), None)
     return db.call(admin, "close_round", round_no=claims[0]["round_no"])
 
