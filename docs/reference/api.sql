@@ -202,7 +202,7 @@ comment on function api.settle_round(integer) is
 
 Needed only when the next run of the job settle_round is too late. A repeated call changes nothing.
 
-Errors: not_administrator, round_not_found, round_not_drawn, round_not_due.';
+Errors: not_administrator, round_not_found, round_not_drawn, round_not_due, prizes_do_not_add_up.';
 
 -- App jobs; for anon, authenticated, service_role.
 create function api.trigger_job(

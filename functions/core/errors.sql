@@ -10,10 +10,12 @@ begin
     delete from core.errors as e
     where e.app = declare_errors.app;
 
-    insert into core.errors (name, app, sqlstate, status, message_en, message_ko, hint)
-    select d.name, declare_errors.app, d.sqlstate, d.status, d.message_en, d.message_ko, d.hint
+    insert into core.errors (name, app, sqlstate, status, message_en, message_ko, hint, retry_after)
+    select
+        d.name, declare_errors.app, d.sqlstate, d.status, d.message_en, d.message_ko, d.hint, d.retry_after
     from pg_catalog.jsonb_to_recordset(declare_errors.errors) as d (
-        name text, sqlstate text, status smallint, message_en text, message_ko text, hint text
+        name text, sqlstate text, status smallint, message_en text, message_ko text, hint text,
+        retry_after integer
     );
 
     insert into core.error_constraints (schema_name, constraint_name, error_name)
@@ -169,11 +171,18 @@ begin
             )::text,
             'hint', v_error.hint
         )::text,
-        detail = pg_catalog.json_build_object('status', v_error.status, 'headers', '{}'::json)::text;
+        detail = pg_catalog.json_build_object(
+            'status', v_error.status,
+            'headers', case
+                when v_error.retry_after is null then '{}'
+                else pg_catalog.json_build_object('Retry-After', v_error.retry_after::text)
+            end
+        )::text;
 end;
 $$;
 
 comment on function core.raise_to_client(text, text, text, text, text, text, text) is
 e'Raises what a wrapper caught as the error that PostgREST sends to the client.\n\n'
 'It is the error of the violated constraint, else that of the SQLSTATE, else internal_error. The client gets its '
-'status, code, message, details and hint. What nobody declared goes to the server''s log as well.';
+'status, code, message, details and hint, and the header Retry-After where a retry helps. What nobody declared goes '
+'to the server''s log as well.';

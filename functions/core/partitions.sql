@@ -31,6 +31,41 @@ e'Makes the table of a partition beside its parent, closed and not yet attached.
 'It has the defaults and checks of the parent; keys and indexes come with attaching.\n\n'
 'Errors: 42P07 when the schema has something of this name.';
 
+create or replace function core.copy_statement_triggers(parent regclass, partition regclass)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+-- A trigger's definition is the server's own text, with the quotes that its names need.
+-- @plpgsql_check_options: security_warnings = off
+declare
+    v_definition text;
+begin
+    for v_definition in
+        select pg_catalog.pg_get_triggerdef(t.oid)
+        from pg_catalog.pg_trigger as t
+        -- The first bit of tgtype: for each row. Those come with attaching.
+        where t.tgrelid = copy_statement_triggers.parent and not t.tgisinternal and t.tgtype & 1 = 0
+        order by t.tgname
+    loop
+        execute pg_catalog.regexp_replace(
+            pg_catalog.replace(
+                v_definition,
+                pg_catalog.format(' ON %s ', copy_statement_triggers.parent),
+                pg_catalog.format(' ON %s ', copy_statement_triggers.partition)
+            ),
+            '^CREATE TRIGGER', 'CREATE OR REPLACE TRIGGER'
+        );
+    end loop;
+end;
+$$;
+
+comment on function core.copy_statement_triggers(regclass, regclass) is
+e'Gives a partition the triggers that its parent has for each statement.\n\n'
+'Such a trigger fires for the table that a statement names, the parent or the partition. attach_partition calls this; a '
+'file that makes such a trigger calls it for the partitions that exist.';
+
 create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
 returns void
 language plpgsql
@@ -44,11 +79,12 @@ begin
         'alter table %s attach partition %s for values %s',
         attach_partition.parent, attach_partition.partition, attach_partition.bounds
     );
+    perform core.copy_statement_triggers(attach_partition.parent, attach_partition.partition);
 end;
 $$;
 
 comment on function core.attach_partition(regclass, regclass, text) is
-e'Attaches a table to its parent as the partition of these bounds.\n\n'
+e'Attaches a table to its parent as the partition of these bounds, and copies the parent''s statement triggers.\n\n'
 'bounds: what follows `for values`, with its literals quoted, as in: in (7).';
 
 create or replace function core.create_partition(parent regclass, name text, bounds text)

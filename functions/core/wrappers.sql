@@ -34,7 +34,10 @@
 --             );
 --     end;
 --     $body$
-create or replace function core.wrapper_definition(target regprocedure)
+--
+-- A line's own limits follow the search_path: `set statement_timeout = '5min'`. PostgREST applies it to the transaction
+-- before the call, and lock_timeout counts from where it is set.
+create or replace function core.wrapper_definition(target regprocedure, limits jsonb default '{}')
 returns text
 language sql
 stable
@@ -47,7 +50,7 @@ returns %3$s
 language plpgsql
 %4$s
 security invoker
-set search_path = pg_catalog, pg_temp
+set search_path = pg_catalog, pg_temp%7$s
 as $body$
 declare
     v_sqlstate text;
@@ -93,15 +96,20 @@ $body$
             )
         ),
         -- Never reached, since raise_to_client raises; plpgsql_check asks for a return all the same.
-        case when not p.proretset and p.prorettype <> 'void'::regtype then e'\n        return null;' else '' end
+        case when not p.proretset and p.prorettype <> 'void'::regtype then e'\n        return null;' else '' end,
+        (
+            select pg_catalog.string_agg(pg_catalog.format(e'\nset %I = %L', l.key, l.value), '' order by l.key)
+            from pg_catalog.jsonb_each_text(wrapper_definition.limits) as l
+        )
     )
     from pg_catalog.pg_proc as p
     inner join pg_catalog.pg_namespace as n on n.oid = p.pronamespace
     where p.oid = wrapper_definition.target;
 $$;
 
-comment on function core.wrapper_definition(regprocedure) is
+comment on function core.wrapper_definition(regprocedure, jsonb) is
 e'The text of the wrapper of a function.\n\n'
+'limits: settings of the wrapper, {"statement_timeout": "5min"}. '
 'The wrapper has the same arguments, result and volatility. What the function raises becomes the client''s error.';
 
 create or replace function core.drop_stale_wrappers(app text, rpcs jsonb)
@@ -139,7 +147,7 @@ $$;
 comment on function core.drop_stale_wrappers(text, jsonb) is
 'Drops an app''s wrappers of RPCs that are no longer listed, and of signatures that changed.';
 
-create or replace function core.build_wrapper(app text, rpc text, roles text[])
+create or replace function core.build_wrapper(app text, rpc text, roles text[], limits jsonb)
 returns void
 language plpgsql
 volatile
@@ -162,7 +170,7 @@ begin
             raise exception 'RPC % has several functions %.%', build_wrapper.rpc, build_wrapper.app, build_wrapper.rpc
                 using errcode = 'ambiguous_function';
     end;
-    execute core.wrapper_definition(v_target);
+    execute core.wrapper_definition(v_target, build_wrapper.limits);
     execute pg_catalog.format(
         'comment on function api.%I is %L', build_wrapper.rpc, pg_catalog.obj_description(v_target, 'pg_proc')
     );
@@ -184,7 +192,7 @@ begin
 end;
 $$;
 
-comment on function core.build_wrapper(text, text, text[]) is
+comment on function core.build_wrapper(text, text, text[], jsonb) is
 e'Makes one RPC: its wrapper, with the function''s comment and the rights of its roles.\n\n'
 'The roles alone may execute the wrapper and the function behind it.\n\n'
 'Errors: 42883 when the app has no function of this name, 42725 when it has several.';
@@ -197,6 +205,7 @@ security invoker
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    -- As in YAML, a line is the list of its roles alone, or has limits beside them.
     perform core.drop_stale_wrappers(build_wrappers.app, build_wrappers.rpcs);
     delete from core.rpcs as d
     where d.app = build_wrappers.app;
@@ -206,12 +215,18 @@ begin
         build_wrappers.app,
         array(
             select r.role
-            from pg_catalog.jsonb_array_elements_text(d.value) as r (role)
+            from pg_catalog.jsonb_array_elements_text(coalesce(d.value -> 'roles', d.value)) as r (role)
             order by r.role
         )
     from pg_catalog.jsonb_each(build_wrappers.rpcs) as d;
 
-    perform core.build_wrapper(d.app, d.name, d.roles)
+    perform core.build_wrapper(
+        d.app, d.name, d.roles,
+        case pg_catalog.jsonb_typeof(build_wrappers.rpcs -> d.name)
+            when 'object' then (build_wrappers.rpcs -> d.name) - 'roles'
+            else '{}'
+        end
+    )
     from core.rpcs as d
     where d.app = build_wrappers.app
     order by d.name;
@@ -220,5 +235,5 @@ $$;
 
 comment on function core.build_wrappers(text, jsonb) is
 e'Makes the wrappers of an app''s RPCs, and drops those that are not listed.\n\n'
-'rpcs: {"rpc": ["role", …]}.\n\n'
+'rpcs: {"rpc": ["role", …]}, or {"rpc": {"roles": ["role", …], "statement_timeout": "5min"}}.\n\n'
 'Errors: 42883 when the app has no function of an RPC''s name, 42725 when it has several.';

@@ -21,8 +21,9 @@ create or replace trigger transfers_are_immutable
 before update or delete or truncate on ledger.transfers
 for each statement execute function ledger.refuse_change();
 
+-- A description is words for people: ledger.declare_account changes it.
 create or replace trigger accounts_are_immutable
-before update or delete or truncate on ledger.accounts
+before update of account, holder, currency, may_overdraw or delete or truncate on ledger.accounts
 for each statement execute function ledger.refuse_change();
 
 create or replace trigger balances_are_never_deleted

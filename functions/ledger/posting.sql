@@ -4,21 +4,46 @@ create or replace function ledger.declare_account(
     account text, holder text, currency text, description text, may_overdraw boolean
 )
 returns void
-language sql
+language plpgsql
 volatile
 security invoker
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_account ledger.accounts;
+begin
     insert into ledger.accounts (account, holder, currency, description, may_overdraw)
     values (
         declare_account.account, declare_account.holder, declare_account.currency,
         declare_account.description, declare_account.may_overdraw
     )
     on conflict on constraint accounts_pkey do nothing;
+    if found then
+        return;
+    end if;
+
+    select * into v_account
+    from ledger.accounts as a
+    where a.account = declare_account.account;
+    if (v_account.holder, v_account.currency, v_account.may_overdraw)
+        is distinct from (declare_account.holder, declare_account.currency, declare_account.may_overdraw)
+    then
+        raise exception 'account % is there already: holder %, currency %, may_overdraw %',
+            v_account.account, v_account.holder, v_account.currency, v_account.may_overdraw
+            using errcode = 'object_not_in_prerequisite_state',
+            hint = 'Transfers and balances stand on these: declare an account of another name, and move what it has.';
+    end if;
+    if v_account.description is distinct from declare_account.description then
+        update ledger.accounts as a
+        set description = declare_account.description
+        where a.account = declare_account.account;
+    end if;
+end;
 $$;
 
 comment on function ledger.declare_account(text, text, text, text, boolean) is
-'Adds an account to the chart of accounts; one that is there stays as it is.';
+e'Adds an account to the chart of accounts; of one that is there it changes the description alone.\n\n'
+'Errors: 55000 when the account is there with another holder, currency or may_overdraw.';
 
 create or replace function ledger.post_many(orders ledger.transfer_order[])
 returns bigint

@@ -2,7 +2,8 @@
 --
 -- Lock order of a claim, up to its commit:
 --   1. its round (luckywalk.lock_round, shared), lower rounds first;
---   2. the partition of the month, when it does not exist yet (core.ensure_month);
+--   2. the partition of the month, when it does not exist yet (core.ensure_month): two jobs make it two months ahead, so
+--      that a claim does it only when neither ran for that long;
 --   3. its row of luckywalk.claims: a second call for the same ticket waits here for the first.
 -- A claim that opens its round locks it exclusively, and then what opening locks (rounds.sql.j2).
 -- needs: types
@@ -164,8 +165,9 @@ begin
         select r.status into v_status
         from luckywalk.rounds as r
         where r.round_no = round_to_claim_in.round_no;
-        -- When the job that opens the round is late, the first claim of the week opens it.
-        if coalesce(v_status, 'scheduled') = 'scheduled' then
+        -- When the job that opens the round is late, the first claim of the week opens it: when only rows are to be
+        -- written. Making a partition is not for a client's call and its time limits: then the claim is banked.
+        if coalesce(v_status, 'scheduled') = 'scheduled' and luckywalk.has_round_partition(round_no) then
             v_round := luckywalk.round_or_plan(round_no);
             if core.now() >= v_round.opens_at and core.wall_clock() < v_round.closes_at then
                 perform luckywalk.open_due_round(round_no);
@@ -187,5 +189,5 @@ comment on function luckywalk.round_to_claim_in() is
 e'Locks the round that a claim made now goes into, and returns its number.\n\n'
 'is_open is false when the round is not open yet: then the claim is banked for it. The real time decides '
 '(locked_at), not the time at which the transaction began, so that nobody claims in an old transaction when the '
-'numbers are known. When the job that opens the round is late, this function opens it.\n\n'
+'numbers are known. When the job that opens the round is late, this function opens it, if its partition is there.\n\n'
 'Errors: isolation_unsupported.';

@@ -99,7 +99,7 @@ end;
 $$;
 
 comment on function luckywalk.refuse_change_of_record() is
-e'Trigger: refuses to delete rounds, and to change or delete entered winning numbers.\n\n'
+e'Trigger: refuses to delete rounds, and to change or delete entered numbers, the seal, and results.\n\n'
 'Errors: round_frozen.';
 
 create or replace trigger rounds_are_never_deleted
@@ -109,3 +109,20 @@ for each statement execute function luckywalk.refuse_change_of_record();
 create or replace trigger draw_results_are_immutable
 before update or delete or truncate on luckywalk.draw_results
 for each statement execute function luckywalk.refuse_change_of_record();
+
+create or replace trigger seal_chunks_are_immutable
+before update or delete or truncate on luckywalk.seal_chunks
+for each statement execute function luckywalk.refuse_change_of_record();
+
+create or replace trigger seal_nodes_are_immutable
+before update or delete or truncate on luckywalk.seal_nodes
+for each statement execute function luckywalk.refuse_change_of_record();
+
+-- A second draw drops the whole partition of the first one.
+create or replace trigger results_user_are_immutable
+before update or delete or truncate on luckywalk.results_user
+for each statement execute function luckywalk.refuse_change_of_record();
+
+select core.copy_statement_triggers('luckywalk.results_user', p.relid)
+from pg_partition_tree('luckywalk.results_user') as p
+where p.level > 0;

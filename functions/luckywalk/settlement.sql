@@ -41,6 +41,39 @@ comment on function luckywalk.prize_orders(bigint) is
 e'Returns what a drawn round pays, one transfer order for each person and account.\n\n'
 'Prizes of tiers 3 to 5 go to wallets, those of tiers 1 and 2 to held accounts.';
 
+create or replace function luckywalk.wrong_tiers(round luckywalk.rounds)
+returns smallint[]
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Winners are counted again, and the prizes worked out again from what the round promised.
+    select coalesce(pg_catalog.array_agg(p.tier order by p.tier), array[]::smallint[])
+    from (values
+        (1::smallint, wrong_tiers.round.tier1_pot, null::bigint),
+        (2::smallint, wrong_tiers.round.tier2_pot, null),
+        (3::smallint, null, wrong_tiers.round.tier3_prize),
+        (4::smallint, null, wrong_tiers.round.tier4_prize),
+        (5::smallint, null, wrong_tiers.round.tier5_prize)
+    ) as p (tier, pot, fixed)
+    left join (
+        select r.tier, pg_catalog.count(*) as winners_count
+        from luckywalk.results_user as r
+        where r.round_no = wrong_tiers.round.round_no
+        group by r.tier
+    ) as w on w.tier = p.tier
+    left join luckywalk.round_tiers as t on t.round_no = wrong_tiers.round.round_no and t.tier = p.tier
+    where t.winners_count is distinct from coalesce(w.winners_count, 0)
+        or t.prize_each is distinct from coalesce(p.fixed, p.pot / w.winners_count, 0)
+        or t.winners_count * t.prize_each + t.remainder is distinct from
+        coalesce(p.pot, t.winners_count * p.fixed);
+$$;
+
+comment on function luckywalk.wrong_tiers(luckywalk.rounds) is
+e'Returns the tiers of a drawn round whose prizes are not what the round promised, none when all is right.\n\n'
+'In tiers 1 and 2 winners × prize + remainder is the pot, and the prize is floor(pot / winners); in the others the '
+'prize is the round''s. Winners are those of luckywalk.results_user.';
+
 create or replace function luckywalk.settle_due_round(round_no integer)
 returns boolean
 language plpgsql
@@ -49,6 +82,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_round luckywalk.rounds;
+    v_wrong_tiers smallint[];
 begin
     select * into v_round
     from luckywalk.rounds as r
@@ -66,6 +100,12 @@ begin
     end if;
     if core.now() < v_round.settles_at then
         perform core.raise('round_not_due', pg_catalog.jsonb_build_object('due_at', v_round.settles_at));
+    end if;
+
+    -- What is paid cannot be taken back: the draw's figures are not taken for right because they are there.
+    v_wrong_tiers := luckywalk.wrong_tiers(v_round);
+    if v_wrong_tiers <> array[]::smallint[] then
+        perform core.raise('prizes_do_not_add_up', pg_catalog.jsonb_build_object('tiers', v_wrong_tiers));
     end if;
 
     perform ledger.post_from('luckywalk.prize_orders', v_round.round_no);
@@ -91,8 +131,9 @@ $$;
 
 comment on function luckywalk.settle_due_round(integer) is
 e'Pays the prizes of a drawn round whose settlement time has come.\n\n'
-'Returns false when the round was settled before.\n\n'
-'Errors: round_not_found, round_not_drawn, round_not_due.';
+'Returns false when the round was settled before. Before it pays, winners and prizes are checked against what the round '
+'promised.\n\n'
+'Errors: round_not_found, round_not_drawn, round_not_due, prizes_do_not_add_up.';
 
 create or replace function luckywalk.settle_round(round_no integer)
 returns setof api.rounds
@@ -111,7 +152,7 @@ $$;
 comment on function luckywalk.settle_round(integer) is
 e'Pays the prizes of a drawn round whose settlement time has come, for an administrator.\n\n'
 'Needed only when the next run of the job settle_round is too late. A repeated call changes nothing.\n\n'
-'Errors: not_administrator, round_not_found, round_not_drawn, round_not_due.';
+'Errors: not_administrator, round_not_found, round_not_drawn, round_not_due, prizes_do_not_add_up.';
 
 create or replace function luckywalk.settle_due_rounds()
 returns jsonb

@@ -47,33 +47,18 @@ end;
 $$;
 
 comment on function luckywalk.refuse_ticket_change() is
-e'Trigger: refuses to change or delete tickets.\n\n'
+e'Trigger: refuses to change or delete tickets, and claims.\n\n'
 'Errors: tickets_sealed.';
 
-create or replace function luckywalk.guard_tickets(tickets regclass)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A trigger for each statement fires for the table that the statement names only: parent or partition.
-    execute pg_catalog.format(
-        'create or replace trigger tickets_are_added_to_open_rounds after insert on %s
-        referencing new table as added
-        for each statement execute function luckywalk.guard_new_tickets()',
-        guard_tickets.tickets
-    );
-    execute pg_catalog.format(
-        'create or replace trigger tickets_are_immutable before update or delete or truncate on %s
-        for each statement execute function luckywalk.refuse_ticket_change()',
-        guard_tickets.tickets
-    );
-end;
-$$;
+create or replace trigger tickets_are_added_to_open_rounds
+after insert on luckywalk.tickets
+referencing new table as added
+for each statement execute function luckywalk.guard_new_tickets();
 
-comment on function luckywalk.guard_tickets(regclass) is
-'Puts the triggers that guard tickets on luckywalk.tickets or one of its partitions.';
+create or replace trigger tickets_are_immutable
+before update or delete or truncate on luckywalk.tickets
+for each statement execute function luckywalk.refuse_ticket_change();
 
-select luckywalk.guard_tickets(pg_partition_tree.relid)
-from pg_partition_tree('luckywalk.tickets');
+select core.copy_statement_triggers('luckywalk.tickets', p.relid)
+from pg_partition_tree('luckywalk.tickets') as p
+where p.level > 0;

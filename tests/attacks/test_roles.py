@@ -18,7 +18,7 @@ ROLES = [*CLIENTS, "authenticator", *CRON_ALONE, OWNER, STRANGER]
 # All that schema/core/bootstrap.sql declares; a role may always become itself.
 MAY_BECOME = {
     "authenticator": set(CLIENTS),
-    "dotbase_owner": {"dotbase_cron"},
+    "dotbase_owner": {"dotbase_cron", "pg_signal_backend"},
 }
 OTHERS = {"pg_read_all_data", "pg_write_all_data", "pg_read_server_files", "pg_execute_server_program"}
 OTHERS |= {"pg_monitor", "pg_signal_backend", "postgres"}

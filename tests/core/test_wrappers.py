@@ -69,7 +69,7 @@ def test_every_rpc_has_the_arguments_result_volatility_and_comment_of_its_functi
         outer = signature(module_db, f"api.{rpc['name']}")
         assert inner["comment"], rpc
         assert outer["definer"] is False, rpc
-        assert outer["settings"] == ["search_path=pg_catalog, pg_temp"], rpc
+        assert outer["settings"][0] == "search_path=pg_catalog, pg_temp", rpc
         for part in ("arguments", "result", "volatility", "returns_set", "comment"):
             assert outer[part] == inner[part], (rpc, part)
 

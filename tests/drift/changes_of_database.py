@@ -102,7 +102,13 @@ DATABASE = [
     change(
         "a role's setting",
         "alter role anon set statement_timeout = '3s'",
-        "cluster: role anon: setting statement_timeout: declared none, live 3s",
+        "cluster: role anon: setting statement_timeout: declared 10s, live 3s",
+    ),
+    # Fault 17: who takes a limit of clients away is told of.
+    change(
+        "a limit of clients less",
+        "alter role service_role reset lock_timeout",
+        "cluster: role service_role: setting lock_timeout: declared 2s, live none",
     ),
     change(
         "a setting of all roles",

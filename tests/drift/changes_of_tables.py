@@ -137,6 +137,9 @@ TABLES = [
         "alter table luckywalk.results_user force row level security;"
         "create policy nobody on luckywalk.results_user as restrictive for all to anon, authenticated"
         " using (false);"
+        "create trigger results_user_are_immutable"
+        " before update or delete or truncate on luckywalk.results_user"
+        " for each statement execute function luckywalk.refuse_change_of_record();"
         "comment on column luckywalk.results_user.tier is '1 for six winning numbers, to 5 for two.';"
         "comment on table luckywalk.results_user is 'x'",
         "luckywalk: table luckywalk.results_user: comment: *",

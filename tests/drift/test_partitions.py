@@ -30,7 +30,7 @@ CLOSED = (
     "set local role dotbase_owner; create table luckywalk.tickets_9"
     " (like luckywalk.tickets including defaults including constraints);"
     " select core.deny_direct_access('luckywalk.tickets_9');"
-    " select luckywalk.guard_tickets('luckywalk.tickets_9');"
+    " select core.copy_statement_triggers('luckywalk.tickets', 'luckywalk.tickets_9');"
 )
 
 CHANGES = [

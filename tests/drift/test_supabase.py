@@ -9,12 +9,18 @@ from typing import Any
 
 import pytest
 
+from dotbase.drift import roles
+from dotbase.render.assembly import render_steps
+from dotbase.render.project import Project
+from dotbase.render.templates import Variables
 from tests.generator.small import Said, dotbase
 from tests.harness.server import ROOT, one_process
 from tests.supabase import platform
 from tests.supabase.platform import SupabaseDatabase
 
 ADMIN = "supabase_admin"
+IDLE = "idle_in_transaction_session_timeout"
+IDLE = "idle_in_transaction_session_timeout"
 OTHERS = """
 create table public.photos (photo_id int primary key);
 grant all on public.photos to anon;
@@ -76,3 +82,42 @@ def test_what_others_have_and_do_is_no_drift_and_what_is_done_to_ours_is(databas
     ]
     as_admin(database, "".join(f"{statement};" for one in found for statement in one["fix"]))
     assert [one["object"] for one in json.loads(run(database, "--json").out)["drift"]] == ["luckywalk.theirs"]
+
+
+@pytest.mark.parametrize(
+    ("statements", "told"),
+    [
+        # The platform's own, and what its user makes of them.
+        ("alter role authenticated set statement_timeout = '60s'", []),
+        ("alter role anon set lock_timeout = '9s'", []),
+        ("alter role anon reset statement_timeout", []),
+        # A limit that nobody has; PostgREST's login has a longer one, or none.
+        ("alter role anon reset lock_timeout", ["lock_timeout"]),
+        ("alter role anon reset lock_timeout; alter role authenticator set lock_timeout = '1500'", []),
+        (f"alter role anon reset {IDLE}", [IDLE]),
+        (
+            "alter role anon reset statement_timeout; alter role authenticator reset statement_timeout",
+            ["statement_timeout", "statement_timeout"],
+        ),
+    ],
+)
+def test_a_limit_that_no_client_has_any_more_is_drift(
+    database: SupabaseDatabase, statements: str, told: list[str]
+) -> None:
+    """Fault 17. Looked at within the transaction, since settings of roles are the whole cluster's."""
+    rendered = Variables(target="supabase", clock="movable")
+    with (
+        database.server.connect(database.name, user=ADMIN) as connection,
+        connection.transaction(force_rollback=True),
+    ):
+        connection.execute(statements.encode())
+        declared, live = roles.limits_beside_others(connection, render_steps(Project(ROOT), rendered))
+    found = {item.name: item.facts for item in live}
+    assert {item.name for item in declared} == {"anon", "authenticated", "service_role"}
+    missing = [
+        aspect.removeprefix("setting ")
+        for item in declared
+        for aspect in item.facts
+        if aspect not in found[item.name]
+    ]
+    assert missing == told

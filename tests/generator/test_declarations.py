@@ -437,6 +437,19 @@ def test_an_rpcs_line_may_be_a_mapping(project: Path) -> None:
     )
 
 
+def test_an_rpcs_line_may_give_it_more_time(project: Path) -> None:
+    """Fault 17."""
+    out = policies_of(project, "tables: {}\nrpcs:\n  buy: {roles: [anon], statement_timeout: 30s}\n")
+    assert (
+        '"buy": {\n        "roles": [\n            "anon"\n        ],\n        "statement_timeout": "30s"\n'
+        in out
+    )
+    line = "{roles: [anon], statement_timeout: 30s, lock_timeout: 1min}"
+    write(project, "policies/shop.yaml", f"tables: {{}}\nrpcs:\n  buy: {line}\n")
+    sentence = "lock_timeout is not shorter than statement_timeout, which would end the wait first"
+    refused(project, f"policies/shop.yaml:3: `rpcs buy`: {sentence}; fix that entry.")
+
+
 def test_lines_of_one_role_and_command_are_one_policy_whose_conditions_are_ored(project: Path) -> None:
     out = policies_of(
         project,

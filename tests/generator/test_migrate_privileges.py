@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import pytest
 from psycopg import sql
 
 from dotbase.errors import DotbaseError
 from dotbase.migrate import migration
+from dotbase.migrate.migration import Outcome
 from dotbase.render.steps import Step
 from tests.generator.rig import Rig, bootstrap, versioned
+from tests.harness.supabase import passing_role
 from tests.harness.target import LACKING
 
 ONE = versioned("0001_shop", "create schema shop;", "drop schema shop cascade;")
@@ -83,6 +88,47 @@ def test_a_changed_bootstrap_is_a_note_for_who_is_no_superuser(rig: Rig, migrato
     )
     assert rig.migrate(ONE).changed
     assert not rig.migrate(ONE).changed
+
+
+@pytest.fixture
+def with_limit(rig: Rig) -> Iterator[Step]:
+    """The bootstrap, which sets a limit for a role of the test's own: settings of roles are the cluster's."""
+    role = passing_role("client")
+    statement = f"alter role {role} set lock_timeout = '2s';"
+    own = replace(bootstrap(), sql=f"{bootstrap().sql}\n{statement}", limits=((role, "lock_timeout", "2s"),))
+    with rig.connect() as connection:
+        connection.execute(f"create role {role}".encode())
+        yield own
+        connection.execute(f"drop role {role}".encode())
+
+
+def test_a_limit_that_was_changed_is_set_again_by_a_superuser_and_a_note_for_others(
+    rig: Rig, migrator: str, with_limit: Step
+) -> None:
+    """Fault 17."""
+    [(role, _, _)] = with_limit.limits
+
+    def migrated(user: str | None = None) -> Outcome:
+        with rig.connect(user) as connection:
+            run = rig.run(connection, [])
+            run.steps = [with_limit, ONE]
+            return migration.migrate(run)
+
+    assert migrated().changed
+    assert not migrated().changed
+    for statement, said in (("reset lock_timeout", "unset"), ("set lock_timeout = '1h'", "1h")):
+        with rig.connect() as connection:
+            connection.execute(f"alter role {role} {statement}".encode())
+        outcome = migrated(user=migrator)
+        assert not outcome.changed
+        assert (
+            f"The limits of clients are not as apps.yaml has them: {role} has lock_timeout {said}, not 2s. "
+            "Let a superuser run `dotbase migrate` once." in outcome.notes
+        )
+        assert migrated().changed
+        assert (
+            rig.value(f"select rolconfig::text from pg_roles where rolname = '{role}'") == "{lock_timeout=2s}"
+        )
 
 
 def test_pg_cron_elsewhere_or_nowhere_is_a_note(rig: Rig) -> None:

@@ -138,14 +138,14 @@ def test_topics_in_a_circle_are_refused(project: Path) -> None:
         (
             "select 1;\n\nselect {{ colour }};\n",
             ":3: the template uses what it does not know: 'colour' is undefined; templates know app, clock, "
-            "cron_role, dollar_quoted, extensions, is_printable, literal, master_key_file, memberships, "
-            "own_rows, owner, quoted, roles, target, zone.",
+            "cron_role, dollar_quoted, extensions, is_printable, limits, literal, master_key_file, "
+            "memberships, own_rows, owner, quoted, roles, target, zone.",
         ),
         (
             "select {{ zone.colour }};\n",
             ":1: the template uses what it does not know: 'str object' has no attribute 'colour'; templates "
-            "know app, clock, cron_role, dollar_quoted, extensions, is_printable, literal, master_key_file, "
-            "memberships, own_rows, owner, quoted, roles, target, zone.",
+            "know app, clock, cron_role, dollar_quoted, extensions, is_printable, limits, literal, "
+            "master_key_file, memberships, own_rows, owner, quoted, roles, target, zone.",
         ),
         (
             "select 1;\nselect {{ 1 / 0 }};\n",

@@ -26,6 +26,7 @@ class DeclaredError:
     ko: str
     hint: str
     constraints: list[str] = field(default_factory=list)
+    retry_after: int | None = None
 
 
 def declared_errors(app: str) -> dict[str, DeclaredError]:
@@ -53,6 +54,7 @@ def assert_says(answer: Response, name: str) -> None:
     assert answer.body["message"] == error.en
     assert answer.details["message_ko"] == error.ko
     assert answer.body["hint"] == error.hint
+    assert answer.headers.get("retry-after") == (str(error.retry_after) if error.retry_after else None)
 
 
 @dataclass

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-# Applied to the transaction before the call (PostgREST's db-hoisted-tx-settings).
+# Applied to the transaction before the call: PostgREST's db-hoisted-tx-settings, but for
+# default_transaction_isolation, which is said as the transaction begins.
 HOISTED = {"statement_timeout", "plan_filter.statement_cost_limit"}
 
 # json_to_record would cut these to one character.
@@ -51,11 +52,20 @@ where c.relnamespace = %s::regnamespace and c.relkind in ('r', 'v', 'm', 'f', 'p
 order by c.relname, a.attnum
 """
 
+# Settings for the whole cluster of the roles that it may switch to, where it may set them; in lower case.
 ROLE_SETTINGS = """
-select r.rolname as role, r.rolconfig as settings
+select
+    r.rolname as role,
+    array_agg(
+        split_part(c.setting, '=', 1) || '=' || lower(substr(c.setting, strpos(c.setting, '=') + 1))
+    ) as settings
 from pg_auth_members as m
 inner join pg_roles as r on r.oid = m.roleid
-where m.member = current_user::regrole and r.rolconfig is not null
+cross join lateral unnest(r.rolconfig) as c (setting)
+inner join pg_settings as s on s.name = split_part(c.setting, '=', 1)
+where m.member = current_user::regrole
+    and (s.context = 'user' or has_parameter_privilege(current_user::regrole, s.name, 'set'))
+group by r.rolname
 """
 
 

@@ -127,6 +127,12 @@ begin
 end
 $$;
 
+create function api.current_settings(names text [])
+returns text []
+language sql
+stable
+return array(select current_setting(n.name) from unnest(names) with ordinality as n (name, place) order by n.place);
+
 create function api.slow()
 returns void
 language sql

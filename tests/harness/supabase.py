@@ -37,6 +37,8 @@ grant anon, authenticated, service_role to postgres;
 grant pg_monitor, pg_read_all_data, pg_signal_backend to postgres;
 alter role anon set statement_timeout = '3s';
 alter role authenticated set statement_timeout = '8s';
+alter role authenticator set statement_timeout = '8s';
+alter role authenticator set lock_timeout = '8s';
 -- Supabase lets `postgres` set a few settings that are a superuser's elsewhere.
 grant set on parameter session_replication_role to postgres;
 """

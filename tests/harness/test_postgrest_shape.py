@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.harness.people import admin, anon, service, walker
 from tests.harness.postgrest import RetriedWithoutEnd
 from tests.harness.responses import own_answers
 from tests.harness.server import Server
+from tests.harness.supabase import passing_role
 
 SCRATCH = (Path(__file__).parent / "scratch.sql").read_text()
 
@@ -255,6 +257,38 @@ def test_bad_response_settings_fail_after_the_commit(
 def test_a_functions_statement_timeout_is_the_transactions(scratch: Database) -> None:
     answer = scratch.call(anon, "slow")
     assert (answer.status, answer.code) == (500, "57014")
+
+
+def test_settings_of_the_role_are_the_transactions_where_postgrest_may_set_them(scratch: Database) -> None:
+    """Fault 17. The whole cluster's, not a database's; in lower case; not what only a superuser may set."""
+    role = passing_role("client")
+    person = replace(anon, role=role)
+    scratch.owner.execute(f"create role {role}".encode())
+    try:
+        for statement in (
+            f"grant {role} to authenticator",
+            f"grant usage on schema api to {role}",
+            f"alter role {role} set lock_timeout = '1234ms'",
+            f"alter role {role} set default_transaction_isolation = 'REPEATABLE READ'",
+            f"alter role {role} set intervalstyle = 'ISO_8601'",
+            f"alter role {role} set log_min_duration_statement = 99",
+            f"alter role {role} in database {scratch.name} set statement_timeout = '77s'",
+        ):
+            scratch.owner.execute(statement.encode())
+        scratch.reload()
+        assert scratch.schema_cache.role_settings[role] == {
+            "lock_timeout": "1234ms",
+            "default_transaction_isolation": "repeatable read",
+            "IntervalStyle": "iso_8601",
+        }
+        settings = ["lock_timeout", "transaction_isolation", "intervalstyle", "statement_timeout"]
+        seen = scratch.call(person, "current_settings", names=settings).body
+        assert seen[:3] == ["1234ms", "repeatable read", "iso_8601"]
+        assert seen[3] != "77s"
+    finally:
+        scratch.owner.execute(f"drop owned by {role}".encode())
+        scratch.owner.execute(f"drop role {role}".encode())
+        scratch.reload()
 
 
 def test_40001_would_be_retried_without_end(scratch: Database) -> None:

@@ -106,3 +106,48 @@ def test_pg_cron_not_preloaded_elsewhere_and_in_background_workers(database: str
         connection.execute(f"select pg_terminate_backend(({LAUNCHER}))".encode())
     wait_for_launcher(database, present=False)
     assert found(database).keys() == {"pg_cron's launcher does not run"}
+
+
+PREPARED = (
+    "begin",
+    "select pg_advisory_xact_lock_shared(core.round_locks(), 1200)",
+    "prepare transaction 'undecided'",
+)
+
+
+def test_prepared_transactions_are_found_with_their_owner_and_no_round_is_closed_past_one(
+    database: str,
+) -> None:
+    """Fault 47. No session has its locks, so that nothing ends it but its owner or a superuser."""
+    query = "select finding, detail, remedy from jobs.doctor() where finding ~ 'prepared'"
+    with psycopg.connect(database, autocommit=True) as connection:
+        assert connection.execute(query.encode()).fetchall() == []
+    restart(max_prepared_transactions="5")
+    with psycopg.connect(database, autocommit=True) as connection:
+        allowed = (
+            "transactions may be prepared",
+            "max_prepared_transactions is 5: what was prepared before a deadline can be committed long"
+            " after it",
+            "alter system set max_prepared_transactions = 0; and restart the server",
+        )
+        assert connection.execute(query.encode()).fetchall() == [allowed]
+        for statement in PREPARED:
+            connection.execute(statement.encode())
+        left, *rest = connection.execute(query.encode()).fetchall()
+        assert rest == [allowed]
+        assert left[0] == "a prepared transaction is left"
+        assert left[1].startswith("undecided of postgres, since 2")
+        assert left[2] == "as postgres or a superuser: rollback prepared 'undecided'"
+
+        connection.execute("select core.set_setting('luckywalk.closing_wait_seconds', '1')")
+        with pytest.raises(psycopg.errors.LockNotAvailable) as caught:
+            connection.execute("select luckywalk.lock_round_to_close(1200)")
+        assert caught.value.diag.message_primary == (
+            "round 1200 cannot be closed: the prepared transaction undecided has its lock"
+        )
+        assert caught.value.diag.message_hint == "rollback prepared 'undecided'"
+        connection.execute("rollback prepared 'undecided'")
+        connection.execute("select luckywalk.lock_round_to_close(1200)")
+    restart()
+    with psycopg.connect(database, autocommit=True) as connection:
+        assert connection.execute(query.encode()).fetchall() == []

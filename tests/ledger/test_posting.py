@@ -237,11 +237,35 @@ def test_an_account_outside_of_the_rules_cannot_be_declared(
         module_books.owner.execute(query, account)
 
 
-def test_an_account_declared_again_stays_as_it_is(module_books: Database) -> None:
-    query = "select ledger.declare_account(%s, 'person', 'USD', 'Other.', true)"
-    module_books.owner.execute(query, [PURSE])
-    [account] = module_books.rows("select * from ledger.accounts where account = %s", PURSE)
-    assert (account["currency"], account["may_overdraw"]) == ("KRW", False)
+DECLARE = "select ledger.declare_account(%s, %s, %s, %s, %s)"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (PURSE, "house", "KRW", "For tests.", True),
+        (PURSE, "person", "USD", "For tests.", False),
+        (PURSE, "person", "KRW", "For tests.", True),
+    ],
+)
+def test_an_account_declared_in_another_way_is_refused(
+    changed: tuple[Any, ...], module_books: Database
+) -> None:
+    """Fault 32. A line that was changed in a file took no effect, and nobody was told."""
+    with refused("55000") as refusal, module_books.owner.transaction():
+        module_books.owner.execute(DECLARE, changed)
+    assert refusal.message == (
+        f"account {PURSE} is there already: holder person, currency KRW, may_overdraw f"
+    )
+
+
+def test_an_account_declared_again_follows_its_description(module_books: Database) -> None:
+    """Fault 32."""
+    for description in ("Other words.", "For tests."):
+        module_books.owner.execute(DECLARE, [PURSE, "person", "KRW", description, False])
+        query = "select holder, currency, description from ledger.accounts where account = %s"
+        [account] = module_books.rows(query, PURSE)
+        assert account == {"holder": "person", "currency": "KRW", "description": description}
 
 
 def test_a_person_sees_their_own_balances_zero_included_and_nobody_elses(books: Database) -> None:

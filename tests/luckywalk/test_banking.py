@@ -18,6 +18,7 @@ from tests.luckywalk.weeks import (
     close_week,
     job,
     open_week,
+    partitions_ahead,
     walk,
 )
 
@@ -89,6 +90,7 @@ def test_a_sunday_mornings_claim_is_banked_for_the_round_that_opens_at_noon(db: 
 
 def test_a_claim_that_opens_the_round_cashes_those_banked_before_it(db: Database) -> None:
     db.clock(WEEK.closes_at)
+    partitions_ahead(db)
     for number in (1, 2):
         walk(db, walker(number))
         claim(db, walker(number), 1000, LOSING)

@@ -7,7 +7,7 @@ import pytest
 from tests.harness.databases import Database
 from tests.harness.people import walker
 from tests.harness.postgrest import Postgrest
-from tests.luckywalk.weeks import WEEK, claim, open_week, walk
+from tests.luckywalk.weeks import WEEK, claim, open_week, partitions_ahead, walk
 
 pytestmark = pytest.mark.usefixtures("many_sessions")
 
@@ -37,6 +37,9 @@ def test_fifty_sessions_on_ten_thresholds_with_their_own_numbers_give_ten_ticket
 
 def test_fifty_first_walkers_of_a_month_share_its_new_partitions(db: Database) -> None:
     db.clock("2025-02-01 00:00:00")
+    db.owner.execute(
+        "select luckywalk.ensure_round_partition(luckywalk.round_no_of_day(core.business_day()))"
+    )
     db.race(50, lambda session, number: walk(session, walker(number)))
     claims = db.race(50, lambda session, number: claim(session, walker(number)))
     assert len({c["ticket_id"] for c in claims}) == 50
@@ -51,6 +54,7 @@ def test_reports_of_fifty_devices_leave_the_highest(db: Database) -> None:
 
 def test_thirty_claims_make_the_missing_round_once(db: Database) -> None:
     db.clock(WEEK.at(3, "12:00"))
+    partitions_ahead(db)
     for number in range(30):
         walk(db, walker(number))
     claims = db.race(30, lambda session, number: claim(session, walker(number)))

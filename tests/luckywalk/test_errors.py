@@ -15,7 +15,7 @@ from tests.harness.people import admin, walker
 from tests.harness.responses import Response
 from tests.harness.server import ROOT
 from tests.luckywalk.by_hand import ROUNDS, STATES, make_rounds
-from tests.luckywalk.weeks import LOSING, WINNING, buy, walk
+from tests.luckywalk.weeks import LOSING, WINNING, buy, partitions_ahead, walk
 
 DECLARED: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "functions/luckywalk/errors.yaml").read_text())
 NUMBER = {state: week.round_no for state, week in ROUNDS.items()}
@@ -23,6 +23,7 @@ NOWHERE = 999_999
 
 
 def round_not_due(db: Database) -> Response:
+    partitions_ahead(db)
     claims = buy(db, walker(3), None)
     return db.call(admin, "close_round", round_no=claims[0]["round_no"])
 
@@ -38,6 +39,16 @@ def round_not_closed(db: Database) -> Response:
 
 def corrected(db: Database, state: str, reason: str | None = "typing error") -> Response:
     return db.call(admin, "correct_draw_result", round_no=NUMBER[state], numbers=LOSING, reason=reason)
+
+
+def prizes_do_not_add_up(db: Database) -> Response:
+    """After a slip of the owner's, which is taken back."""
+    slip = "update luckywalk.round_tiers set remainder = remainder + %s where round_no = %s and tier = 1"
+    db.owner.execute(slip.encode(), [1, NUMBER["drawn"]])
+    try:
+        return db.call(admin, "settle_round", round_no=NUMBER["drawn"])
+    finally:
+        db.owner.execute(slip.encode(), [-1, NUMBER["drawn"]])
 
 
 AT_RPCS: dict[str, Callable[[Database], Response]] = {
@@ -58,6 +69,7 @@ AT_RPCS: dict[str, Callable[[Database], Response]] = {
     "round_already_settled": lambda db: corrected(db, "settled"),
     "ticket_not_found": lambda db: db.call(walker(2), "my_ticket_proof", ticket_id=uuid4()),
     "correction_reason_missing": lambda db: corrected(db, "drawn", reason=None),
+    "prizes_do_not_add_up": prizes_do_not_add_up,
 }
 
 # No RPC leads there: only the owner's own hand.

@@ -24,6 +24,7 @@ from tests.luckywalk.weeks import (
     enter,
     job,
     open_week,
+    partitions_ahead,
     walk,
 )
 
@@ -121,6 +122,8 @@ def states(db: Database) -> dict[int, str]:
 def test_while_no_job_runs_for_ten_days_walkers_notice_nothing(db: Database) -> None:
     claimed = 0
     at = WEEK.at(6, "08:00")
+    db.clock(at)
+    partitions_ahead(db)
     while at < WEEK.next.at(3, "00:00"):
         db.clock(at)
         if at.hour == 8:
@@ -141,6 +144,8 @@ def test_while_no_job_runs_for_ten_days_walkers_notice_nothing(db: Database) -> 
 
 
 def test_two_weeks_that_were_missed_are_closed_by_one_run(db: Database) -> None:
+    db.clock(WEEK.opens_at)
+    partitions_ahead(db)
     for week in (WEEK, WEEK.next):
         db.clock(week.opens_at)
         buy(db, walker(1), LOSING)
@@ -223,9 +228,9 @@ def test_a_person_reruns_a_slot_that_failed_and_not_one_that_succeeded(db: Datab
         db.owner.execute("select jobs.run_again(%s)", [failed["run_id"]])
 
 
-def test_partitions_are_made_two_months_ahead_by_the_job(db: Database) -> None:
+def test_partitions_are_made_two_months_and_two_rounds_ahead_by_the_job(db: Database) -> None:
     db.clock("2025-01-15 03:10")
-    assert job(db, "make_partitions") == {"processed": 6}
+    assert job(db, "make_partitions") == {"processed": 6 + 3}
     made = db.rows(
         "select c.relname as name from pg_class as c "
         "where c.relname ~ '^(claims|daily_progress)_20\\d\\d_\\d\\d$' order by 1"
@@ -236,7 +241,7 @@ def test_partitions_are_made_two_months_ahead_by_the_job(db: Database) -> None:
     db.clock("2025-01-16 03:10")
     assert job(db, "make_partitions") == {"processed": 0}
     db.clock("2025-01-31 03:10")
-    assert job(db, "make_partitions") == {"processed": 2}
+    assert job(db, "make_partitions") == {"processed": 2 + 2}
 
 
 def test_jobs_are_called_in_korean_time_whatever_the_servers_zone(db: Database) -> None:

@@ -6,7 +6,17 @@ from datetime import datetime
 
 from tests.harness.databases import Database
 from tests.harness.people import anon, walker
-from tests.luckywalk.weeks import SECOND, WEEK, Week, claim, close_week, job, open_week, walk
+from tests.luckywalk.weeks import (
+    SECOND,
+    WEEK,
+    Week,
+    claim,
+    close_week,
+    job,
+    open_week,
+    partitions_ahead,
+    walk,
+)
 
 
 def rounds(db: Database) -> list[tuple[int, str]]:
@@ -56,12 +66,53 @@ def test_a_round_is_opened_once_however_often_it_is_tried(db: Database) -> None:
 def test_a_claim_opens_the_round_when_its_job_is_late(db: Database) -> None:
     for number, (days_before_draw, clock) in enumerate([(6, "12:30"), *MOMENTS], start=WEEK.round_no):
         db.clock(Week(number).at(days_before_draw, clock))
+        partitions_ahead(db)
         walk(db, walker(1))
         first = claim(db, walker(1))
         assert (first["round_no"], first["is_banked"]) == (number, False)
         assert rounds(db)[-1] == (number, "open")
         assert job(db, "create_new_round") == {"processed": 0}
         assert len(rounds(db)) == number - WEEK.round_no + 1
+
+
+def relations(db: Database) -> int:
+    return int(db.value("select count(*) from pg_class where relnamespace = 'luckywalk'::regnamespace"))
+
+
+def test_a_claim_makes_no_partition_of_a_round(db: Database) -> None:
+    """Fault 33. Where no job made it, the claim waits for the job, and is then a ticket like any other."""
+    db.clock(WEEK.opens_at)
+    walk(db, walker(1))
+    db.owner.execute("select core.ensure_month('luckywalk.claims', core.business_day())")
+    before = relations(db)
+    first = claim(db, walker(1))
+    assert (first["round_no"], first["is_banked"]) == (WEEK.round_no, True)
+    assert (relations(db), rounds(db)) == (before, [])
+    assert job(db, "create_new_round") == {"processed": 1, "round_no": WEEK.round_no}
+    assert not claim(db, walker(1))["is_banked"]
+
+
+def test_a_claim_of_a_week_in_which_no_job_ran_is_in_the_next_round(db: Database) -> None:
+    """Fault 33. Nor had any for weeks before, else its partition would be there."""
+    db.clock(WEEK.opens_at)
+    walk(db, walker(1))
+    assert claim(db, walker(1))["is_banked"]
+    open_week(db, WEEK.next)
+    (ticket,) = db.call(walker(1), "my_tickets", round_no=WEEK.next.round_no).rows
+    assert not ticket["is_banked"]
+
+
+def test_partitions_are_made_ahead_by_two_jobs(db: Database) -> None:
+    """Fault 33. So that a week's claims make none, whichever of the jobs does not run."""
+    open_week(db)
+    before = relations(db)
+    for week in (WEEK, WEEK.next, WEEK.next.next):
+        assert db.value("select luckywalk.has_round_partition(%s)", week.round_no)
+    assert db.value("select luckywalk.make_partitions()") == {"processed": 0}
+    db.clock(WEEK.next.next.opens_at)
+    walk(db, walker(1))
+    assert not claim(db, walker(1))["is_banked"]
+    assert relations(db) == before
 
 
 def test_a_claim_before_opening_time_makes_no_round(db: Database) -> None:

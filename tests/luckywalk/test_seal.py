@@ -197,5 +197,7 @@ def test_who_changes_the_kept_tree_is_found_out_by_the_published_root(db: Databa
     close_week(db)
     (ticket, *_) = tickets_of(db, WEEK)
     assert proves(db.call(walker(1), "my_ticket_proof", ticket_id=ticket.ticket_id).row)
-    db.owner.execute("update luckywalk.seal_nodes set hash = sha256(hash) where level = 0")
+    with db.owner.transaction():  # past the triggers
+        db.owner.execute("set local session_replication_role = replica")
+        db.owner.execute("update luckywalk.seal_nodes set hash = sha256(hash) where level = 0")
     assert not proves(db.call(walker(1), "my_ticket_proof", ticket_id=ticket.ticket_id).row)

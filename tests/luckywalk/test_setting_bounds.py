@@ -20,7 +20,8 @@ BOUNDS: list[tuple[str, Any, Any, list[Any]]] = [
     ("tier4_prize", 0, PRIZE, [-1, PRIZE + 1]),
     ("tier5_prize", 0, PRIZE, [-1, PRIZE + 1]),
     ("opening_time", "00:00", "23:59", []),
-    ("closing_time", "00:00", "20:49", ["20:50"]),
+    ("closing_time", "00:00", "20:30", ["20:31"]),  # the numbers are known from 20:35 on (fault 47)
+    ("closing_wait_seconds", 1, 60, [0, 61]),
     ("draw_time", "20:50", "23:59", ["20:49"]),
     ("settlement_time", "00:00", "12:29", ["12:30"]),
 ]

@@ -75,8 +75,10 @@ def test_one_ticket_for_a_closed_round_refuses_all_that_come_with_it(owner: psyc
 
 
 def test_no_ticket_is_added_to_a_round_that_never_opened(owner: psycopg.Connection[Any]) -> None:
+    """Whether its partition was made ahead or not."""
+    assert_sealed(owner, ADD.format("luckywalk.tickets", ROUNDS["scheduled"].round_no))
     with pytest.raises(psycopg.errors.CheckViolation), owner.transaction():
-        owner.execute(ADD.format("luckywalk.tickets", ROUNDS["scheduled"].round_no).encode())
+        owner.execute(ADD.format("luckywalk.tickets", ROUNDS["scheduled"].round_no + 100).encode())
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -93,7 +95,7 @@ def test_every_partition_has_both_guards(every_state: Database) -> None:
         "left join pg_trigger as g on g.tgrelid = t.relid and g.tgenabled = 'O' and not g.tgisinternal "
         "group by t.relid"
     )
-    assert len(guarded) == 5
+    assert len(guarded) >= 5
     for row in guarded:
         assert row["guards"] == ["tickets_are_added_to_open_rounds", "tickets_are_immutable"], row["name"]
 

@@ -15,7 +15,7 @@ from tests.harness.databases import Database
 from tests.harness.people import Person, admin, walker
 from tests.luckywalk.by_hand import waits_for
 from tests.luckywalk.merkle import root_of, tickets_of
-from tests.luckywalk.weeks import SECOND, WEEK, WINNING, claim, job, open_week, walk
+from tests.luckywalk.weeks import SECOND, WEEK, WINNING, claim, job, open_week, partitions_ahead, walk
 
 
 @contextmanager
@@ -112,6 +112,7 @@ def test_an_opening_waits_for_a_claim_being_banked_and_cashes_it(db: Database) -
 
 def test_two_claims_that_open_the_round_wait_for_each_other_and_make_it_once(db: Database) -> None:
     db.clock(WEEK.opens_at)
+    partitions_ahead(db)
     for number in (1, 2):
         walk(db, walker(number))
     with ThreadPoolExecutor(1) as pool:

@@ -75,6 +75,26 @@ def test_rolled_back_it_is_gone_and_migrated_again_it_is_the_same(empty: Supabas
     assert empty.snapshot(ours=False) == others
 
 
+def test_limits_that_the_platform_has_stay_and_those_that_it_lacks_are_set(
+    migrated: SupabaseDatabase,
+) -> None:
+    """Fault 17. service_role has statement_timeout from PostgREST's login, shorter than ours."""
+    ours = ["lock_timeout=2s", "idle_in_transaction_session_timeout=10s"]
+    found = {
+        row["rolname"]: sorted(row["rolconfig"])
+        for row in migrated.rows(
+            "select rolname, rolconfig from pg_roles where rolname = any (%s)",
+            ["anon", "authenticated", "service_role", "authenticator"],
+        )
+    }
+    assert found == {
+        "anon": sorted([*ours, "statement_timeout=3s"]),
+        "authenticated": sorted([*ours, "statement_timeout=8s"]),
+        "service_role": sorted(ours),
+        "authenticator": ["lock_timeout=8s", "statement_timeout=8s"],
+    }
+
+
 def test_all_that_is_ours_belongs_to_postgres(migrated: SupabaseDatabase) -> None:
     owners = migrated.rows(
         "select distinct o.owner::regrole::text from ("

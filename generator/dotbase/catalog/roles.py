@@ -44,7 +44,7 @@ order by r.rolname
 
 # What a template can have done to the roles of a whole cluster: each with the statement that takes it back.
 # Roles of initdb are none of ours, but for what is set for them. Databases of this prefix keep their own.
-SETTINGS = """
+RESETS = """
 select case
     when s.setrole = 0 and s.setdatabase = 0 then 'alter role all reset all'
     when s.setrole = 0 then pg_catalog.format('alter database %%I reset all', d.datname)
@@ -95,6 +95,14 @@ from pg_catalog.pg_roles as r
 where r.oid >= 16384
 """
 
+# A setting of a role for every database of the cluster, which is what PostgREST reads.
+SETTINGS = """
+select r.rolname::text, pg_catalog.split_part(c.setting, '=', 1), pg_catalog.split_part(c.setting, '=', 2)
+from pg_catalog.pg_roles as r
+cross join lateral pg_catalog.unnest(r.rolconfig) as c (setting)
+where r.rolname = any (%(roles)s) and pg_catalog.split_part(c.setting, '=', 1) = any (%(settings)s)
+"""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -133,7 +141,7 @@ def members(connection: Connection, role: str, among: Collection[str]) -> list[s
 
 def reset_settings(connection: Connection, prefix: str) -> list[str]:
     """Statements that take back what is set for roles and databases, those of this prefix left out."""
-    return _texts(connection, SETTINGS, {"prefix": prefix})
+    return _texts(connection, RESETS, {"prefix": prefix})
 
 
 def revoke_parameters(connection: Connection) -> list[str]:
@@ -154,3 +162,12 @@ def every_role(connection: Connection) -> list[tuple[str, str, list[str]]]:
 def _texts(connection: Connection, query: str, values: dict[str, str]) -> list[str]:
     cursor = connection.cursor(row_factory=tuple_row)
     return [text for (text,) in cursor.execute(query.encode(), values)]
+
+
+def settings(
+    connection: Connection, roles: Collection[str], names: Collection[str]
+) -> dict[tuple[str, str], str]:
+    """These settings of these roles, for the whole cluster: values by role and setting."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    found = cursor.execute(SETTINGS, {"roles": list(roles), "settings": list(names)}).fetchall()
+    return {(role, name): value for role, name, value in found}

@@ -79,6 +79,7 @@ def _sentence(undone: Undone) -> str:
         f"Does not apply to the older schema, and is gone until the next migrate: {key} ({why})."
         for key, why in undone.refused.items()
     ]
+    lines += [f"Note: {note}" for note in undone.notes]
     return "\n".join(map(plain, lines))
 
 
@@ -111,5 +112,6 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
         "left_out": undone.left_out,
         "refused": undone.refused,
         "apps": undone.apps,
+        "notes": undone.notes,
     }
     return json_lines(json.dumps(document | (losses.document if losses is not None else {}), indent=2))

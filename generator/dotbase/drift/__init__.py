@@ -54,6 +54,10 @@ def find(
         declared.add(*of_cluster)
         live.add(*roles.live(connection, of_cluster, variables.owner))
         pg_cron.declare_extension(connection, scope, variables.cron_role, declared, live)
+    else:
+        limits, live_limits = roles.limits_beside_others(connection, steps)
+        declared.add(*limits)
+        live.add(*live_limits)
     ours = [item.name for item in declared.items.values() if item.kind == "role"]
     live.add(*cluster.grants(connection, ours))
     versions.leave_out_incomparable(declared, live, built_in=scope.built_in)

@@ -16,6 +16,7 @@ from dotbase.render import bootstrap
 from dotbase.render.steps import Step
 
 Connection = psycopg.Connection[Any]
+Limit = tuple[str, str, str]
 
 
 def declared(steps: Sequence[Step]) -> list[Item]:
@@ -28,16 +29,38 @@ def declared(steps: Sequence[Step]) -> list[Item]:
             "keep them as `(values ('role', 'attributes'), …) as roles (` and `… as memberships (`",
             step.key,
         )
+    limits = step.limits if step is not None else ()
     return [
-        *(
-            cluster.role(
-                name, name, dict.fromkeys(bootstrap.has(words), "yes"), f"create role {name} {words}"
-            )
-            for name, words in found.attributes.items()
-        ),
+        *(_declared_role(name, words, limits) for name, words in found.attributes.items()),
         *(cluster.membership(of, member, {}) for of, member in found.memberships),
         cluster.role(ALL_ROLES, ALL_ROLES, {}),
     ]
+
+
+def _declared_role(name: str, attributes: str, limits: Sequence[Limit]) -> Item:
+    facts = dict.fromkeys(bootstrap.has(attributes), "yes")
+    facts |= {f"setting {setting}": value for role, setting, value in limits if role == name}
+    return cluster.role(name, name, facts, f"create role {name} {attributes}")
+
+
+def limits_beside_others(connection: Connection, steps: Sequence[Step]) -> tuple[list[Item], list[Item]]:
+    """On Supabase, where roles belong to the platform: the limits declared, and the limits that there are.
+
+    A limit that the platform or its user has set is right, as it is for the bootstrap; so is a shorter one of
+    PostgREST's login, which holds for a role that has none.
+    """
+    step = next((step for step in steps if step.kind == "bootstrap"), None)
+    limits = step.limits if step is not None else ()
+    kept = cluster.kept_limits(connection, limits)
+    declared: dict[str, dict[str, str]] = {}
+    live: dict[str, dict[str, str]] = {}
+    for role, setting, value in limits:
+        declared.setdefault(role, {})[f"setting {setting}"] = value
+        live.setdefault(role, {}).update({f"setting {setting}": value} if (role, setting) in kept else {})
+    return (
+        [cluster.role(role, role, facts) for role, facts in declared.items()],
+        [cluster.role(role, role, facts) for role, facts in live.items()],
+    )
 
 
 def live(connection: Connection, items: Sequence[Item], owner: str) -> Iterator[Item]:

@@ -123,6 +123,7 @@ class _Migration:
                 for segment in cut:
                     self._run_segment(segment, last=segment is cut[-1])
                 self.outcome.changed = True
+                self.outcome.notes = self.outcome.notes + self._run.tell_postgrest()
         self.outcome.seconds = time.monotonic() - started
         return self.outcome
 
@@ -175,7 +176,7 @@ class _Migration:
                 self._apply_repeatables(writer, before, outcome)
                 self._require_whole()
                 self._run.verify(self._connection)
-                self._connection.execute("notify pgrst, 'reload schema'")
+                self._run.record_notice()
             else:
                 bodies.require_valid(self._connection, self._run.steps)
                 if dropped:

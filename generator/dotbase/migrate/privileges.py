@@ -45,14 +45,15 @@ def check(
     edited = bootstrap is not None and (release is None or release.bootstrap_sha != bootstrap.sha)
     if target == "supabase":
         require(connection, target, owner)
-        # The platform has brought the rest, and its `postgres` may make both.
-        if bootstrap is not None and (bootstrap.roles or bootstrap.extensions):
+        # The platform has brought the rest, and its `postgres` may make these.
+        if bootstrap is not None and (bootstrap.roles or bootstrap.extensions or bootstrap.limits):
             lacking = _lacking(connection, extensions, bootstrap.roles, bootstrap.extensions)
             found.bootstrap = bool(lacking) or edited
         return found
     missing = _missing(connection, session, extensions, owner, bootstrap)
+    limits = _other_limits(connection, bootstrap)
     if session.is_superuser:
-        found.bootstrap = bootstrap is not None and (bool(missing) or edited)
+        found.bootstrap = bootstrap is not None and (bool(missing or limits) or edited)
         if not found.bootstrap:
             require(connection, target, owner)
         return found
@@ -65,6 +66,11 @@ def check(
         found.notes.append(
             "schema/core/bootstrap.sql has changed since a superuser applied it; "
             "let a superuser run `dotbase migrate` once."
+        )
+    elif limits:
+        found.notes.append(
+            f"The limits of clients are not as apps.yaml has them: {'; '.join(limits)}. "
+            "Let a superuser run `dotbase migrate` once."
         )
     require(connection, target, owner)
     return found
@@ -161,6 +167,17 @@ def _lacking(
                 "install it there (Debian: postgresql-15, postgresql-15-cron) and run migrate again",
             )
     return lacking
+
+
+def _other_limits(connection: Connection, bootstrap: Step | None) -> list[str]:
+    """The limits of clients that the bootstrap would set, and that are not so."""
+    declared = bootstrap.limits if bootstrap is not None else ()
+    live = roles.settings(connection, {role for role, _, _ in declared}, {name for _, name, _ in declared})
+    return [
+        f"{role} has {name} {live.get((role, name), 'unset')}, not {value}"
+        for role, name, value in declared
+        if live.get((role, name)) != value
+    ]
 
 
 def _notes(connection: Connection, session: Session, extensions: Collection[str]) -> list[str]:

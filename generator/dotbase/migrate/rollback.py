@@ -31,6 +31,7 @@ class Undone:
     refused:  those that do not apply to the older schema, with what is wrong; gone as well.
     orphaned: those of the refused that are about a table which goes.
     apps:     of which nothing is left.
+    notes:    for the person.
     """
 
     versions: list[str] = field(default_factory=list)
@@ -40,6 +41,7 @@ class Undone:
     refused: dict[str, str] = field(default_factory=dict)
     orphaned: set[str] = field(default_factory=set)
     apps: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def rollback(
@@ -107,6 +109,8 @@ class _Rollback:
                         f"{error.remedy}, or go forward again with `dotbase migrate`",
                         error.where,
                     ) from None
+            if self._to_undo:
+                self.undone.notes = self._run.tell_postgrest()
         return self.undone
 
     def dry_run(self, steps: int | None, to: str | None) -> tuple[Undone, Losses]:
@@ -224,7 +228,6 @@ class _Rollback:
             undone.restored, undone.refused, undone.orphaned = done.restored, done.refused, done.orphaned
             undone.kept = sorted(self._texts.kept - done.refused.keys())
             undone.apps = self._texts.apps
-            self._connection.execute("notify pgrst, 'reload schema'")
         return undone
 
     @staticmethod

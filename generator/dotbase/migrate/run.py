@@ -17,7 +17,7 @@ from dotbase import cluster
 from dotbase.catalog import server as servers
 from dotbase.connection import close_path, connect, one_sentence, pin, resolve_url
 from dotbase.errors import DotbaseError
-from dotbase.migrate import confinement, history
+from dotbase.migrate import confinement, history, statements
 from dotbase.migrate.history import Release
 from dotbase.migrate.locks import LockOptions
 from dotbase.migrate.report import Report, Silent
@@ -29,6 +29,8 @@ from dotbase.render.templates import CLOCKS, TARGETS, Target, Variables
 from dotbase.verify.declarations import verify
 
 Connection = psycopg.Connection[Any]
+# What PostgREST reads anew: its functions and tables, and the settings of roles.
+TELL_POSTGREST = ("notify pgrst, 'reload schema'", "notify pgrst, 'reload config'")
 
 
 @dataclass
@@ -85,6 +87,31 @@ class Run:
         finally:
             if not self.connection.closed:
                 pin(self.connection)
+
+    def record_notice(self) -> None:
+        """Where what is done is written down for another server, tell PostgREST there, too."""
+        for statement in TELL_POSTGREST:
+            statements.record(self.connection, statement)
+
+    def tell_postgrest(self) -> list[str]:
+        """Have PostgREST read anew what has changed; a note when it could not be told.
+
+        After the commit: any login can fill the queue of notifications, and a transaction that sends one
+        into a full queue fails as it commits.
+        """
+        if isinstance(self.connection, statements.Recorder):
+            return []
+        try:
+            with self.transaction():
+                for statement in TELL_POSTGREST:
+                    self.connection.execute(statement.encode())
+        except psycopg.Error as error:
+            said = (error.diag.message_primary or str(error)).strip().rstrip(".")
+            return [
+                f"PostgREST could not be told of the change ({said}): restart it, or send it"
+                f" `{'; '.join(TELL_POSTGREST)}` later."
+            ]
+        return []
 
     def _set(self, statement: str, value: str) -> None:
         self.connection.execute(sql.SQL(statement).format(sql.Literal(value)))

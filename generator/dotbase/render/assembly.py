@@ -37,7 +37,12 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
     bootstrap = sources.by_stem(project, project.root / "schema" / "core").get(BOOTSTRAP)
     if bootstrap is not None and "core" in project.apps:
         step = _file_step(project, "core", "bootstrap", bootstrap, renderer.render(bootstrap, "core"))
-        yield replace(step, roles=tuple(project.roles), extensions=project.extensions)
+        yield replace(
+            step,
+            roles=tuple(project.roles),
+            extensions=project.extensions,
+            limits=project.client_limits,
+        )
     yield from versioned_steps(project, renderer)
     all_errors, schedules = errors.AllErrors(), cron.Schedules(project.zone)
     rpcs: dict[tuple[str, str], str] = {}

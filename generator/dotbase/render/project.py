@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from dotbase.errors import DotbaseError
 from dotbase.render.documents import Document, load, validate
@@ -26,6 +34,51 @@ RESERVED = {*OF_DOTBASE, *OF_POSTGRES, *OF_SUPABASE, "supabase_functions", "supa
 OWN_EXTENSIONS = ("pgcrypto", "pg_cron")
 OWN_ROLES = ("anon", "authenticated", "service_role", "authenticator", "dotbase_owner", "dotbase_cron")
 NOT_A_ROLE = ("public", "postgres", "none", "cron", "administrator", "current_user", "session_user")
+# Those that PostgREST switches to on every target, and the login that it switches from.
+CLIENT_ROLES = ("anon", "authenticated", "service_role")
+CLIENTS_LOGIN = "authenticator"
+
+LIMIT = re.compile(r"([1-9]\d{0,5})(ms|s|min)")
+ENDS_THE_WAIT = "lock_timeout is not shorter than statement_timeout, which would end the wait first"
+MILLISECONDS = {"ms": 1, "s": 1000, "min": 60_000}
+
+
+def _limit(text: Any) -> Any:
+    if LIMIT.fullmatch(str(text)) is None:
+        raise ValueError(f"{text} is no limit; it is a whole number, more than 0, and ms, s or min: 500ms")
+    return text
+
+
+# How long something may take, as Postgres writes it.
+Limit = Annotated[str, BeforeValidator(_limit)]
+
+
+def is_shorter(limit: str, other: str) -> bool:
+    """Whether one limit ends before the other."""
+    first, second = (LIMIT.fullmatch(one) for one in (limit, other))
+    assert first is not None
+    assert second is not None
+    return int(first[1]) * MILLISECONDS[first[2]] < int(second[1]) * MILLISECONDS[second[2]]
+
+
+class ClientLimits(BaseModel):
+    """How long a call of a client may take: settings of the roles that PostgREST switches to.
+
+    lock_timeout:     waiting for one lock; then the client is told `busy`.
+    statement_timeout: all of it; then `timed_out`. An RPC's line may give it more of both.
+    idle_in_transaction_session_timeout: a transaction in which nothing is going on.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+    lock_timeout: Limit = "2s"
+    statement_timeout: Limit = "10s"
+    idle_in_transaction_session_timeout: Limit = "10s"
+
+    @model_validator(mode="after")
+    def _waiting_ends_first(self) -> Self:
+        if not is_shorter(self.lock_timeout, self.statement_timeout):
+            raise ValueError(ENDS_THE_WAIT)
+        return self
 
 
 class App(BaseModel):
@@ -59,10 +112,11 @@ class Role(BaseModel):
 
 
 class Apps(BaseModel):
-    """apps.yaml: the business zone, roles of the project's own, and the apps by name."""
+    """apps.yaml: the business zone, limits of clients, roles of the project's own, and the apps by name."""
 
     model_config = ConfigDict(extra="forbid")
     zone: str
+    client_limits: ClientLimits = ClientLimits()
     roles: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")], Role] = {}
     apps: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")], App]
 
@@ -137,6 +191,16 @@ class Project:
     def roles(self) -> dict[str, Role]:
         """The roles of the project's own, by name."""
         return self.declared.roles
+
+    @property
+    def client_limits(self) -> tuple[tuple[str, str, str], ...]:
+        """What is set for the roles that clients come as: role, setting, value."""
+        own = [name for name, role in self.roles.items() if CLIENTS_LOGIN in role.of]
+        return tuple(
+            (role, setting, value)
+            for role in (*CLIENT_ROLES, *own)
+            for setting, value in self.declared.client_limits.model_dump().items()
+        )
 
     @cached_property
     def apps(self) -> tuple[str, ...]:

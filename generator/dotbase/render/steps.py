@@ -29,6 +29,7 @@ class Step:
     always_with_app: re-applied whenever a routine file of its app was (grants and
                      RPCs are lost when a routine is dropped and made again).
     roles, extensions: what the bootstrap makes for this project alone, of apps.yaml.
+    limits:          what the bootstrap sets for the roles of clients: role, setting, value.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Step:
     always_with_app: bool = False
     roles: tuple[str, ...] = ()
     extensions: tuple[str, ...] = ()
+    limits: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def sha(self) -> str:

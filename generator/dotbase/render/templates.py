@@ -74,6 +74,7 @@ class Renderer:
             "zone": project.zone,
             "extensions": project.extensions,
             "roles": _attributes(project),
+            "limits": project.client_limits,
             "memberships": [(name, member) for name, role in project.roles.items() for member in role.of],
             "master_key_file": str(variables.master_key_file) if variables.master_key_file else None,
             "quoted": quoted,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from dotbase.catalog.facts.items import SUPERUSER, Item
 
@@ -71,6 +72,22 @@ cross join lateral (select pg_catalog.to_jsonb(a) as options) as f
 inner join pg_catalog.pg_roles as g on g.oid = a.roleid
 inner join pg_catalog.pg_roles as m on m.oid = a.member
 where m.rolname = any (%(ours)s) or (g.rolname = any (%(ours)s) and g.rolname <> %(owner)s)
+"""
+# On Supabase, what schema/core/bootstrap.sql.j2 would not set.
+KEPT_LIMITS = """
+select distinct l.role, l.setting
+from pg_catalog.jsonb_to_recordset(%s) as l (role text, setting text, value text)
+cross join pg_catalog.pg_roles as r
+cross join lateral pg_catalog.unnest(r.rolconfig) as c (setting)
+cross join lateral pg_catalog.split_part(c.setting, '=', 2) as own (value)
+where case
+    when pg_catalog.split_part(c.setting, '=', 1) <> l.setting then false
+    when r.rolname = l.role then true
+    when r.rolname = 'authenticator' then
+        (own.value || case when own.value ~ '^[0-9]+$' then 'ms' else '' end)::interval
+        between interval '1 ms' and l.value::interval
+    else false
+end
 """
 SETTINGS_OF_ALL = """
 select
@@ -138,6 +155,12 @@ def roles(connection: Connection, names: Sequence[str]) -> Iterator[Item]:
     for name, quoted, facts in connection.execute(ROLES, asked).fetchall():
         yield role(quoted, quoted, {**facts, "password": "set"} if name in with_password else facts)
     yield role(ALL_ROLES, ALL_ROLES, dict(connection.execute(SETTINGS_OF_ALL).fetchall()))
+
+
+def kept_limits(connection: Connection, limits: Sequence[tuple[str, str, str]]) -> set[tuple[str, str]]:
+    """Of these limits (role, setting, value), role and setting of those that need not be set."""
+    rows = [{"role": role, "setting": setting, "value": value} for role, setting, value in limits]
+    return set(connection.execute(KEPT_LIMITS, [Jsonb(rows)]).fetchall())
 
 
 def memberships(

@@ -15,7 +15,10 @@ Sentence = Annotated[str, StringConstraints(min_length=1)]
 
 
 class DeclaredError(BaseModel):
-    """One error: SQLSTATE for SQL users, status and texts for clients, constraints that mean it."""
+    """One error: SQLSTATE for SQL users, status and texts for clients, constraints that mean it.
+
+    retry_after: seconds after which the client may try again; none where that would not help.
+    """
 
     model_config = ConfigDict(extra="forbid")
     sqlstate: Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{5}$")]
@@ -24,6 +27,7 @@ class DeclaredError(BaseModel):
     ko: Sentence
     hint: Sentence
     constraints: list[str] = []
+    retry_after: Annotated[int, Field(ge=1, le=3600)] | None = None
 
 
 class Errors(RootModel[dict[Name, DeclaredError]]):
@@ -63,6 +67,7 @@ class AllErrors:
                     "message_ko": error.ko,
                     "hint": error.hint,
                     "constraints": error.constraints,
+                    **({} if error.retry_after is None else {"retry_after": error.retry_after}),
                 }
                 for name, error in errors.items()
             ],

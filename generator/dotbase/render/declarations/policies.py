@@ -13,7 +13,7 @@ from dotbase.render.declarations import call
 from dotbase.render.declarations.grants import Grant, usage
 from dotbase.render.documents import Document, Place, load, validate
 from dotbase.render.identifiers import cut, literal, qualified, quoted
-from dotbase.render.project import Project
+from dotbase.render.project import ENDS_THE_WAIT, Limit, Project, is_shorter
 from dotbase.render.templates import Variables
 
 # Any name that Postgres takes: of any script and case, key words too.
@@ -51,19 +51,36 @@ class Right(BaseModel):
 
 
 class Rpc(BaseModel):
-    """One RPC: who may call it. In YAML a list of roles, or a mapping with more keys.
+    """One RPC: who may call it, and for how long. In YAML a list of roles, or a mapping with more keys.
 
     A new key is a field here. What it does to the database is the wrapper's: `rpcs_sql` hands it to
     core.build_wrappers (functions/core/wrappers.sql). docs/access.md tells people what it means.
+
+    statement_timeout, lock_timeout: in place of those of `client_limits` in apps.yaml.
     """
 
     model_config = ConfigDict(extra="forbid")
     roles: list[Identifier]
+    statement_timeout: Limit | None = None
+    lock_timeout: Limit | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _roles_alone(cls, line: Any) -> Any:
         return {"roles": line} if isinstance(line, list) else line
+
+    @model_validator(mode="after")
+    def _waiting_ends_first(self) -> Rpc:
+        lock, statement = self.lock_timeout, self.statement_timeout
+        if lock and statement and not is_shorter(lock, statement):
+            raise ValueError(ENDS_THE_WAIT)
+        return self
+
+    @property
+    def limits(self) -> dict[str, str]:
+        """Its own limits, by setting."""
+        own = {"lock_timeout": self.lock_timeout, "statement_timeout": self.statement_timeout}
+        return {setting: value for setting, value in own.items() if value is not None}
 
 
 class Policies(BaseModel):
@@ -284,5 +301,8 @@ def grants_sql(app: str, policies: Policies, variables: Variables) -> str:
 
 def rpcs_sql(app: str, policies: Policies, variables: Variables) -> str:
     """The call that builds the wrappers of the app's RPCs."""
-    rpcs = {name: [real_role(role, variables) for role in rpc.roles] for name, rpc in policies.rpcs.items()}
+    rpcs: dict[str, object] = {}
+    for name, rpc in policies.rpcs.items():
+        roles = [real_role(role, variables) for role in rpc.roles]
+        rpcs[name] = {"roles": roles, **rpc.limits} if rpc.limits else roles
     return call("core.build_wrappers", app, rpcs)
