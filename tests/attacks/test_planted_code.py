@@ -227,7 +227,7 @@ RESTORED = {
         "prepare _pg3_0 as select dotbase.attack(); prepare _pg3_1 as select dotbase.attack();"
     ),
     "the confining function": (
-        "create or replace function pg_temp.dotbase_confined(statement pg_catalog.text)"
+        "create or replace function pg_temp.dotbase_confined(statements pg_catalog.text[])"
         " returns pg_catalog.void language plpgsql security invoker"
         " as 'begin perform dotbase.attack(); execute statement; end'; select 1;"
     ),

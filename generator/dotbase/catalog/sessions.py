@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import pq
@@ -35,10 +36,8 @@ from pg_catalog.pg_settings as s
 where s.name = 'search_path'
 """
 
-NEEDED = """
-select r.rolsuper and current_user operator(pg_catalog.<>) session_user
-from pg_catalog.pg_roles as r
-where r.rolname operator(pg_catalog.=) session_user
+OF_A_SUPERUSER = """
+select r.rolsuper from pg_catalog.pg_roles as r where r.rolname operator(pg_catalog.=) session_user
 """
 
 # What is run at the commit, behind everything, as whoever the session is.
@@ -62,6 +61,9 @@ from pg_catalog.pg_attribute as a
 where a.attrelid = pg_catalog.to_regclass('pg_temp.' || pg_catalog.quote_ident(%s)) and a.attnum > 0
 order by a.attnum
 """
+
+
+_superusers: WeakKeyDictionary[Connection, dict[str | None, bool]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,17 @@ def set_path(connection: Connection, path: str | None) -> None:
 
 
 def is_superuser_acting_as_another(connection: Connection) -> bool:
-    """Whether the session is a superuser's who acts as somebody else, and so could go back."""
-    return connection.execute(NEEDED).fetchone() == (True,)
+    """Whether the session is a superuser's who acts as somebody who is none, and so could go back.
+
+    The server tells the client by itself whose the session is and whether who acts is a superuser.
+    """
+    if connection.info.parameter_status("is_superuser") == "on":
+        return False
+    user = connection.info.parameter_status("session_authorization")
+    known = _superusers.setdefault(connection, {})
+    if user not in known:
+        known[user] = connection.execute(OF_A_SUPERUSER).fetchone() == (True,)
+    return known[user]
 
 
 def code_run_at_commit(connection: Connection) -> str | None:
@@ -125,22 +136,21 @@ class SessionState:
     role: str
 
 
-SETTINGS = """
-select s.name, s.setting
+STATE = """
+select session_user::text, pg_catalog.current_setting('role'), pg_catalog.json_object_agg(s.name, s.setting)
 from pg_catalog.pg_settings as s
 where s.context in ('user', 'superuser') and s.name not in ('role', 'session_authorization')
     and s.name not in ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')
 """
 RESTORE = "select pg_catalog.set_config(%s, %s, false)"
-WHO = "select session_user::text, pg_catalog.current_setting('role')"
 
 
 def state(connection: Connection) -> SessionState:
     """The session as it is now."""
-    settings = dict(connection.execute(SETTINGS.encode(), {}).fetchall())
-    who = connection.execute(WHO.encode()).fetchone()
-    assert who is not None
-    return SessionState(settings, *who)
+    row = connection.execute(STATE.encode(), {}).fetchone()
+    assert row is not None
+    user, role, settings = row
+    return SessionState(settings, user, role)
 
 
 def restore(connection: Connection, before: SessionState) -> dict[str, str]:

@@ -110,11 +110,8 @@ def _refusal(
             connection.execute("set local check_function_bodies = on")
             sessions.set_path(connection, path)  # without its own, a routine finds by its caller's
             # Reading a body runs functions that the types of its literals name. The name comes quoted.
-            confinement.execute(
-                connection,
-                f"select {validator}(r) from pg_catalog.unnest(%s::pg_catalog.oid[]) as r",
-                [[routine.oid for routine in routines]],
-            )
+            statement = f"select {validator}(r) from pg_catalog.unnest(%s::pg_catalog.oid[]) as r"
+            confinement.execute(connection, (statement, [[routine.oid for routine in routines]]))
     except psycopg.Error as error:
         if connection.broken:
             raise

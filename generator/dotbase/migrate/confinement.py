@@ -3,7 +3,7 @@
 `set role` alone confines nobody: what is run after it goes back with `reset role`, in a text that a rollback
 restores, in a trigger of the history, in any function that was replaced. Postgres refuses that inside of a
 security definer function, however deep, so a superuser runs what is the owner's inside of one that the owner
-owns. It is made anew for each statement: what ran before could have replaced it. What Postgres keeps until
+owns. It is made anew for each call: what ran before could have replaced it. What Postgres keeps until
 the commit, `finish` runs or refuses.
 """
 
@@ -27,12 +27,16 @@ Parameters = Sequence[object] | Mapping[str, object]
 
 CONFINED = "pg_temp.dotbase_confined"
 MAKE = f"""
-create or replace function {CONFINED}(statement pg_catalog.text) returns pg_catalog.void
-language plpgsql volatile security definer as 'begin execute statement; end'
+create or replace function {CONFINED}(statements pg_catalog.text[]) returns pg_catalog.void
+language plpgsql volatile security definer as
+'declare v_statement pg_catalog.text;
+begin
+    foreach v_statement in array statements loop execute v_statement; end loop;
+end'
 """
-CALL = f"select {CONFINED}({{}}::pg_catalog.text)"
-GIVE = f"alter function {CONFINED}(pg_catalog.text) owner to {{}}"
-DROP = f"drop function if exists {CONFINED}(pg_catalog.text)"
+CALL = f"select {CONFINED}({{}}::pg_catalog.text[])"
+GIVE = f"alter function {CONFINED}(pg_catalog.text[]) owner to {{}}"
+DROP = f"drop function if exists {CONFINED}(pg_catalog.text[])"
 ROWS = "dotbase_rows"
 CLOSED = "set search_path = pg_catalog, pg_temp"
 NAME = r"( \w+)?( \.( \w+)?){0,2}"  # a quoted one is no word
@@ -50,22 +54,34 @@ def is_needed(connection: Connection) -> bool:
     return sessions.is_superuser_acting_as_another(connection)
 
 
-def run(connection: Connection, statement: str) -> None:
-    """Run one statement as the role that the session acts as, and as nobody else; needs a transaction."""
-    _run(connection, sql.SQL(MAKE), statement)
+def run(connection: Connection, *statements: str) -> None:
+    """Run statements as the role that the session acts as, and as nobody else; needs a transaction."""
+    _run(connection, sql.SQL(MAKE), statements)
+
+
+def failed(error: psycopg.Error, statements: Sequence[str]) -> int:
+    """Which of the statements that were run together failed."""
+    if error.diag.internal_query in statements:
+        return statements.index(error.diag.internal_query)
+    # The server tells the texts that it was in, from the innermost outwards: ours is the last of them.
+    told = error.diag.context or ""
+    ends = {number: told.rfind(f'SQL statement "{one}"\n') for number, one in enumerate(statements)}
+    return max(ends, key=ends.__getitem__)
 
 
 def run_as(connection: Connection, role: str, statement: str) -> None:
     """Run one statement as a role that may make no function; needs a transaction."""
     with _acting_as_itself(connection):
-        _run(connection, sql.SQL(MAKE) + sql.SQL(";") + sql.SQL(GIVE).format(sql.Identifier(role)), statement)
+        _run(
+            connection, sql.SQL(MAKE) + sql.SQL(";") + sql.SQL(GIVE).format(sql.Identifier(role)), [statement]
+        )
 
 
-def _run(connection: Connection, make: sql.Composable, statement: str) -> None:
+def _run(connection: Connection, make: sql.Composable, statements: Sequence[str]) -> None:
     # Names of prepared statements are the session's: what is run here could give them another meaning.
     connection.prepare_threshold = None
-    call = sql.SQL(CALL).format(sql.Literal(statement))
-    connection.execute(sql.SQL("; ").join([make, call, sql.SQL(DROP)]))
+    call = sql.SQL(CALL).format(sql.Literal(list(statements)))
+    connection.execute(sql.SQL("; ").join([make, call, sql.SQL(DROP), sql.SQL(CLOSED)]))
 
 
 @contextmanager
@@ -78,13 +94,13 @@ def _acting_as_itself(connection: Connection) -> Iterator[None]:
     connection.execute(sql.SQL("set local role {}").format(sql.Identifier(*acting)))
 
 
-def execute(connection: Connection, statement: str, parameters: Parameters) -> None:
-    """Run a statement of ours on what is the owner's: tables with his triggers, his functions."""
-    if not is_needed(connection):
-        connection.execute(statement.encode(), parameters or None)
+def execute(connection: Connection, *statements: tuple[str, Parameters]) -> None:
+    """Run statements of ours on what is the owner's: tables with his triggers, his functions."""
+    if is_needed(connection):
+        run(connection, *(_with(connection, *one) for one in statements))
         return
-    run(connection, _with(connection, statement, parameters))
-    connection.execute(CLOSED)
+    for statement, parameters in statements:
+        connection.execute(statement.encode(), parameters or None)
 
 
 def _with(connection: Connection, statement: str, parameters: Parameters) -> str:
@@ -106,7 +122,6 @@ def rows(connection: Connection, query: str, parameters: Parameters) -> list[dic
     with connection.transaction():
         asked = _with(connection, query, parameters)
         run(connection, f"create temporary table {ROWS} on commit drop as {asked}")
-        connection.execute(CLOSED)
         columns = sessions.temporary_columns(connection, ROWS)
         with connection.cursor() as cursor, cursor.copy(f"copy pg_temp.{ROWS} to stdout".encode()) as copy:
             copy.set_types([type_ for _, type_ in columns])
@@ -120,7 +135,6 @@ def finish(connection: Connection) -> None:
     if not is_needed(connection):
         return
     run(connection, "set constraints all immediate")
-    connection.execute(CLOSED)
     late = sessions.code_run_at_commit(connection)
     if late is not None:
         raise DotbaseError(

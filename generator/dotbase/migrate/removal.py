@@ -139,7 +139,7 @@ def remove_declaration(
             statement = f"select {name}(%s, %s::jsonb)"
             try:
                 with connection.transaction():
-                    confinement.execute(connection, statement, [app, empty])
+                    confinement.execute(connection, (statement, [app, empty]))
                     if declares_jobs(key):
                         cron_lines.bring_in_step(connection)
             except (psycopg.errors.UndefinedColumn, psycopg.errors.UndefinedTable):

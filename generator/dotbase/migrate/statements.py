@@ -87,7 +87,7 @@ def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None
 
 
 def _run_confined(connection: Connection, step: Step) -> None:
-    """Statement for statement, with no more rights than those of the role that the session acts as."""
+    """With no more rights than those of the role that the session acts as."""
     found = list(sql_text.statements(step.sql))
     alone = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
     if alone and not (len(found) == 1 and confinement.may_stand_alone(found[0])):
@@ -98,25 +98,23 @@ def _run_confined(connection: Connection, step: Step) -> None:
             step.place,
             None,
         )
-    for statement in found:
-        text = statement.of(step.sql)
-        try:
-            if alone:
-                # As the protocol takes one statement and no more.
-                connection.execute(text.encode(), binary=True)
-            else:
-                confinement.run(connection, text)
-        except psycopg.Error as error:
-            if connection.broken:
-                raise
-            diagnostic = error.diag
-            inside = diagnostic.statement_position if alone else None
-            if diagnostic.internal_query == text:
-                inside = diagnostic.internal_position
-            position = statement.start + (int(inside) - 1 if inside is not None else 0)
-            raise _step_error(step, error, position) from error
-    if not alone:
-        connection.execute(confinement.CLOSED)
+    texts = [statement.of(step.sql) for statement in found]
+    try:
+        if alone:
+            # As the protocol takes one statement and no more.
+            connection.execute(texts[0].encode(), binary=True)
+        else:
+            confinement.run(connection, *texts)
+    except psycopg.Error as error:
+        if connection.broken:
+            raise
+        diagnostic = error.diag
+        number = 0 if alone else confinement.failed(error, texts)
+        inside = diagnostic.statement_position if alone else None
+        if diagnostic.internal_query == texts[number]:
+            inside = diagnostic.internal_position
+        position = found[number].start + (int(inside) - 1 if inside is not None else 0)
+        raise _step_error(step, error, position) from error
 
 
 def _run_whole(connection: Connection, step: Step) -> None:

@@ -68,7 +68,7 @@ class Writer:
 
     def _execute(self, statement: str, parameters: Sequence[object]) -> None:
         """On tables of the owner, whose members may have put triggers on them."""
-        confinement.execute(self._connection, statement, parameters)
+        confinement.execute(self._connection, (statement, parameters))
 
     def version(self, step: Step, state: str) -> None:
         """Record a versioned file as applied, or as started outside of a transaction."""
@@ -103,8 +103,7 @@ class Writer:
 
     def repeatable(self, recorded: RecordedRepeatable, *, new_text: bool) -> None:
         """Record a repeatable step as applied; its text goes into the history when it is a new one."""
-        release_id = self.open_release()
-        self._execute(
+        applied = (
             "insert into dotbase.repeatables (key, app, position, sha, sql, objects, access, release_id)"
             " values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict on constraint repeatables_pkey"
             " do update set app = excluded.app, position = excluded.position, sha = excluded.sha,"
@@ -117,15 +116,16 @@ class Writer:
                 recorded.sql,
                 _json(recorded.objects),
                 recorded.access,
-                release_id,
+                self.open_release(),
             ],
         )
-        if new_text:
-            self._history(recorded, recorded.sql)
+        confinement.execute(
+            self._connection, applied, *([self._text(recorded, recorded.sql)] if new_text else [])
+        )
 
     def repeatable_gone(self, recorded: RecordedRepeatable) -> None:
         """Take a removed step out of the history; its history remains."""
-        self._history(recorded, None)
+        self._execute(*self._text(recorded, None))
         self._execute("delete from dotbase.repeatables where key = %s", [recorded.key])
 
     def objects(self, recorded: RecordedRepeatable) -> None:
@@ -146,8 +146,9 @@ class Writer:
             [fingerprint, key, fingerprint],
         )
 
-    def _history(self, recorded: RecordedRepeatable, text: str | None) -> None:
-        self._execute(
+    def _text(self, recorded: RecordedRepeatable, text: str | None) -> tuple[str, Sequence[object]]:
+        """What records a step's text in this release; without one that it is gone."""
+        return (
             "insert into dotbase.repeatable_history (key, release_id, app, position, sql)"
             " values (%s, %s, %s, %s, %s) on conflict on constraint repeatable_history_pkey"
             " do update set app = excluded.app, position = excluded.position, sql = excluded.sql",
