@@ -40,8 +40,8 @@ comment on function core.place_locks() is 'The classid of the locks of places fo
 
 -- round, objid round_no: the state of a round, while tickets are added to it. Taken by luckywalk.lock_round.
 --   claims, inserts of tickets    shared, for the transaction
---   opening and closing           exclusive, for the transaction: they wait for the claims under way. Closing waits some
---                                 seconds, then it ends who has the lock (luckywalk.lock_round_to_close)
+--   opening and closing           exclusive, for the transaction: they wait for the claims under way. Closing waits
+--                                 some seconds, then it ends who has the lock (luckywalk.lock_round_to_close)
 create or replace function core.round_locks()
 returns integer
 language sql

@@ -63,8 +63,8 @@ $$;
 
 comment on function core.copy_statement_triggers(regclass, regclass) is
 e'Gives a partition the triggers that its parent has for each statement.\n\n'
-'Such a trigger fires for the table that a statement names, the parent or the partition. attach_partition calls this; a '
-'file that makes such a trigger calls it for the partitions that exist.';
+'Such a trigger fires for the table that a statement names, the parent or the partition. attach_partition calls this; '
+'a file that makes such a trigger calls it for the partitions that exist.';
 
 create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
 returns void
@@ -84,7 +84,7 @@ end;
 $$;
 
 comment on function core.attach_partition(regclass, regclass, text) is
-e'Attaches a table to its parent as the partition of these bounds, and copies the parent''s statement triggers.\n\n'
+e'Attaches a table to its parent as the partition of these bounds, with its statement triggers.\n\n'
 'bounds: what follows `for values`, with its literals quoted, as in: in (7).';
 
 create or replace function core.create_partition(parent regclass, name text, bounds text)

@@ -87,4 +87,4 @@ end;
 $$;
 
 comment on function luckywalk."check"() is
-'Checks prizes against the rounds, and the ledger''s transfers against the prizes, and returns one row a rule.';
+'Checks prizes against the rounds and transfers against the prizes, and returns one row a rule.';

@@ -70,7 +70,7 @@ as $$
 $$;
 
 comment on function luckywalk.wrong_tiers(luckywalk.rounds) is
-e'Returns the tiers of a drawn round whose prizes are not what the round promised, none when all is right.\n\n'
+e'Returns the tiers of a drawn round whose prizes are not what the round promised.\n\n'
 'In tiers 1 and 2 winners × prize + remainder is the pot, and the prize is floor(pot / winners); in the others the '
 'prize is the round''s. Winners are those of luckywalk.results_user.';
 

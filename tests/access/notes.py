@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dotbase.render.declarations import policies
+from dotbase.render.declarations import access_sql, policies
 from dotbase.render.declarations.policies import AppPolicies
 from dotbase.render.documents import load
 from dotbase.render.templates import Renderer
@@ -30,12 +30,12 @@ def install(db: Database) -> AppPolicies:
     own_rows = Renderer(PROJECT, variables).own_rows()
     steps = [(HERE / "notes.sql").read_text()]
     steps += [
-        policies.table_sql("notes", table, rights, variables, own_rows)
+        access_sql.table_sql("notes", table, rights, variables, own_rows)
         for table, rights in notes.policies.tables.items()
     ]
     steps += [
-        policies.grants_sql("notes", notes.policies, variables),
-        policies.rpcs_sql("notes", notes.policies, variables),
+        access_sql.grants_sql("notes", notes.policies, variables),
+        access_sql.rpcs_sql("notes", notes.policies, variables),
     ]
     with db.owner.transaction():
         db.owner.execute(f"set local role {target.OWNER}".encode())

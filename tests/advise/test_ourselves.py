@@ -67,8 +67,8 @@ HOLES = {
     "alter table core.secrets add unique (ciphertext, name), add check (name <> '')": [
         "DB206 core.secrets.secrets_name_check"
     ],
-    "do $$ begin execute (select format('drop table %s', inhrelid::regclass) from pg_inherits "
-    "where inhparent = 'luckywalk.tickets'::regclass); end $$": ["DB404 luckywalk.tickets"],
+    "do $$ begin execute (select string_agg(format('drop table %s', inhrelid::regclass), '; ') "
+    "from pg_inherits where inhparent = 'luckywalk.tickets'::regclass); end $$": ["DB404 luckywalk.tickets"],
 }
 
 

@@ -11,6 +11,7 @@ from dotbase.drift import report
 from dotbase.drift.compare import Difference
 from dotbase.errors import DotbaseError
 from dotbase.printable import plain
+from dotbase.printable import statement as printed
 from tests.drift.conftest import Find
 from tests.harness.target import only_on_postgres
 
@@ -45,7 +46,7 @@ def test_the_script_is_comments_and_what_is_offered(
 ) -> None:
     assert len(found) > 8
     script = report.as_sql(found)
-    offered = {f"{statement};" for one in found for statement in one.fix}
+    offered = {f"{printed(statement)};" for one in found for statement in one.fix}
     left = script
     for statement in sorted(offered, key=len, reverse=True):
         assert statement in left

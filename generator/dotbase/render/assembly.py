@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dotbase.errors import DotbaseError
 from dotbase.render import sources
-from dotbase.render.declarations import cron, errors, policies, settings
+from dotbase.render.declarations import access_sql, cron, errors, policies, settings
 from dotbase.render.documents import Document, load
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
@@ -176,9 +176,9 @@ def _policies(project: Project, app: str, variables: Variables, own_rows: str) -
     declared, document = one.policies, one.document
     name = document.name
     for table, rights in declared.tables.items():
-        text = policies.table_sql(app, table, rights, variables, own_rows)
+        text = access_sql.table_sql(app, table, rights, variables, own_rows)
         yield _yaml_step(document, app, f"{name}#tables.{table}", text, document.line("tables", table))
-    text = policies.grants_sql(app, declared, variables)
+    text = access_sql.grants_sql(app, declared, variables)
     yield _yaml_step(document, app, f"{name}#grants", text, document.line("functions"), always=True)
 
 
@@ -198,7 +198,7 @@ def _rpcs(
                     f"rename one of the two; a general noun carries its app's, as in my_{app}_{name}",
                     where,
                 )
-    text = policies.rpcs_sql(app, declared, variables)
+    text = access_sql.rpcs_sql(app, declared, variables)
     yield _yaml_step(document, app, f"{document.name}#rpcs", text, document.line("rpcs"), always=True)
 
 
