@@ -1,4 +1,4 @@
-"""The SQL that policies/<app>.yaml becomes: policies, grants of tables, routines and views, wrappers of RPCs."""
+"""The SQL of policies/<app>.yaml: policies, grants of tables, routines and views, wrappers of RPCs."""
 
 from __future__ import annotations
 
