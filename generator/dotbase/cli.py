@@ -12,6 +12,7 @@ import click
 
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from dotbase.printable import echo
 
 # command name -> module under dotbase.commands that defines a click command called `command`
 COMMANDS = {
@@ -63,7 +64,7 @@ def group(ctx: click.Context, project: Path | None, database_url: str | None, cl
     """A Postgres-native backend: render, migrate and check what lives in the database."""
     typed = ctx.get_parameter_source("database_url") is click.core.ParameterSource.COMMANDLINE
     if typed and database_url and HAS_PASSWORD.search(database_url):
-        click.echo(
+        echo(
             "Warning: the password in --database-url stands in the process list, where every user of this"
             " machine reads it; put it into PGPASSFILE or PGPASSWORD, or the whole URL into DATABASE_URL.",
             err=True,
@@ -91,7 +92,7 @@ def main() -> None:
 
 
 def _end(error: DotbaseError) -> None:
-    click.echo(f"dotbase: {error.sentence}", err=True)
+    echo(f"dotbase: {error.sentence}", err=True)
     sys.exit(1)
 
 

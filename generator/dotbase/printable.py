@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+import click
+
 # Controls, formats (bidirectional overrides among them), separators of lines and paragraphs, lone surrogates.
 UNSEEN = frozenset(("Cc", "Cf", "Zl", "Zp", "Cs"))
 SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -24,6 +26,17 @@ QUOTED = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+
+
+def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+    """Print lines: all that commands print comes through here, or is a table of rich's made of `plain` texts.
+
+    `plain` has been over what others wrote, so that no line of it ends; the rest is spelt out here at last.
+    """
+    said = str(text)
+    if _hides(said):
+        said = "".join(one if one in LAYOUT else _spelt(one) for one in said)
+    click.echo(said, err=err, nl=nl)
 
 
 def plain(text: str) -> str:

@@ -18,6 +18,7 @@ from dotbase.catalog.server import databases
 from dotbase.cluster import roles
 from dotbase.connection import connect
 from dotbase.errors import DotbaseError
+from dotbase.migrate import confinement
 from dotbase.migrate.losses import Gone
 from dotbase.migrate.migration import migrate
 from dotbase.migrate.report import Silent
@@ -50,6 +51,7 @@ def scratch_database(
     databases that it did not ask for. The cluster is started when it does not run.
     """
     with empty_database(options, steps, variables) as url, connect(url) as connection:
+        confinement.trust(connection)
         run = Run(
             connection,
             steps,
@@ -109,6 +111,7 @@ def build_afresh(
         variables = replace(variables, master_key_file=None)  # a scratch database has no secrets
         steps = render_steps(project, variables)
     with empty_database(options, steps, variables) as url, connect(url) as connection:
+        confinement.trust(connection)
         report = _Pending(connection, pending)
         run = Run(
             connection,

@@ -151,14 +151,17 @@ class Rig:
         to: str | None = None,
         confirmed: bool = True,
         drop_broken: bool = False,
+        user: str | None = None,
     ) -> Undone:
-        with self.connect() as connection:
+        with self.connect(user) as connection:
             return rollback.rollback(
                 self.run(connection, steps), steps=count, to=to, confirmed=confirmed, drop_broken=drop_broken
             )
 
-    def dry_run(self, *steps: Step, count: int | None = None) -> tuple[Undone, Losses]:
-        with self.connect() as connection:
+    def dry_run(
+        self, *steps: Step, count: int | None = None, user: str | None = None
+    ) -> tuple[Undone, Losses]:
+        with self.connect(user) as connection:
             return rollback.dry_run(self.run(connection, steps), steps=count)
 
     def value(self, query: str) -> Any:

@@ -97,6 +97,17 @@ def test_a_file_that_takes_another_role_is_refused_to_a_superuser(rig: Rig, text
     assert caught.value.remedy == "run migrate as a role that may do this, or change the file"
 
 
+def test_a_superuser_is_told_beforehand_what_only_a_member_of_the_owner_runs(rig: Rig, migrator: str) -> None:
+    """Fault 40. Outside of a transaction nothing confines a statement; it is told before anything runs."""
+    alone = versioned("0002_x", "drop schema shop;", "select 1;", boundary="x", transactional=False)
+    for run in (rig.plan, rig.migrate):
+        with pytest.raises(DotbaseError, match="runs outside of a transaction nothing but one") as caught:
+            run(SHOP, alone)
+        assert caught.value.where == "schema/shop/0002_x.sql:1"
+        assert rig.value("select to_regnamespace('shop') is null")
+    assert rig.migrate(SHOP, alone, user=migrator).versions == ["shop.0001_shop", "shop.0002_x"]
+
+
 @pytest.mark.parametrize(
     "settings",
     [

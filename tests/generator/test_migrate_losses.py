@@ -94,13 +94,13 @@ def test_what_loses_no_row_needs_no_yes(filled: Rig, way: str) -> None:
     assert rows(filled) == 6
 
 
-def test_a_step_outside_of_a_transaction_takes_rows_with_a_yes_only(filled: Rig) -> None:
+def test_a_step_outside_of_a_transaction_takes_rows_with_a_yes_only(migrator: str, filled: Rig) -> None:
     """Fault 3. Behind a boundary as before it."""
     step = versioned("0002_less", "drop table shop.items;", "select 1;", boundary="less", transactional=False)
     with pytest.raises(DotbaseError, match=r"this migrate would drop shop.items \(3 rows\); "):
-        filled.migrate(SHOP, step)
+        filled.migrate(SHOP, step, user=migrator)
     assert rows(filled) == 6
-    assert filled.migrate(SHOP, step, confirmed=True).versions == ["shop.0002_less"]
+    assert filled.migrate(SHOP, step, user=migrator, confirmed=True).versions == ["shop.0002_less"]
 
 
 def _index(number: str) -> Step:
@@ -127,13 +127,14 @@ def test_the_plan_of_a_rollback_lists_what_no_transaction_holds(filled: Rig) -> 
     assert filled.rollback(SHOP, index, last, count=2, confirmed=False).versions == undone.versions
 
 
-def test_the_plan_of_a_rollback_counts_what_goes_outside_of_a_transaction(filled: Rig) -> None:
+def test_the_plan_of_a_rollback_counts_what_goes_outside_of_a_transaction(migrator: str, filled: Rig) -> None:
     """Faults 2 and 3."""
     step = versioned("0002_more", "select 1;", "truncate shop.items;", boundary="more", transactional=False)
-    filled.migrate(SHOP, step)
-    assert [str(loss) for loss in filled.dry_run(SHOP, step)[1].rows] == ["3 rows of shop.items"]
+    filled.migrate(SHOP, step, user=migrator)
+    lost = filled.dry_run(SHOP, step, user=migrator)[1]
+    assert [str(loss) for loss in lost.rows] == ["3 rows of shop.items"]
     with pytest.raises(DotbaseError, match=r"would drop 3 rows of shop\.items; "):
-        filled.rollback(SHOP, step, confirmed=False)
+        filled.rollback(SHOP, step, confirmed=False, user=migrator)
 
 
 def test_what_goes_of_an_empty_database_the_versions_have_put_there(rig: Rig) -> None:

@@ -86,6 +86,11 @@ def counts(connection: Connection, holder: Holder, columns: Collection[str]) -> 
     return sql.SQL("select array[{}] as counts from {}").format(each, name).as_string(connection)
 
 
+def count_from(source: str) -> str:
+    """The query for how many rows are selected from what stands behind `from` in a file; also the owner's."""
+    return f"select pg_catalog.count(*) as number from {source}"
+
+
 def lock(connection: Connection, holder: Holder) -> None:
     """Let nobody add a row until the transaction ends."""
     name = sql.Identifier(holder.schema, holder.name)

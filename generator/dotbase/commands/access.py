@@ -13,7 +13,7 @@ from dotbase.access import page, terminal
 from dotbase.access.matrix import Cell, build, with_undeclared
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
-from dotbase.printable import json_lines
+from dotbase.printable import echo, json_lines
 from dotbase.render.assembly import render_steps
 from dotbase.render.declarations import policies
 from dotbase.render.project import Project
@@ -56,11 +56,9 @@ def command(options: GlobalOptions, as_json: bool, html: Path | None, target: Ta
     if html is not None:
         _write(html, page.render(matrix, project))
     if as_json:
-        click.echo(
-            json_lines(json.dumps([_json(cell) for cell in matrix.cells], indent=1, ensure_ascii=False))
-        )
+        echo(json_lines(json.dumps([_json(cell) for cell in matrix.cells], indent=1, ensure_ascii=False)))
     elif html is not None:
-        click.echo(f"{html}: {len(matrix.cells):,} cells")
+        echo(f"{html}: {len(matrix.cells):,} cells")
     else:
         # Into a file or a pipe, where no width is given, a row stays a line.
         width = None if sys.stdout.isatty() else WIDE

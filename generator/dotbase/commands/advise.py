@@ -24,7 +24,7 @@ from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.migrate.run import RunOptions, choose_variables
 from dotbase.options import GlobalOptions
-from dotbase.printable import json_lines
+from dotbase.printable import echo, json_lines
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
@@ -75,7 +75,7 @@ def command(
     Reads catalogs in a read-only transaction. What is left as it is stands in advise.yaml, with its reason.
     """
     if explain is not None:
-        click.echo(_explained(explain), nl=False)
+        echo(_explained(explain), nl=False)
         return
     options: GlobalOptions = ctx.obj
     project = Project.find(options.project)
@@ -90,7 +90,7 @@ def command(
         log = json.dumps(sarif.log(advice, sources), indent=2, ensure_ascii=False)
         _write(sarif_file, json_lines(log) + "\n")
     if as_json:
-        click.echo(json_lines(json.dumps(_json(advice, shown, sources), indent=1, ensure_ascii=False)))
+        echo(json_lines(json.dumps(_json(advice, shown, sources), indent=1, ensure_ascii=False)))
     else:
         terminal.show(advice, shown, sources, Console(width=None if sys.stdout.isatty() else WIDE))
     _refuse_stale(advice, house)

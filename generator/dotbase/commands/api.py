@@ -9,6 +9,7 @@ import click
 from dotbase.catalog.api import read
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from dotbase.printable import echo
 from dotbase.reference.page import as_sql
 from dotbase.render.assembly import render_steps
 from dotbase.render.declarations import policies
@@ -33,11 +34,11 @@ def command(options: GlobalOptions, out: Path | None, check: Path | None) -> Non
             raise DotbaseError(
                 f"{check} is not what the templates say", f"run `dotbase api --out {check}` and read the diff"
             )
-        click.echo(f"{check} is what the templates say.")
+        echo(f"{check} is what the templates say.")
     elif out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(text, encoding="utf-8")
-        click.echo(str(out))
+        echo(str(out))
     else:
         click.echo(text, nl=False)
 

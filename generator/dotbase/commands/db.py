@@ -14,6 +14,7 @@ from dotbase import cluster
 from dotbase.connection import parse, resolve_url
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from dotbase.printable import echo
 
 NOT_RUNNING = 3
 
@@ -29,9 +30,9 @@ def start(options: GlobalOptions) -> None:
     """Start the server; makes the cluster at the first time, recovers after a crash."""
     started = cluster.start(options.cluster, options.project)
     for note in started.notes:
-        click.echo(note)
+        echo(note)
     how = "already runs" if started.was_running else "runs"
-    click.echo(f"Cluster {options.cluster} {how}: socket {started.layout.directory}, port {started.port}.")
+    echo(f"Cluster {options.cluster} {how}: socket {started.layout.directory}, port {started.port}.")
 
 
 @command.command()
@@ -39,7 +40,7 @@ def start(options: GlobalOptions) -> None:
 def stop(options: GlobalOptions) -> None:
     """Stop the server; sessions are ended, nothing committed is lost."""
     ran = cluster.stop(options.cluster, options.project)
-    click.echo(f"Cluster {options.cluster} {'is stopped' if ran else 'did not run'}.")
+    echo(f"Cluster {options.cluster} {'is stopped' if ran else 'did not run'}.")
 
 
 @command.command()
@@ -50,16 +51,16 @@ def status(ctx: click.Context, as_json: bool) -> None:
     options: GlobalOptions = ctx.obj
     found = cluster.status(options.cluster, options.project)
     if as_json:
-        click.echo(json.dumps(asdict(found), default=str, indent=2))
+        echo(json.dumps(asdict(found), default=str, indent=2))
     elif found.running:
-        click.echo(f"Cluster {found.name} runs as {found.os_user}, process {found.pid}.")
-        click.echo(f"  socket  {found.directory} (port {found.port})")
-        click.echo(f"  log     {found.log}")
-        click.echo(f"  url     {found.url}")
+        echo(f"Cluster {found.name} runs as {found.os_user}, process {found.pid}.")
+        echo(f"  socket  {found.directory} (port {found.port})")
+        echo(f"  log     {found.log}")
+        echo(f"  url     {found.url}")
     else:
-        click.echo(f"Cluster {found.name} {'is stopped' if found.exists else 'does not exist yet'}.")
+        echo(f"Cluster {found.name} {'is stopped' if found.exists else 'does not exist yet'}.")
     if options.database_url and not as_json:
-        click.echo("The other commands use the server of --database-url or DATABASE_URL instead.")
+        echo("The other commands use the server of --database-url or DATABASE_URL instead.")
     ctx.exit(0 if found.running else NOT_RUNNING)
 
 
@@ -71,7 +72,7 @@ def status(ctx: click.Context, as_json: bool) -> None:
 def url(options: GlobalOptions, tcp: bool, database: str, user: str) -> None:
     """Print the URL of a database of the local server."""
     of_kind = cluster.tcp_url if tcp else cluster.local_url
-    click.echo(of_kind(options.cluster, database, user=user, root=options.project))
+    echo(of_kind(options.cluster, database, user=user, root=options.project))
 
 
 @command.command(
@@ -99,9 +100,9 @@ def destroy(options: GlobalOptions, yes: bool) -> None:
     """Remove the cluster with all its databases, after asking."""
     found = cluster.status(options.cluster, options.project)
     if not found.directory.exists():
-        click.echo(f"Cluster {options.cluster} does not exist.")
+        echo(f"Cluster {options.cluster} does not exist.")
         return
     if not yes:
         click.confirm(f"Remove {found.directory} with all its databases?", abort=True)
     cluster.destroy(options.cluster, options.project)
-    click.echo(f"Cluster {options.cluster} is gone.")
+    echo(f"Cluster {options.cluster} is gone.")

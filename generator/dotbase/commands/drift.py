@@ -10,7 +10,7 @@ from dotbase.connection import close_path, connect, one_sentence, resolve_url
 from dotbase.drift import pending, reference, report, roles
 from dotbase.migrate.run import RunOptions, choose_variables
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import echo, plain
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 
@@ -55,11 +55,11 @@ def command(
             ours = [item.name for item in roles.declared(steps)]
             others = roles.note_of_privileged(connection, ours) if variables.target == "postgres" else None
     if as_json:
-        click.echo(report.as_json(found, waiting, [*notes, *([others] if others else [])]))
+        echo(report.as_json(found, waiting, [*notes, *([others] if others else [])]))
     elif as_sql:
-        click.echo(report.as_sql(found), nl=False)
+        echo(report.as_sql(found), nl=False)
     else:
         report.show(found, waiting, notes)
         if others:
-            click.echo(f"Note: {plain(others)}")
+            echo(f"Note: {plain(others)}")
     ctx.exit(DRIFT if found else 0)

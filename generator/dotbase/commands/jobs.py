@@ -11,7 +11,7 @@ from dotbase.errors import DotbaseError
 from dotbase.jobs import examination, registry, running, show, tables
 from dotbase.jobs.session import Row, Session, opened
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import echo, plain
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -143,7 +143,7 @@ def _progress(what: str) -> None:
 
 def _say(line: str, *, err: bool = False) -> None:
     """One line, whatever names and messages are in it."""
-    click.echo(plain(line), err=err)
+    echo(plain(line), err=err)
 
 
 def _silent(what: str) -> None:

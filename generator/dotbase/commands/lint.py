@@ -12,7 +12,7 @@ from dotbase.errors import DotbaseError
 from dotbase.lint import Section, database, python, sql
 from dotbase.migrate import squawk
 from dotbase.options import GlobalOptions
-from dotbase.printable import plain
+from dotbase.printable import echo, plain
 from dotbase.render.assembly import render_steps
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
@@ -75,6 +75,6 @@ def _database(options: GlobalOptions, project: Project, steps: Sequence[Step]) -
 
 
 def _print(section: Section) -> None:
-    click.echo(f"{section.name}: {section.looked_at}: {section.verdict}")
+    echo(f"{section.name}: {section.looked_at}: {section.verdict}")
     for finding in section.findings:
-        click.echo(plain(f"  {finding}"))
+        echo(plain(f"  {finding}"))

@@ -17,7 +17,7 @@ from dotbase.migrate.plan import read_plan
 from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import json_lines, plain
+from dotbase.printable import echo, json_lines, plain
 from dotbase.scratch import build_afresh
 
 NOTHING = "Nothing to do: every template is applied. What was changed by hand: `dotbase drift`."
@@ -118,7 +118,7 @@ def command(
         except DotbaseError as error:
             raise DotbaseError(error.what, f"{error.remedy}. Nothing was changed", error.where) from None
     outcome.notes += notes
-    click.echo(json_lines(_json(outcome)) if as_json else _sentence(outcome))
+    echo(json_lines(_json(outcome)) if as_json else _sentence(outcome))
 
 
 def _sentence(outcome: Outcome) -> str:

@@ -9,6 +9,7 @@ import click
 
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from dotbase.printable import echo
 from dotbase.render import versions
 from dotbase.render.project import APPS_FILE, Project, refuse_reserved
 
@@ -52,7 +53,7 @@ def new_app(options: GlobalOptions, name: str, about: str | None) -> None:
         _write(project.root / path, content)
     Project(project.root).apps  # noqa: B018  # the line can be read, or the user learns it now
     for path in (*files, APPS_FILE):
-        click.echo(path)
+        echo(path)
 
 
 @command.command("migration")
@@ -72,7 +73,7 @@ def new_migration(options: GlobalOptions, app: str, name: str) -> None:
         folder / f"{number:04}_{name}.rollback.sql": "-- What takes it back.\n",
     }.items():
         _write(path, content)
-        click.echo(project.relative(path))
+        echo(project.relative(path))
 
 
 def _next_number(project: Project) -> int:

@@ -14,7 +14,7 @@ from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.planned_losses import planned_losses
 from dotbase.migrate.run import Run, RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import comment, json_lines, plain
+from dotbase.printable import comment, echo, json_lines, plain
 from dotbase.reference.changes import Break, breaking
 from dotbase.render.steps import Step
 from dotbase.scratch import build_afresh
@@ -54,25 +54,26 @@ def command(
     warnings = squawk.warnings(found.versioned)
     if as_json:
         document = _json(found, warnings, breaks, notes) | losses.document
-        click.echo(json_lines(json.dumps(document, indent=2)))
+        echo(json_lines(json.dumps(document, indent=2)))
     elif as_sql:
         click.echo(_sql(found), nl=False)
     else:
         told = [*losses.lines, YES] if losses else losses.lines if losses.tables else []
         for line in (*_lines(found), *told, *(f"Note: {note}" for note in notes)):
-            click.echo(plain(line))
+            echo(plain(line))
         for warning in warnings:
-            click.echo(plain(f"Warning: {warning}"))
+            echo(plain(f"Warning: {warning}"))
         for one in breaks:
-            click.echo(plain(f"Breaks clients: {one}"))
+            echo(plain(f"Breaks clients: {one}"))
     ctx.exit(0 if found.empty else PENDING)
 
 
 def _losses(run: Run, gone: Gone, found: Plan) -> tuple[Losses, list[str]]:
-    """The rows that would go, counted in the live database."""
+    """The rows that would go, counted in the live database, where nothing remains of it."""
     with run.transaction():
         run.as_owner()
-        if not confinement.is_needed(run.connection):  # which makes functions, and is undone
+        # A superuser counts within a function that is made for it and undone.
+        if not confinement.is_needed(run.connection):
             run.connection.execute("set transaction read only")
         return planned_losses(run.connection, gone, found.versioned)
 

@@ -11,6 +11,7 @@ import click
 from dotbase.connection import one_sentence
 from dotbase.errors import DotbaseError
 from dotbase.options import GlobalOptions
+from dotbase.printable import echo
 from dotbase.render.assembly import render_files, render_steps, render_text
 from dotbase.render.project import Project
 from dotbase.render.templates import Target, Variables
@@ -63,7 +64,7 @@ def command(
         return
     files = render_files(project, variables, steps)
     _write(out, files)
-    click.echo(f"{len(files)} files in {out}")
+    echo(f"{len(files)} files in {out}")
 
 
 def _add(options: GlobalOptions, project: Project, choices: RenderOptions, clock: str | None) -> None:
@@ -72,10 +73,8 @@ def _add(options: GlobalOptions, project: Project, choices: RenderOptions, clock
     with one_sentence():
         new = render(options, project, variables, render_steps(project, variables), choices)
     for path in new:
-        click.echo(path)
-    click.echo(
-        f"{len(new)} new migrations" if new else "No new migration: nothing has changed since the last."
-    )
+        echo(path)
+    echo(f"{len(new)} new migrations" if new else "No new migration: nothing has changed since the last.")
 
 
 def _write(out: Path, files: list[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ from dotbase.migrate.report import Silent, on_screen
 from dotbase.migrate.rollback import Undone
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import json_lines, plain
+from dotbase.printable import echo, json_lines, plain
 
 NOTHING = "Nothing to do: no version was applied after that one."
 
@@ -58,9 +58,9 @@ def command(
         else:
             undone = rollback.rollback(run, steps=steps, to=to, confirmed=confirmed, drop_broken=drop_broken)
     if only_plan:
-        click.echo(_json(undone, losses) if as_json else _plan(undone, losses, drop_broken))
+        echo(_json(undone, losses) if as_json else _plan(undone, losses, drop_broken))
     else:
-        click.echo(_json(undone) if as_json else _sentence(undone))
+        echo(_json(undone) if as_json else _sentence(undone))
 
 
 def _sentence(undone: Undone) -> str:
@@ -114,4 +114,5 @@ def _json(undone: Undone, losses: Losses | None = None) -> str:
         "apps": undone.apps,
         "notes": undone.notes,
     }
-    return json_lines(json.dumps(document | (losses.document if losses is not None else {}), indent=2))
+    whole = document | (losses.document if losses is not None else {})
+    return json_lines(json.dumps(whole, indent=2))

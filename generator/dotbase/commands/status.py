@@ -15,7 +15,7 @@ from dotbase.migrate.history import History
 from dotbase.migrate.plan import Plan, read_plan
 from dotbase.migrate.run import RunOptions, open_run
 from dotbase.options import GlobalOptions
-from dotbase.printable import json_lines, plain
+from dotbase.printable import echo, json_lines, plain
 
 
 @click.command("status")
@@ -33,7 +33,7 @@ def command(options: GlobalOptions, as_json: bool) -> None:
                     _print_applied(history.read_as_owner(run.connection))
             raise
     if as_json:
-        click.echo(json_lines(json.dumps(_json(found, recorded, notes), indent=2)))
+        echo(json_lines(json.dumps(_json(found, recorded, notes), indent=2)))
         return
     _print_applied(recorded)
     _print_pending(found)
@@ -76,7 +76,7 @@ def _print_pending(found: Plan) -> None:
 
 def _say(line: str) -> None:
     """One line: what the history holds is text of whoever wrote them."""
-    click.echo(plain(line))
+    echo(plain(line))
 
 
 def _moment(at: datetime) -> str:

@@ -14,7 +14,7 @@ from dotbase.catalog.facts.queries import Scope
 from dotbase.catalog.facts.reader import read
 from dotbase.connection import connect
 from dotbase.drift import partitions, pg_cron
-from dotbase.migrate import history, statements
+from dotbase.migrate import confinement, history, statements
 from dotbase.options import GlobalOptions
 from dotbase.render.identifiers import literal
 from dotbase.render.steps import Step
@@ -49,6 +49,7 @@ def build(
     """
     path = variables.master_key_file
     with empty_database(options, steps, variables) as url, connect(url) as connection:
+        confinement.trust(connection)
         apply_steps(connection, steps, variables)
         oldest = min(live_version, connection.info.server_version)
         found = read_reference(connection, variables, replace(scope, maintain=oldest >= MAINTAIN))
@@ -85,7 +86,7 @@ def apply_steps(connection: Connection, steps: Sequence[Step], variables: Variab
     owner = sql.SQL("set role {}").format(sql.Identifier(variables.owner))
     for step in steps:
         connection.execute("reset role" if step.kind == "bootstrap" else owner)
-        statements.run(connection, step, ours_alone=True)
+        statements.run(connection, step)
     connection.execute(owner)
     history.create(connection)
     connection.execute("reset role")

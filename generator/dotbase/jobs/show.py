@@ -9,14 +9,13 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import click
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from dotbase.jobs.session import Row
-from dotbase.printable import json_lines, plain
+from dotbase.printable import echo, json_lines, plain
 
 STYLES = {
     "on": "green",
@@ -42,7 +41,7 @@ WIDE = 200  # where nobody says how wide the screen is, no line is cut
 
 def as_json(what: object) -> None:
     """For programs: instants in ISO 8601, durations in seconds."""
-    click.echo(json_lines(json.dumps(what, indent=2, default=_plain, ensure_ascii=False)))
+    echo(json_lines(json.dumps(what, indent=2, default=_plain, ensure_ascii=False)))
 
 
 def table(

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import click
-
 from dotbase.jobs import show
 from dotbase.jobs.session import Row
-from dotbase.printable import plain
+from dotbase.printable import echo, plain
 
 OVERVIEW = (
     "job",
@@ -143,7 +141,7 @@ def _run_lines(run: Row, zone: str) -> list[tuple[object, ...]]:
 
 def _missed(name: str, missed: list[Row], zone: str) -> None:
     if not missed:
-        click.echo(plain(f"{name}: no slot was missed."))
+        echo(plain(f"{name}: no slot was missed."))
         return
     rows = [
         (

@@ -13,12 +13,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from dotbase.catalog import sessions
+from dotbase.connection import is_superuser
 from dotbase.errors import DotbaseError
 from dotbase.render.sql_text import Statement
 
@@ -49,9 +51,23 @@ ALONE = re.compile(
 )
 
 
+# Sessions in databases that hold nothing but what we have made.
+OURS: WeakSet[Connection] = WeakSet()
+
+
 def is_needed(connection: Connection) -> bool:
-    """Whether the session is a superuser's who acts as somebody else."""
-    return sessions.is_superuser_acting_as_another(connection)
+    """Whether the session is a superuser's who acts as somebody else, and others may have made what runs."""
+    return connection not in OURS and sessions.is_superuser_acting_as_another(connection)
+
+
+def will_be_needed(connection: Connection, owner: str) -> bool:
+    """Whether it is once the session acts as the owner."""
+    return connection not in OURS and is_superuser(connection) and connection.info.user != owner
+
+
+def trust(connection: Connection) -> None:
+    """Confine nothing in a scratch database: nobody but us has made anything in it."""
+    OURS.add(connection)
 
 
 def run(connection: Connection, *statements: str) -> None:

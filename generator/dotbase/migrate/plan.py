@@ -10,7 +10,7 @@ from typing import Literal
 from dotbase.catalog import grants
 from dotbase.catalog.objects import CatalogObject, present
 from dotbase.errors import DotbaseError
-from dotbase.migrate import controls, history, privileges
+from dotbase.migrate import confinement, controls, history, privileges, statements
 from dotbase.migrate.history import History, RecordedRepeatable, RecordedVersion
 from dotbase.migrate.run import Run
 from dotbase.render import sources
@@ -72,6 +72,10 @@ def read_plan(run: Run) -> tuple[Plan, History, list[str]]:
             grants.table_fingerprints(run.connection),
             bootstrap=checked.bootstrap,
         )
+    if confinement.will_be_needed(run.connection, run.owner):
+        for step in found.versioned:
+            if not step.transactional:
+                statements.require_alone(step)
     return found, recorded, checked.notes
 
 

@@ -103,15 +103,15 @@ def _deleted(
 
 
 def _count_from(connection: Connection, source: str) -> int | None:
-    """How many rows are selected from what stands behind `from` in a file; None where that cannot be run."""
+    """None where that cannot be run."""
     try:
         with connection.transaction():
-            [row] = confinement.rows(connection, f"select pg_catalog.count(*) as counted from {source}", ())
+            [row] = confinement.rows(connection, rows.count_from(source), ())
     except psycopg.Error:
         if connection.broken:
             raise
         return None
-    return int(row["counted"])
+    return int(row["number"])
 
 
 def _title(found: re.Match[str]) -> str:

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-import click
-
-from dotbase.printable import plain
+from dotbase.printable import echo, plain
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -34,11 +32,11 @@ class Lines:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        click.echo(plain(line))
+        echo(plain(line))
 
     def step(self, label: str) -> None:
         """A piece of work begins."""
-        click.echo(plain(f"  {label}"))
+        echo(plain(f"  {label}"))
 
     def expect(self, pieces: int) -> None:
         """Nothing to tell."""

@@ -67,10 +67,8 @@ class Recorder(Protocol):
         """Keep a text that was run, and the key of the step that it is of."""
 
 
-def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None:
+def run(connection: Connection, step: Step) -> None:
     """Run the text of a step as one query of the simple protocol; raises StepError with the place.
-
-    ours_alone: in a scratch database, where nobody but us has made anything that it could run.
 
     Most errors of the server carry no position. The results before the failed one tell which
     statement it was.
@@ -78,7 +76,7 @@ def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None
     if connection.pgconn.transaction_status == pq.TransactionStatus.INERROR:
         raise AssertionError(f"{step.key} would run in a failed transaction")
     before = sessions.state(connection)
-    if step.kind != "bootstrap" and not ours_alone and confinement.is_needed(connection):
+    if step.kind != "bootstrap" and confinement.is_needed(connection):
         _run_confined(connection, step)
     else:
         _run_whole(connection, step)
@@ -86,11 +84,10 @@ def run(connection: Connection, step: Step, *, ours_alone: bool = False) -> None
     _reset(connection, step, before)
 
 
-def _run_confined(connection: Connection, step: Step) -> None:
-    """With no more rights than those of the role that the session acts as."""
+def require_alone(step: Step) -> None:
+    """Refuse what a superuser may not run outside of a transaction, where no function confines it."""
     found = list(sql_text.statements(step.sql))
-    alone = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
-    if alone and not (len(found) == 1 and confinement.may_stand_alone(found[0])):
+    if len(found) != 1 or not confinement.may_stand_alone(found[0]):
         raise StepError(
             "a superuser runs outside of a transaction nothing but one statement that runs no function as"
             " himself, as `create index concurrently`",
@@ -98,6 +95,14 @@ def _run_confined(connection: Connection, step: Step) -> None:
             step.place,
             None,
         )
+
+
+def _run_confined(connection: Connection, step: Step) -> None:
+    """With no more rights than those of the role that the session acts as."""
+    found = list(sql_text.statements(step.sql))
+    alone = connection.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    if alone:
+        require_alone(step)
     texts = [statement.of(step.sql) for statement in found]
     try:
         if alone:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 
+from dotbase.connection import pin
 from dotbase.errors import DotbaseError
 from dotbase.migrate.migration import migrate
 from dotbase.migrate.run import Run
@@ -69,6 +70,7 @@ def render(
         empty_database(options, steps, variables) as url,
         Recording.connect(url, autocommit=True, application_name="dotbase render") as connection,
     ):
+        pin(connection)
         _replay(connection, folder, manifest)
         done = _migrate(connection, project, variables, steps)
         texts = _texts(connection, done)
