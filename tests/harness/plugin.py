@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 
+from dotbase.cluster import placement
 from tests.harness.bouncer import Bouncer
 from tests.harness.coverage import share, uncovered_lines
+from tests.harness.depth import chosen
 from tests.harness.figures import distinct, figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
+from tests.harness.sessions import Session
 from tests.harness.target import LACKING, SUPABASE, VERSION
 
 WORKER_KEY = "dotbase_harness"
 # What PostgreSQL of npm comes without: tests ask for it by the fixture or the mark of that name.
 ON_SOME_SERVERS = ("pg_cron", "plpgsql_check")
 KILL_SEED = "DOTBASE_KILL_SEED"
+SESSION = pytest.StashKey[Session]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,11 +45,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A place for the findings; seeds that the workers of xdist agree on."""
+    """A place for the findings; servers in memory; seeds that the workers of xdist agree on."""
     config.stash[FINDINGS] = Findings()
+    os.environ.setdefault(placement.WANTED, "1")
     Bouncer.on = config.getoption("--pgbouncer")
     for name in ON_SOME_SERVERS:
         config.addinivalue_line("markers", f"{name}: skipped on a server without it (DOTBASE_POSTGRES)")
+    config.addinivalue_line("markers", "deep: only in `make test-deep`")
+    config.addinivalue_line("markers", "deeper: goes further in `make test-deep`")
     config.addinivalue_line("markers", "kill: kills a process at a random instant, once a seed (--kills)")
     seed = config.getoption("--kill-seed")
     if seed is not None:
@@ -53,8 +60,18 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(KILL_SEED, str(random.randrange(10**6)))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A run begins: before it has workers."""
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        session.config.stash[SESSION] = Session()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`-m kill` chooses the tests that kill. What a fixture of that name asks for is marked by it."""
+    if others := [item for item in items if not chosen(item)]:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if chosen(item)]
     for item in items:
         for name in ON_SOME_SERVERS:
             if name in getattr(item, "fixturenames", ()):
@@ -96,6 +113,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The run is over, however it went: what it started is stopped."""
+    if SESSION in config.stash:
+        config.stash[SESSION].close()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Own answers of the fixture, cost of clones, what tests counted, coverage of PL/pgSQL."""
     findings = config.stash[FINDINGS]
@@ -107,8 +130,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         seeds = ", ".join(map(str, sorted(set(findings.kill_seeds))))
         lines.append(f"{len(findings.kill_seeds)} kills at random instants; seeds {seeds}.")
     if findings.clones:
-        mean = 1000 * sum(findings.clones) / len(findings.clones)
-        lines.append(f"{len(findings.clones)} databases cloned and dropped, {mean:.0f} ms each.")
+        mean = 1000 * findings.clone_seconds / findings.clones
+        lines.append(f"{findings.clones} databases cloned and dropped, {mean:.0f} ms each.")
     counted = {**findings.figures, **{name: len(keys) for name, keys in findings.distinct.items()}}
     lines += [f"{number:,} {name}." for name, number in sorted(counted.items())]
     if findings.statements:

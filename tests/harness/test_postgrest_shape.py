@@ -11,7 +11,8 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.harness.databases import PREFIX, Database
+from tests.harness.clones import PREFIX
+from tests.harness.databases import Database
 from tests.harness.people import admin, anon, service, walker
 from tests.harness.postgrest import RetriedWithoutEnd
 from tests.harness.responses import own_answers

@@ -22,7 +22,8 @@ from dotbase.render.project import Project
 from dotbase.render.steps import Step
 from tests.harness import coverage, supabase, templates
 from tests.harness import server as servers
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server, one_process
 from tests.harness.target import OWNER, SUPABASE, SUPERUSER, TARGET, variables
 from tests.jobs.shop import SHOP, declare, job
