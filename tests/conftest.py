@@ -18,7 +18,7 @@ from tests.harness.databases import Database
 from tests.harness.findings import FINDINGS
 from tests.harness.kill import Torture
 from tests.harness.server import Server
-from tests.harness.target import LACKING, SUPERUSER
+from tests.harness.target import LACKING, SUPERUSER, missing
 
 pytest_plugins = ["tests.harness.plugin"]
 
@@ -36,14 +36,14 @@ def server() -> Server:
 def pg_cron() -> None:
     """Whoever asks for this is skipped on a server without pg_cron."""
     if "pg_cron" in LACKING:
-        pytest.skip("pg_cron")
+        pytest.skip(missing("pg_cron"))
 
 
 @pytest.fixture(scope="session")
 def plpgsql_check() -> None:
     """Whoever asks for this is skipped on a server without plpgsql_check."""
     if "plpgsql_check" in LACKING:
-        pytest.skip("plpgsql_check")
+        pytest.skip(missing("plpgsql_check"))
 
 
 @pytest.fixture(scope="session")

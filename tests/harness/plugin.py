@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections import Counter
 from typing import Any
 
@@ -12,18 +13,19 @@ import pytest
 from dotbase.cluster import placement
 from tests.harness.bouncer import Bouncer
 from tests.harness.coverage import share, uncovered_lines
-from tests.harness.depth import chosen
-from tests.harness.figures import distinct, figures
+from tests.harness.depth import DEEP, chosen
+from tests.harness.figures import count_once, distinct, figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
 from tests.harness.sessions import Session
-from tests.harness.target import LACKING, SUPABASE, VERSION
+from tests.harness.target import LACKING, SUPABASE, VERSION, missing
 
 WORKER_KEY = "dotbase_harness"
 # What PostgreSQL of npm comes without: tests ask for it by the fixture or the mark of that name.
 ON_SOME_SERVERS = ("pg_cron", "plpgsql_check")
 KILL_SEED = "DOTBASE_KILL_SEED"
 SESSION = pytest.StashKey[Session]()
+BEGAN = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Fail below this share of executed PL/pgSQL statements, and list those not executed.",
     )
 
+    parser.addoption(
+        "--within",
+        type=float,
+        metavar="SECONDS",
+        help="Skip what would begin later: `make check` ends in time.",
+    )
     parser.addoption("--pgbouncer", action="store_true", help="PostgREST's connections go through PgBouncer.")
     parser.addoption(
         "--kills", type=int, default=5, metavar="N", help="Random instants that each kill test is run for."
@@ -63,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """A run begins: before it has workers."""
+    session.config.stash[BEGAN] = time.monotonic()
     if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
         session.config.stash[SESSION] = Session()
 
@@ -72,12 +81,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if others := [item for item in items if not chosen(item)]:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if chosen(item)]
+        if not DEEP:
+            count_once("tests left to make test-deep", [item.nodeid for item in others])
     for item in items:
         for name in ON_SOME_SERVERS:
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(name)
             if name in LACKING and item.get_closest_marker(name):
-                item.add_marker(pytest.mark.skip(reason=name))
+                item.add_marker(pytest.mark.skip(reason=missing(name)))
         if "kill_seed" in getattr(item, "fixturenames", ()):
             item.add_marker("kill")
 
@@ -113,6 +124,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test begins after the time that the run has."""
+    within = item.config.getoption("--within")
+    if within is not None and time.monotonic() - item.config.stash[BEGAN] > within:
+        pytest.skip(f"there was no time for it within {within:g} s; `make test` runs it")
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """The run is over, however it went: what it started is stopped."""
     if SESSION in config.stash:
@@ -143,17 +162,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _target_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    """On another target than plain PostgreSQL: the share of tests that ran, and why others did not."""
-    if not SUPABASE:
+    """Why tests were skipped; on another target than plain PostgreSQL, the share of those that ran."""
+    if VERSION is not None and not SUPABASE:
         return []
-    passed = len(terminalreporter.stats.get("passed", []))
     reasons = _reasons(terminalreporter)
     skipped = reasons.total()
-    lines = [
-        f"Target supabase: {passed} passed, {skipped} skipped"
-        f" ({100 * skipped / max(1, passed + skipped):.1f} %)."
-    ]
-    return lines + [f"  {number} skipped: {reason}" for reason, number in reasons.most_common()]
+    lines = [f"  {number} skipped: {reason}" for reason, number in reasons.most_common()]
+    if not SUPABASE:
+        return [line.strip() for line in lines]
+    passed = len(terminalreporter.stats.get("passed", []))
+    share = f"{100 * skipped / max(1, passed + skipped):.1f} %"
+    return [f"Target supabase: {passed} passed, {skipped} skipped ({share}).", *lines]
 
 
 def _reasons(reporter: Any) -> Counter[str]:
@@ -167,7 +186,8 @@ def _other_skips(config: pytest.Config) -> Counter[str]:
     if VERSION is None or SUPABASE:
         return Counter()
     reasons = _reasons(config.pluginmanager.get_plugin("terminalreporter"))
-    return Counter({reason: number for reason, number in reasons.items() if reason not in ON_SOME_SERVERS})
+    allowed = map(missing, ON_SOME_SERVERS)
+    return Counter({reason: number for reason, number in reasons.items() if reason not in [*allowed]})
 
 
 def _version_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
@@ -175,8 +195,9 @@ def _version_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
     if VERSION is None:
         return []
     reasons = _reasons(terminalreporter)
-    each = ", ".join(f"{name} {reasons[name]}" for name in ON_SOME_SERVERS)
-    lines = [f"{sum(reasons[name] for name in ON_SOME_SERVERS)} tests skipped on {VERSION}: {each}."]
+    lacking = {name: reasons[missing(name)] for name in ON_SOME_SERVERS}
+    each = ", ".join(f"{name} {number}" for name, number in lacking.items())
+    lines = [f"{sum(lacking.values())} tests skipped on {VERSION}: {each}."]
     others = _other_skips(terminalreporter.config)
     return lines + [f"  {number} more, which they may NOT be: {reason}" for reason, number in others.items()]
 
