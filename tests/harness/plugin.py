@@ -13,7 +13,7 @@ import pytest
 from dotbase.cluster import placement
 from tests.harness.bouncer import Bouncer
 from tests.harness.coverage import share, uncovered_lines
-from tests.harness.depth import DEEP, chosen
+from tests.harness.depth import DEEP, chosen, depth
 from tests.harness.figures import count_once, distinct, figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
@@ -45,7 +45,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption("--pgbouncer", action="store_true", help="PostgREST's connections go through PgBouncer.")
     parser.addoption(
-        "--kills", type=int, default=5, metavar="N", help="Random instants that each kill test is run for."
+        "--kills",
+        type=int,
+        default=depth(2, 10),
+        metavar="N",
+        help="Random instants that each kill test is run for.",
     )
     parser.addoption(
         "--kill-seed", type=int, metavar="SEED", help="Where the kill tests' seeds begin, to repeat a run."
@@ -78,6 +82,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`-m kill` chooses the tests that kill. What a fixture of that name asks for is marked by it."""
+    for item in filter(_kills, items):
+        item.add_marker("deeper")
     if others := [item for item in items if not chosen(item)]:
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if chosen(item)]
@@ -89,8 +95,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(name)
             if name in LACKING and item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=missing(name)))
-        if "kill_seed" in getattr(item, "fixturenames", ()):
+        if _kills(item):
             item.add_marker("kill")
+
+
+def _kills(item: pytest.Item) -> bool:
+    return "kill_seed" in getattr(item, "fixturenames", ())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
