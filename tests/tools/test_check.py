@@ -19,7 +19,7 @@ pytest_plugins = ["pytester"]
     ("path", "nearest", "also"),
     [
         ("tests/core/test_clock.py", ["tests/core/test_clock.py"], "tests/core/test_clock.py"),
-        ("functions/luckywalk/seal.sql", ["tests/luckywalk/test_seal.py"], "tests/luckywalk/test_draw.py"),
+        ("functions/luckywalk/draw.sql", ["tests/luckywalk/test_draw.py"], "tests/luckywalk/test_results.py"),
         ("schema/ledger/0003_ledger.sql", ["tests/ledger/test_check.py"], "tests/ledger/test_races.py"),
         ("policies/core.yaml", [], "tests/access/test_matrix.py"),
         ("cron/luckywalk.yaml", [], "tests/jobs/test_pg_cron.py"),
