@@ -1,12 +1,16 @@
 # What a newcomer types. Each target sets up what it needs first.
-.PHONY: help setup node-packages demo report-shot test test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture test-launcher mutants lock
+.PHONY: help setup node-packages demo report-shot check test test-deep test-supabase test-pg17 test-pg18 test-pgbouncer lint bench torture test-launcher mutants lock
 
 PYTEST_ARGS ?= -n 2 --plpgsql-coverage 95
 # The tests of every app that has some, and those of all apps together.
 APP_TESTS := $(wildcard $(patsubst policies/%.yaml,tests/%,$(wildcard policies/*.yaml)))
-SUPABASE_TESTS ?= $(APP_TESTS) tests/access tests/attacks tests/hostile
-# Jobs have few clients.
-CLIENT_TESTS ?= $(filter-out tests/jobs,$(APP_TESTS)) tests/hostile
+# What another target and a pool could change, and of each app a pass through its jobs and errors.
+IN_PASSING := $(wildcard $(addsuffix /test_jobs.py,$(APP_TESTS)) $(addsuffix /test_errors.py,$(APP_TESTS)))
+SUPABASE_TESTS ?= tests/core tests/jobs tests/access tests/attacks $(filter-out tests/core/%,$(IN_PASSING))
+CLIENT_TESTS ?= tests/core tests/pgbouncer $(filter-out tests/core/%,$(IN_PASSING))
+# The whole of it. Jobs have few clients.
+EVERY_SUPABASE_TEST := $(APP_TESTS) tests/access tests/attacks tests/hostile
+EVERY_CLIENT_TEST := $(filter-out tests/jobs,$(APP_TESTS)) tests/pgbouncer tests/hostile
 DOTBASE := .venv/bin/dotbase
 
 help: ## This list
@@ -27,7 +31,15 @@ report-shot: setup ## A look at report.html in headless Chromium (Debian's chrom
 test: setup ## The tests, against a server of their own
 	@DOTBASE_CLUSTER=test .venv/bin/python -m pytest $(PYTEST_ARGS)
 
-test-supabase: setup ## The apps' tests again, on a server shaped like Supabase's
+check: setup ## Lint and tests of what changed on this branch, in less than a minute
+	@DOTBASE_CLUSTER=test .venv/bin/python -m tests.tools.check $(CHECK_ARGS)
+
+test-deep: setup ## What breaks a rule seldom: more examples, a million transfers, every cell on every target
+	@DEEP=1 DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 $(DEEP_ARGS)
+	@$(MAKE) test-supabase SUPABASE_TESTS="$(EVERY_SUPABASE_TEST)"
+	@$(MAKE) test-pgbouncer CLIENT_TESTS="$(EVERY_CLIENT_TEST)"
+
+test-supabase: setup ## Tests of access and jobs again, on a server shaped like Supabase's
 	@DOTBASE_TEST_TARGET=supabase DOTBASE_CLUSTER=test .venv/bin/python -m pytest -n 2 $(SUPABASE_TESTS)
 
 # Of npm: without pg_cron and plpgsql_check, whose tests are skipped and counted.

@@ -8,15 +8,17 @@ from typing import Any
 
 import psycopg
 import pytest
+from pytest_postgresql import factories
 
 from tests.harness import bouncer, kill, templates
 from tests.harness import server as servers
 from tests.harness.bouncer import Bouncer
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clone, Clones, unchanged
+from tests.harness.databases import Database
 from tests.harness.findings import FINDINGS
 from tests.harness.kill import Torture
 from tests.harness.server import Server
-from tests.harness.target import LACKING, SUPERUSER
+from tests.harness.target import LACKING, SUPERUSER, missing
 
 pytest_plugins = ["tests.harness.plugin"]
 
@@ -34,14 +36,14 @@ def server() -> Server:
 def pg_cron() -> None:
     """Whoever asks for this is skipped on a server without pg_cron."""
     if "pg_cron" in LACKING:
-        pytest.skip("pg_cron")
+        pytest.skip(missing("pg_cron"))
 
 
 @pytest.fixture(scope="session")
 def plpgsql_check() -> None:
     """Whoever asks for this is skipped on a server without plpgsql_check."""
     if "plpgsql_check" in LACKING:
-        pytest.skip("plpgsql_check")
+        pytest.skip(missing("plpgsql_check"))
 
 
 @pytest.fixture(scope="session")
@@ -68,19 +70,39 @@ def clones(
     findings.coverage.merge(templates.covered_by_building(maintenance, template))
     findings.coverage.merge(clones.covered)
     findings.statements |= clones.statements
-    findings.clones += clones.seconds
+    findings.clones += clones.made
+    findings.clone_seconds += clones.seconds
 
 
 @pytest.fixture
-def db(clones: Clones) -> Iterator[Database]:
-    """A database of this test's own."""
-    yield from _clone(clones)
+def clone(clones: Clones) -> Iterator[Clone]:
+    """The place and template of this test's own database, for pytest-postgresql."""
+    started = time.perf_counter()
+    clone = clones.next()
+    yield clone
+    clones.seconds += time.perf_counter() - started - clone.used
+
+
+# Made and dropped by pytest-postgresql: a superuser's connection to a database of this test's own.
+postgresql = factories.postgresql("clone")
+
+
+@pytest.fixture
+def db(clones: Clones, clone: Clone, postgresql: psycopg.Connection[Any]) -> Iterator[Database]:
+    """A database of this test's own, with everything migrated."""
+    database = clones.equip(clone.dbname, postgresql)
+    started = time.perf_counter()
+    yield database
+    clone.used = time.perf_counter() - started
+    unchanged(clones.leave(database))
 
 
 @pytest.fixture(scope="module")
 def module_db(clones: Clones) -> Iterator[Database]:
     """A database that the tests of a module share: for tests that only look."""
-    yield from _clone(clones)
+    database = clones.make()
+    yield database
+    clones.drop(database)
 
 
 @pytest.fixture
@@ -89,13 +111,3 @@ def torture(kill_seed: int, request: pytest.FixtureRequest) -> Iterator[Torture]
     request.config.stash[FINDINGS].kill_seeds.append(kill_seed)
     with kill.torture(kill_seed) as torture:
         yield torture
-
-
-def _clone(clones: Clones) -> Iterator[Database]:
-    started = time.perf_counter()
-    database = clones.make()
-    spent = time.perf_counter() - started
-    yield database
-    started = time.perf_counter()
-    clones.drop(database)
-    clones.seconds.append(spent + time.perf_counter() - started)

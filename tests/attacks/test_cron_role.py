@@ -8,7 +8,8 @@ import pytest
 
 from tests.attacks.attacker import attacker
 from tests.attacks.conftest import Attacked
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.server import Server
 from tests.harness.target import CRON, OWNER, only_on_postgres
 from tests.jobs.live import live_database

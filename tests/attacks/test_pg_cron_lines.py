@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.attacks.attacker import CLIENTS, ME, STRANGER, attacker
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.server import Server
 from tests.harness.target import CRON, OWNER, only_on_postgres
 from tests.jobs.live import live_database

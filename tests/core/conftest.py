@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from dotbase.render.steps import Step
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.server import ROOT
 from tests.harness.target import OWNER
 

@@ -14,7 +14,7 @@ from tests.drift.changes_of_code import ROUTINES, VIEWS
 from tests.drift.changes_of_database import DATABASE
 from tests.drift.changes_of_hidden import HIDDEN
 from tests.drift.changes_of_tables import CONSTRAINTS, TABLES
-from tests.drift.checks import check
+from tests.drift.checks import check, check_together
 from tests.drift.conftest import Find
 from tests.harness.figures import count
 from tests.harness.target import only_on_postgres
@@ -22,6 +22,7 @@ from tests.harness.target import only_on_postgres
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
 CHANGES = [*TABLES, *CONSTRAINTS, *ACCESS, *ROUTINES, *VIEWS, *DATABASE]
+TOGETHER = 4  # groups: reading all that initdb made takes a second, and neighbours change the same objects
 
 
 def test_nothing_is_found_where_nobody_did_anything(
@@ -35,6 +36,14 @@ def test_a_change_is_found_and_fixed(change: Change, by_hand: psycopg.Connection
     check(change, by_hand, find)
 
 
+@pytest.mark.parametrize("number", range(TOGETHER))
+def test_changes_where_nobody_looks_are_found_and_fixed_together(
+    number: int, by_hand: psycopg.Connection[Any], find_everywhere: Find
+) -> None:
+    check_together(HIDDEN[number::TOGETHER], by_hand, find_everywhere)
+
+
+@pytest.mark.deep
 @pytest.mark.parametrize("change", HIDDEN, ids=lambda change: change.kind)
 def test_a_change_where_nobody_looks_is_found_and_fixed(
     change: Change, by_hand: psycopg.Connection[Any], find_everywhere: Find

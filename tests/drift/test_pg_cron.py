@@ -16,7 +16,7 @@ from tests.drift.changes import Change, change
 from tests.drift.checks import check
 from tests.drift.conftest import IGNORED, Find, variables_of
 from tests.harness import templates
-from tests.harness.databases import Clones
+from tests.harness.clones import Clones
 from tests.harness.figures import count
 from tests.harness.server import ROOT, Server
 from tests.harness.target import only_on_postgres

@@ -11,14 +11,18 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from dotbase.lint import Section
+from dotbase.lint import sql as sql_lint
 from tests.generator.rig import Rig
+from tests.harness.clones import PREFIX
 from tests.harness.server import Server
 
 
 @contextmanager
 def new_database(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Rig]:
     """A database that nobody has touched, dropped afterwards."""
-    name = f"dotbase_empty_{secrets.token_hex(6)}"
+    # A clone's name, though it is none: what a killed run leaves is dropped by the next.
+    name = f"{PREFIX}{maintenance.info.backend_pid}_{secrets.token_hex(6)}"
     maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
     yield Rig(server, name)
     maintenance.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
@@ -56,3 +60,9 @@ def migrator(rig: Rig) -> Iterator[str]:
         connection.execute("grant dotbase_owner to dotbase_migrator")
         yield "dotbase_migrator"
         connection.execute("grant dotbase_owner to dotbase_migrator")
+
+
+@pytest.fixture
+def without_style(monkeypatch: pytest.MonkeyPatch) -> None:
+    """sqlfluff, which takes longest, finds nothing: for tests of the other linters."""
+    monkeypatch.setattr(sql_lint, "style", lambda *_: Section("sqlfluff", "nothing"))

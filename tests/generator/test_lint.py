@@ -70,6 +70,7 @@ def test_all_linters_find_their_own_in_one_run(tmp_path: Path, plpgsql_check: No
     ), found
 
 
+@pytest.mark.usefixtures("without_style")
 def test_an_error_that_is_not_declared_is_a_finding(tmp_path: Path) -> None:
     project = make_shop(tmp_path)
     text = ROUTINES.replace(
@@ -82,6 +83,7 @@ def test_an_error_that_is_not_declared_is_a_finding(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.usefixtures("without_style")
 def test_a_rollback_without_a_statement_is_a_finding(tmp_path: Path) -> None:
     project = make_shop(tmp_path)
     add_version(project, "create view api.carts as select 1 as one;\n")
@@ -90,6 +92,7 @@ def test_a_rollback_without_a_statement_is_a_finding(tmp_path: Path) -> None:
     assert finding.startswith("schema/shop/0003_change.rollback.sql: takes nothing back; ")
 
 
+@pytest.mark.usefixtures("without_style")
 @pytest.mark.parametrize(
     ("text", "rule"),
     [
@@ -115,6 +118,7 @@ def test_text_that_is_no_sql_is_a_finding_of_each_that_reads_it(tmp_path: Path) 
     assert found["scratch database"][0].startswith("functions/shop/more.sql:1: ")
 
 
+@pytest.mark.usefixtures("without_style")
 def test_a_server_that_goes_away_is_a_finding_and_stops_no_other_linter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,6 +149,7 @@ def test_what_the_other_target_alone_reads_is_linted_too(tmp_path: Path) -> None
     assert set(found) == {"functions/shop/more.sql.j2", "functions/shop/more.sql.j2 (supabase)"}
 
 
+@pytest.mark.usefixtures("without_style")
 @pytest.mark.parametrize(
     ("text", "mode", "sentence"),
     [
@@ -163,6 +168,7 @@ def test_a_linter_that_breaks_is_a_finding(
     assert finding.startswith(sentence)
 
 
+@pytest.mark.usefixtures("without_style")
 def test_the_project_s_python_is_read_where_it_has_some(tmp_path: Path) -> None:
     project = make_shop(tmp_path)
     write(project, "pyproject.toml", '[tool.mypy]\nstrict = true\nfiles = ["tool.py"]\n')

@@ -57,6 +57,7 @@ def test_a_grant_in_a_template_is_refused(command: str, tmp_path: Path, migrated
     assert migrated.catalog() == before
 
 
+@pytest.mark.usefixtures("without_style")
 def test_lint_finds_a_grant_in_a_template(tmp_path: Path, migrated: Rig, plpgsql_check: None) -> None:
     project = make_shop(tmp_path)
     write(project, "functions/shop/zz.sql", GRANTS)

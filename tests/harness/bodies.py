@@ -33,7 +33,8 @@ def response_of(row: Sequence[Any], success: int) -> Response:
         if not digits:
             return own_error(500, "PGRST112", "response.status guc must be a valid status code")
         success = int(digits)
-    return Response(success, decoded, headers)
+    # Its server sends no body with a 204, whoever said so.
+    return Response(success, None if success == 204 else decoded, headers)
 
 
 def _header_list(text: str) -> dict[str, str] | None:

@@ -18,7 +18,8 @@ class Findings:
         self.coverage = Coverage()
         self.statements: set[Statement] = set()
         self.own_answers: Counter[str] = Counter()
-        self.clones: list[float] = []
+        self.clones = 0
+        self.clone_seconds = 0.0
         self.kill_seeds: list[int] = []
         self.figures: Counter[str] = Counter()
         self.distinct: dict[str, set[str]] = {}
@@ -30,6 +31,7 @@ class Findings:
             "statements": [s.as_json() for s in self.statements],
             "own_answers": dict(self.own_answers),
             "clones": self.clones,
+            "clone_seconds": self.clone_seconds,
             "kill_seeds": self.kill_seeds,
             "figures": dict(self.figures),
             "distinct": {name: sorted(keys) for name, keys in self.distinct.items()},
@@ -41,6 +43,7 @@ class Findings:
         self.statements.update(Statement.from_json(s) for s in value["statements"])
         self.own_answers.update(value["own_answers"])
         self.clones += value["clones"]
+        self.clone_seconds += value["clone_seconds"]
         self.kill_seeds += value["kill_seeds"]
         self.figures.update(value["figures"])
         self.add_distinct(value["distinct"])

@@ -21,7 +21,8 @@ from typing import Any
 import psycopg
 
 from tests.harness import templates
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server, one_process, start
 
 RECOVERY = 60.0  # seconds that crash recovery may take

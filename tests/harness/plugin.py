@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
 
+from dotbase.cluster import placement
 from tests.harness.bouncer import Bouncer
 from tests.harness.coverage import share, uncovered_lines
-from tests.harness.figures import distinct, figures
+from tests.harness.depth import DEEP, chosen, depth
+from tests.harness.figures import count_once, distinct, figures
 from tests.harness.findings import FINDINGS, Findings
 from tests.harness.responses import own_answers
-from tests.harness.target import LACKING, SUPABASE, VERSION
+from tests.harness.sessions import Session
+from tests.harness.target import LACKING, SUPABASE, VERSION, missing
 
 WORKER_KEY = "dotbase_harness"
 # What PostgreSQL of npm comes without: tests ask for it by the fixture or the mark of that name.
 ON_SOME_SERVERS = ("pg_cron", "plpgsql_check")
 KILL_SEED = "DOTBASE_KILL_SEED"
+SESSION = pytest.StashKey[Session]()
+BEGAN = pytest.StashKey[float]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,9 +37,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Fail below this share of executed PL/pgSQL statements, and list those not executed.",
     )
 
+    parser.addoption(
+        "--within",
+        type=float,
+        metavar="SECONDS",
+        help="Skip what would begin later: `make check` ends in time.",
+    )
     parser.addoption("--pgbouncer", action="store_true", help="PostgREST's connections go through PgBouncer.")
     parser.addoption(
-        "--kills", type=int, default=5, metavar="N", help="Random instants that each kill test is run for."
+        "--kills",
+        type=int,
+        default=depth(2, 10),
+        metavar="N",
+        help="Random instants that each kill test is run for.",
     )
     parser.addoption(
         "--kill-seed", type=int, metavar="SEED", help="Where the kill tests' seeds begin, to repeat a run."
@@ -41,11 +57,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A place for the findings; seeds that the workers of xdist agree on."""
+    """A place for the findings; servers in memory; seeds that the workers of xdist agree on."""
     config.stash[FINDINGS] = Findings()
+    os.environ.setdefault(placement.WANTED, "1")
     Bouncer.on = config.getoption("--pgbouncer")
     for name in ON_SOME_SERVERS:
         config.addinivalue_line("markers", f"{name}: skipped on a server without it (DOTBASE_POSTGRES)")
+    config.addinivalue_line("markers", "deep: only in `make test-deep`")
+    config.addinivalue_line("markers", "deeper: goes further in `make test-deep`")
     config.addinivalue_line("markers", "kill: kills a process at a random instant, once a seed (--kills)")
     seed = config.getoption("--kill-seed")
     if seed is not None:
@@ -53,16 +72,35 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(KILL_SEED, str(random.randrange(10**6)))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """A run begins: before it has workers."""
+    session.config.stash[BEGAN] = time.monotonic()
+    if not hasattr(session.config, "workerinput") and not session.config.option.collectonly:
+        session.config.stash[SESSION] = Session()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """`-m kill` chooses the tests that kill. What a fixture of that name asks for is marked by it."""
+    for item in filter(_kills, items):
+        item.add_marker("deeper")
+    if others := [item for item in items if not chosen(item)]:
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if chosen(item)]
+        if not DEEP:
+            count_once("tests left to make test-deep", [item.nodeid for item in others])
     for item in items:
         for name in ON_SOME_SERVERS:
             if name in getattr(item, "fixturenames", ()):
                 item.add_marker(name)
             if name in LACKING and item.get_closest_marker(name):
-                item.add_marker(pytest.mark.skip(reason=name))
-        if "kill_seed" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.skip(reason=missing(name)))
+        if _kills(item):
             item.add_marker("kill")
+
+
+def _kills(item: pytest.Item) -> bool:
+    return "kill_seed" in getattr(item, "fixturenames", ())
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -96,6 +134,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test begins after the time that the run has."""
+    within = item.config.getoption("--within")
+    if within is not None and time.monotonic() - item.config.stash[BEGAN] > within:
+        pytest.skip(f"there was no time for it within {within:g} s; `make test` runs it")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The run is over, however it went: what it started is stopped."""
+    if SESSION in config.stash:
+        config.stash[SESSION].close()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Own answers of the fixture, cost of clones, what tests counted, coverage of PL/pgSQL."""
     findings = config.stash[FINDINGS]
@@ -107,8 +159,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         seeds = ", ".join(map(str, sorted(set(findings.kill_seeds))))
         lines.append(f"{len(findings.kill_seeds)} kills at random instants; seeds {seeds}.")
     if findings.clones:
-        mean = 1000 * sum(findings.clones) / len(findings.clones)
-        lines.append(f"{len(findings.clones)} databases cloned and dropped, {mean:.0f} ms each.")
+        mean = 1000 * findings.clone_seconds / findings.clones
+        lines.append(f"{findings.clones} databases cloned and dropped, {mean:.0f} ms each.")
     counted = {**findings.figures, **{name: len(keys) for name, keys in findings.distinct.items()}}
     lines += [f"{number:,} {name}." for name, number in sorted(counted.items())]
     if findings.statements:
@@ -120,17 +172,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _target_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
-    """On another target than plain PostgreSQL: the share of tests that ran, and why others did not."""
-    if not SUPABASE:
+    """Why tests were skipped; on another target than plain PostgreSQL, the share of those that ran."""
+    if VERSION is not None and not SUPABASE:
         return []
-    passed = len(terminalreporter.stats.get("passed", []))
     reasons = _reasons(terminalreporter)
     skipped = reasons.total()
-    lines = [
-        f"Target supabase: {passed} passed, {skipped} skipped"
-        f" ({100 * skipped / max(1, passed + skipped):.1f} %)."
-    ]
-    return lines + [f"  {number} skipped: {reason}" for reason, number in reasons.most_common()]
+    lines = [f"  {number} skipped: {reason}" for reason, number in reasons.most_common()]
+    if not SUPABASE:
+        return [line.strip() for line in lines]
+    passed = len(terminalreporter.stats.get("passed", []))
+    share = f"{100 * skipped / max(1, passed + skipped):.1f} %"
+    return [f"Target supabase: {passed} passed, {skipped} skipped ({share}).", *lines]
 
 
 def _reasons(reporter: Any) -> Counter[str]:
@@ -144,7 +196,8 @@ def _other_skips(config: pytest.Config) -> Counter[str]:
     if VERSION is None or SUPABASE:
         return Counter()
     reasons = _reasons(config.pluginmanager.get_plugin("terminalreporter"))
-    return Counter({reason: number for reason, number in reasons.items() if reason not in ON_SOME_SERVERS})
+    allowed = map(missing, ON_SOME_SERVERS)
+    return Counter({reason: number for reason, number in reasons.items() if reason not in [*allowed]})
 
 
 def _version_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
@@ -152,8 +205,9 @@ def _version_lines(terminalreporter: pytest.TerminalReporter) -> list[str]:
     if VERSION is None:
         return []
     reasons = _reasons(terminalreporter)
-    each = ", ".join(f"{name} {reasons[name]}" for name in ON_SOME_SERVERS)
-    lines = [f"{sum(reasons[name] for name in ON_SOME_SERVERS)} tests skipped on {VERSION}: {each}."]
+    lacking = {name: reasons[missing(name)] for name in ON_SOME_SERVERS}
+    each = ", ".join(f"{name} {number}" for name, number in lacking.items())
+    lines = [f"{sum(lacking.values())} tests skipped on {VERSION}: {each}."]
     others = _other_skips(terminalreporter.config)
     return lines + [f"  {number} more, which they may NOT be: {reason}" for reason, number in others.items()]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 
-from tests.harness import statements
+from tests.harness import hints, statements
 from tests.harness.bodies import keys_of, parse_json, response_of
 from tests.harness.bouncer import CLIENTS, Bouncer
 from tests.harness.figures import count
@@ -139,7 +140,8 @@ class Postgrest:
         if isinstance(types, Response):
             return types
         statement = statements.insert(self.schema_cache.schema, view, types, body, returning)
-        return self._run(person, "POST", f"/{quote(view)}", statement, read_only=False, success=201)
+        answer = self._run(person, "POST", f"/{quote(view)}", statement, read_only=False, success=201)
+        return _as_preferred(answer, returning)
 
     def update(
         self,
@@ -157,7 +159,8 @@ class Postgrest:
             return types
         statement = statements.update(self.schema_cache.schema, view, types, body, filters, returning)
         success = 200 if returning else 204
-        return self._run(person, "PATCH", f"/{quote(view)}", statement, read_only=False, success=success)
+        answer = self._run(person, "PATCH", f"/{quote(view)}", statement, read_only=False, success=success)
+        return _as_preferred(answer, returning)
 
     def delete(
         self, person: Person, view: str, filters: Mapping[str, object], *, returning: bool = True
@@ -167,7 +170,8 @@ class Postgrest:
             return self._no_relation(view)
         statement = statements.delete(self.schema_cache.schema, view, filters, returning)
         success = 200 if returning else 204
-        return self._run(person, "DELETE", f"/{quote(view)}", statement, read_only=False, success=success)
+        answer = self._run(person, "DELETE", f"/{quote(view)}", statement, read_only=False, success=success)
+        return _as_preferred(answer, returning)
 
     def _find(self, rpc: str, keys: set[str], *, post: bool) -> Routine | Response:
         """The one routine of this name that takes these argument names."""
@@ -200,6 +204,7 @@ class Postgrest:
             f"Could not find the function {schema}.{rpc}{message} in the schema cache",
             f"Searched for the function {schema}.{rpc}{searched}{whole}, but no matches were found in the "
             "schema cache.",
+            hints.of_call(self.schema_cache, rpc, keys),
         )
 
     def _column_types(self, view: str, names: set[str]) -> dict[str, str] | Response:
@@ -213,7 +218,9 @@ class Postgrest:
 
     def _no_relation(self, view: str) -> Response:
         place = f"{self.schema_cache.schema}.{view}"
-        return own_error(404, "PGRST205", f"Could not find the table '{place}' in the schema cache")
+        hint = hints.of_relation(self.schema_cache, view)
+        message = f"Could not find the table '{place}' in the schema cache"
+        return own_error(404, "PGRST205", message, hint=hint)
 
     def _run_call(
         self,
@@ -255,7 +262,7 @@ class Postgrest:
         role_settings = dict(self.schema_cache.role_settings.get(person.role, {}))
         role_isolation = role_settings.pop("default_transaction_isolation", None)
         pairs = [
-            ("search_path", f'"{self.schema_cache.schema}", "public"'),
+            ("search_path", f'"{self.schema_cache.schema}", ""'),  # with `db-extra-search-path = ""`
             *role_settings.items(),
             ("role", person.role),
             ("request.jwt.claims", json.dumps({**person.claims, "role": person.role}, default=str)),
@@ -284,6 +291,13 @@ class Postgrest:
             return from_database_error(error, anonymous=person.role == "anon")
         assert row is not None
         return response_of(row, success)
+
+
+def _as_preferred(answer: Response, returning: bool) -> Response:
+    """What the client preferred is said on success, unless the answer says it otherwise."""
+    preference = f"return={'representation' if returning else 'minimal'}"
+    headers = {"preference-applied": preference, **answer.headers} if answer.ok else answer.headers
+    return replace(answer, headers=headers)
 
 
 def _show_log(notice: psycopg.errors.Diagnostic) -> None:

@@ -94,9 +94,15 @@ def error_response(
     hint: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error in PostgREST's form: four keys, always all of them."""
+    """An error in PostgREST's form: four keys, always all of them.
+
+    A 503 says in how many seconds PostgREST itself connects anew: 0, as the fixture's connection never fails.
+    It stands before a `Retry-After` that an error raises for itself, which is the one that is kept here.
+    """
     body = {"code": code, "message": message, "details": details, "hint": hint}
     fixed = {"content-type": "application/json; charset=utf-8", "proxy-status": f"PostgREST; error={code}"}
+    if status == 503:
+        fixed["retry-after"] = "0"
     return Response(status, body, {**fixed, **(headers or {})})
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from dotbase import cluster
@@ -21,6 +22,21 @@ from tests.harness.bouncer import Bouncer
 from tests.harness.target import SUPABASE, VERSION
 
 ROOT = Path(__file__).resolve().parents[2]
+# What tests start; those kept are only stopped at the end of a run, since they hold what took long to build.
+CLUSTERS = ("test", "live", "torture", "supabase", "test-supabase", "live-supabase")
+KEPT = ("test", "live", "test-supabase", "live-supabase")
+# Nothing is synced to disk: that survives every kill -9, but not the machine's own crash. Little is kept of
+# what the server says, where each test of an error would leave a statement, and of the log of changes.
+SETTINGS = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "log_checkpoints": "off",
+    "log_min_messages": "fatal",
+    "max_wal_size": "128MB",
+    "min_wal_size": "32MB",
+    "wal_recycle": "off",
+    "wal_init_zero": "off",
+}
 
 
 class Server:
@@ -69,11 +85,8 @@ def start(name: str = "test") -> Server:
         return _start_as_supabase(name)
     if SUPABASE and kind in ("test", "live"):
         return _start_as_supabase(named(f"{kind}-supabase"))
-    if kind == "test":
-        with one_process("start"):
-            _start_without_syncing(name)
-    else:
-        cluster.start(name, ROOT)
+    with one_process(f"start-{name}"):
+        _start_for_tests(name)
     url = cluster.local_url(name, "postgres", root=ROOT)
     return Server(url, cluster.master_key_file(name, ROOT))
 
@@ -81,29 +94,24 @@ def start(name: str = "test") -> Server:
 def _start_as_supabase(name: str) -> Server:
     """A cluster shaped like Supabase's."""
     with one_process(f"start-{name}"):
-        _start_anew_after_a_reboot(name)
+        _start_for_tests(name)
         server = Server(cluster.local_url(name, "postgres", root=ROOT))
         supabase.prepare(server)
     return server
 
 
-def _start_without_syncing(name: str) -> None:
-    """Nothing is synced to disk: that survives every kill -9, but not the machine's own crash.
-
-    After a reboot the cluster is therefore made anew; it holds nothing but tests' databases.
-    """
-    _start_anew_after_a_reboot(name)
-    with psycopg.connect(cluster.local_url(name, "postgres", root=ROOT), autocommit=True) as connection:
-        if connection.execute("show fsync").fetchone() == ("on",):
-            connection.execute("alter system set fsync = off")
-            connection.execute("alter system set full_page_writes = off")
-            connection.execute("select pg_reload_conf()")
-
-
-def _start_anew_after_a_reboot(name: str) -> None:
+def _start_for_tests(name: str) -> None:
+    """Start it with our settings. After a reboot it is made anew: it holds nothing but tests' databases."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text()
     mark = ROOT / ".dotbase" / f"tests-{name}.boot"
     if mark.exists() and mark.read_text() != boot:
         cluster.destroy(name, ROOT)
-    cluster.start(name, ROOT)
+    if cluster.start(name, ROOT).was_running:
+        return
     mark.write_text(boot)
+    with psycopg.connect(cluster.local_url(name, "postgres", root=ROOT), autocommit=True) as connection:
+        if connection.execute("show fsync").fetchone() == ("off",):
+            return
+        for setting, value in SETTINGS.items():
+            connection.execute(sql.SQL("alter system set {} = {}").format(sql.Identifier(setting), value))
+        connection.execute("select pg_reload_conf()")

@@ -102,8 +102,12 @@ def insert(schema: str, relation: str, types: Mapping[str, str], body: str, retu
     target = sql.Identifier(schema, relation)
     columns = sql.SQL(", ").join(sql.Identifier(c) for c in types)
     values = sql.SQL(", ").join(sql.Identifier("pgrst_body", c) for c in types)
-    query = sql.SQL("insert into {}({}) select {} from {} {}").format(
-        target, columns, values, _json_body(types, body, first_only=False), _returning(target, returning)
+    query = sql.SQL("insert into {}{} select {} from {} {}").format(
+        target,
+        sql.SQL("({})").format(columns) if types else sql.SQL(""),
+        values,
+        _json_body(types, body, first_only=False) if types else _empty_rows(body),
+        _returning(target, returning),
     )
     return _written(query, returning), [body]
 
@@ -116,8 +120,10 @@ def update(
     filters: Mapping[str, object],
     returning: bool,
 ) -> Statement:
-    """A PATCH of a table or view."""
+    """A PATCH of a table or view; one that names no column changes nothing."""
     target = sql.Identifier(schema, relation)
+    if not types:
+        return _written(sql.SQL("select * from {} where false").format(target), returning), []
     sets = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(c), sql.Identifier("pgrst_body", c)) for c in types
     )
@@ -158,17 +164,28 @@ def _json_body(types: Mapping[str, str], body: str, *, first_only: bool) -> sql.
     typed = sql.SQL(", ").join(
         sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(type_)) for name, type_ in types.items()
     )
-    # As PostgREST: only a look at whether it is an object; the parameter itself is checked by Postgres.
-    is_object = body.lstrip(" \t\r\n").startswith("{")
     return sql.SQL(
         "(select %s::json as json_data) pgrst_payload, "
         "lateral (select {} from {}(pgrst_payload.json_data) as _({}){}) pgrst_body"
     ).format(
         columns,
-        sql.SQL("json_to_record" if is_object else "json_to_recordset"),
+        sql.SQL("json_to_record" if _is_object(body) else "json_to_recordset"),
         typed,
         sql.SQL(" limit 1" if first_only else ""),
     )
+
+
+def _empty_rows(body: str) -> sql.Composed:
+    """As many rows as a body without any column has: one for `{}`, none for `[]`, two for `[{}, {}]`."""
+    rows = "(values (1)) _" if _is_object(body) else "json_array_elements(pgrst_payload.json_data) _"
+    return sql.SQL(
+        "(select %s::json as json_data) pgrst_payload, lateral (select from {}) pgrst_body"
+    ).format(sql.SQL(rows))
+
+
+def _is_object(body: str) -> bool:
+    """As PostgREST: only a look at it; the parameter itself is checked by Postgres."""
+    return body.lstrip(" \t\r\n").startswith("{")
 
 
 def _where(target: sql.Composable, filters: Mapping[str, object]) -> tuple[sql.Composable, list[object]]:

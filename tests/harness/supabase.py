@@ -55,9 +55,6 @@ def prepare(server: Server) -> None:
         row = connection.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
         if row == (False,):
             return
-        connection.execute("alter system set fsync = off")
-        connection.execute("alter system set full_page_writes = off")
-        connection.execute("select pg_reload_conf()")
         connection.execute("create role dotbase_migrator superuser login")
     with server.connect("postgres", user="dotbase_migrator") as connection:
         connection.execute(f"alter role postgres rename to {ADMIN}".encode())

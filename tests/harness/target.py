@@ -30,6 +30,11 @@ def variables(master_key_file: Path | None, clock: str = "movable") -> Variables
     return Variables(target=TARGET, clock=clock, master_key_file=None if SUPABASE else master_key_file)
 
 
+def missing(name: str) -> str:
+    """Why a test is skipped that needs what npm's PostgreSQL comes without."""
+    return f"this server has no {name}"
+
+
 def only_on_postgres(reason: str) -> pytest.MarkDecorator:
     """For what the other target does not have: skipped there, with this reason."""
     return pytest.mark.skipif(SUPABASE, reason=f"on plain PostgreSQL only: {reason}")

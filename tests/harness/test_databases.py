@@ -10,7 +10,8 @@ import pytest
 from psycopg import sql
 
 from tests.harness import coverage, templates
-from tests.harness.databases import PREFIX, Clones, Database
+from tests.harness.clones import PREFIX, Clones
+from tests.harness.databases import Database
 from tests.harness.people import walker
 from tests.harness.server import Server
 

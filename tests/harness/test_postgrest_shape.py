@@ -12,7 +12,9 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.harness.databases import PREFIX, Database
+from tests.harness.clones import PREFIX
+from tests.harness.databases import Database
+from tests.harness.hints import nearest
 from tests.harness.people import admin, anon, service, walker
 from tests.harness.postgrest import RetriedWithoutEnd
 from tests.harness.responses import own_answers
@@ -41,7 +43,7 @@ def scratch(server: Server, maintenance: psycopg.Connection[Any]) -> Iterator[Da
 
 @pytest.fixture(autouse=True)
 def _empty(scratch: Database) -> None:
-    scratch.owner.execute("truncate api.notes, api.traces")
+    scratch.owner.execute("truncate api.notes, api.traces, api.marks restart identity")
 
 
 def test_role_claims_and_request_are_set_for_the_transaction(scratch: Database) -> None:
@@ -55,7 +57,7 @@ def test_role_claims_and_request_are_set_for_the_transaction(scratch: Database) 
         "path": "/rpc/settings_seen",
         "headers": {"user-agent": "pytest"},
         "cookies": {},
-        "search_path": '"api", "public"',
+        "search_path": '"api", ""',
         "isolation": "read committed",
         "read_only": "on",
     }
@@ -126,6 +128,50 @@ def test_unknown_functions_and_arguments_are_not_found(scratch: Database) -> Non
     assert scratch.call(anon, "settings_seen", e=2).status == 404
 
 
+@pytest.mark.parametrize(
+    ("rpc", "arguments", "hint"),
+    [
+        ("typd", {}, "Perhaps you meant to call the function api.typed"),
+        ("typed", {"b": 1, "x": 2}, "Perhaps you meant to call the function api.typed(a, b, c, d)"),
+        ("typed", {"noclosealternative": 1}, None),
+        ("noclosealternative", {}, None),
+    ],
+)
+def test_what_was_perhaps_meant_is_hinted_at(
+    scratch: Database, rpc: str, arguments: dict[str, object], hint: str | None
+) -> None:
+    """Fault 22. The nearest function, or the nearest list of arguments of the one of that name."""
+    assert scratch.call(anon, rpc, **arguments).body["hint"] == hint
+
+
+def test_the_table_that_was_perhaps_meant_is_hinted_at(scratch: Database) -> None:
+    """Fault 22."""
+    assert scratch.select(walker(1), "note").body["hint"] == "Perhaps you meant the table 'api.notes'"
+    assert scratch.select(walker(1), "xyz").body["hint"] is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names", "found"),
+    [
+        ("testt", ["test", "another"], "test"),
+        ("other", ["test", "another"], "another"),
+        ("noclosealternative", ["test", "another"], None),
+        ("(nam, pqaram, vall)", ["(name, param, val)", "(attr, id)"], "(name, param, val)"),
+        ("(param, val)", ["(name, param, val)", "(attr, id)"], "(name, param, val)"),
+        ("(attrs, id)", ["(name, param, val)", "(attr, id)"], "(attr, id)"),
+        ("(id)", ["(name, param, val)", "(attr, id)"], "(attr, id)"),
+        ("(noclosealternative)", ["(name, param, val)", "(attr, id)"], None),
+        ("Test", ["test", "tests"], "test"),
+        ("anything", [], None),
+    ],
+)
+def test_the_nearest_name_is_the_one_that_postgrest_finds(
+    wanted: str, names: list[str], found: str | None
+) -> None:
+    """Fault 22. The first eight are PostgREST's own examples of its hints."""
+    assert nearest(wanted, names) == found
+
+
 def test_an_overload_is_ambiguous(scratch: Database) -> None:
     answer = scratch.call(anon, "two", a=1)
     assert (answer.status, answer.code) == (300, "PGRST203")
@@ -186,6 +232,7 @@ def test_status_by_sqlstate(scratch: Database, state: str, status: int) -> None:
     answer = scratch.call(service, "fail", state=state, detail="why", hint="do")
     assert answer.status == status
     assert answer.body == {"code": state, "message": "no", "details": "why", "hint": "do"}
+    assert answer.headers.get("retry-after") == ("0" if status == 503 else None)  # Fault 22.
     assert scratch.value("select count(*) from api.traces") == 0
 
 
@@ -241,6 +288,12 @@ def test_response_settings_decide_status_and_headers_and_the_work_stays(scratch:
     answer = scratch.call(service, "answer", status="202", headers='[{"Location": "/notes"}]')
     assert (answer.status, answer.body, answer.headers["location"]) == (202, "said", "/notes")
     assert scratch.value("select count(*) from api.traces") == 1
+
+
+def test_a_204_has_no_body_whoever_says_it(scratch: Database) -> None:
+    """Fault 22."""
+    answer = scratch.call(service, "answer", status="204", headers=None)
+    assert (answer.status, answer.body) == (204, None)
 
 
 @pytest.mark.parametrize(
@@ -314,6 +367,36 @@ def test_views_are_read_and_written_under_row_level_security(scratch: Database) 
     assert scratch.update(me, "notes", {"body": ""}, {"note_id": 1}).code == "23514"
     assert scratch.delete(me, "notes", {"note_id": 1}, returning=False).status == 204
     assert scratch.value("select count(*) from api.notes") == 1
+
+
+def test_bodies_without_columns_are_as_many_rows_of_defaults(scratch: Database) -> None:
+    """Fault 22."""
+    none = scratch.insert(service, "marks", [])
+    assert (none.status, none.body) == (201, [])
+    assert len(scratch.insert(service, "marks", {}).rows) == 1
+    assert len(scratch.insert(service, "marks", [{}, {}]).rows) == 2
+    kept = scratch.update(service, "marks", {}, {"mark_id": 1})
+    assert (kept.status, kept.body) == (200, [])
+    assert scratch.value("select array_agg(mark_id order by mark_id) from api.marks") == [1, 2, 3]
+
+
+def test_the_preference_that_was_applied_is_said(scratch: Database) -> None:
+    """Fault 22."""
+    note = {"note_id": 1, "body": "one", "author": walker(1).user_id}
+    said = [
+        scratch.insert(walker(1), "notes", note),
+        scratch.update(walker(1), "notes", {"body": "two"}, {"note_id": 1}, returning=False),
+        scratch.delete(walker(1), "notes", {"note_id": 1}),
+        scratch.select(walker(1), "notes"),
+        scratch.insert(walker(1), "notes", {"body": ""}),
+    ]
+    assert [answer.headers.get("preference-applied") for answer in said] == [
+        "return=representation",
+        "return=minimal",
+        "return=representation",
+        None,
+        None,
+    ]
 
 
 def test_racing_sessions_are_sessions_of_their_own(scratch: Database) -> None:

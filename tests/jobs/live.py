@@ -22,9 +22,10 @@ from dotbase.render.project import Project
 from dotbase.render.steps import Step
 from tests.harness import coverage, supabase, templates
 from tests.harness import server as servers
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.server import ROOT, Server, one_process
-from tests.harness.target import OWNER, SUPABASE, SUPERUSER, TARGET, variables
+from tests.harness.target import OWNER, SUPABASE, SUPERUSER, TARGET, missing, variables
 from tests.jobs.shop import SHOP, declare, job
 
 ARMED = "armed"
@@ -47,7 +48,7 @@ def live_database(server: Server, clones: Clones) -> Iterator[Database]:
         with server.connect("postgres") as connection:
             row = connection.execute("select current_setting('cron.database_name', true)").fetchone()
         if row is None or not row[0]:
-            pytest.skip("pg_cron")
+            pytest.skip(missing("pg_cron"))
         database = Database(server, row[0])
         if SUPABASE and not database.value("select to_regnamespace('auth') is not null"):
             supabase.hand_over(server, database.name)

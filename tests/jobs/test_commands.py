@@ -18,7 +18,8 @@ from dotbase.errors import DotbaseError
 from dotbase.jobs import examination, registry
 from dotbase.jobs.session import Session
 from dotbase.options import GlobalOptions
-from tests.harness.databases import ZONE, Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import ZONE, Database
 from tests.harness.server import ROOT, Server
 from tests.harness.target import CRON_ALONE, OWNER, only_on_postgres
 from tests.jobs.live import live_database

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.harness.bouncer import process_of
-from tests.harness.databases import ZONE, Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import ZONE, Database
 from tests.harness.refusals import rolled_back
 from tests.harness.server import Server
 from tests.harness.target import OWNER, only_on_postgres

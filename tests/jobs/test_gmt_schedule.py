@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dotbase.render.declarations.schedule import gmt_schedule
 from tests.harness.databases import Database
+from tests.harness.depth import deeper, depth
 from tests.harness.refusals import rolled_back
 from tests.jobs.schedules import SCHEDULES, ZONES
 from tests.jobs.shop import declare, job
@@ -28,7 +29,8 @@ def wakes_at(gmt: str, slot: datetime) -> bool:
     return bool(next(CronSim(gmt, slot - timedelta(seconds=1))) == slot)
 
 
-@settings(max_examples=100, deadline=None)
+@deeper
+@settings(max_examples=depth(20, 100), deadline=None)
 @given(schedule=SCHEDULES, zone=st.sampled_from(ZONES), day=DAYS)
 @example(schedule="0 12 1 * 0,2,4,6", zone="Asia/Seoul", day=datetime(2025, 1, 30))
 @example(schedule="0 12 1-31 * 1", zone="Asia/Seoul", day=datetime(2025, 1, 30))

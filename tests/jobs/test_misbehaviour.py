@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.harness.databases import ZONE, Database
+from tests.harness.depth import deeper, depth
 from tests.harness.target import OWNER
 from tests.harness.waiting import until
 from tests.jobs.shop import attempts, catch_up, declare, effects, job, runs, watch
@@ -105,6 +106,7 @@ LEDGER = (
     "create table shop.children (id integer references shop.parents deferrable initially deferred);"
     "alter table shop.parents owner to {0}; alter table shop.children owner to {0}"
 )
+LONG = depth(1_000_000, 270_000_000)  # what is longer than 256 MB fits into no event
 AT_COMMIT = {
     "a deferred foreign key": (
         "insert into shop.children values (7);",
@@ -116,19 +118,20 @@ AT_COMMIT = {
         "22012",
         "division by zero",
     ),
-    "a message of 270 MB": (
-        "raise exception '%', repeat('x', 270000000) using errcode = 'ZS001';",
+    "a long message": (
+        f"raise exception '%', repeat('x', {LONG}) using errcode = 'ZS001';",
         "ZS001",
         "xxx",
     ),
-    "a detail of 270 MB": (
-        "raise exception 'no' using errcode = 'ZS001', detail = repeat('x', 270000000);",
+    "a long detail": (
+        f"raise exception 'no' using errcode = 'ZS001', detail = repeat('x', {LONG});",
         "ZS001",
         "no",
     ),
 }
 
 
+@deeper
 @pytest.mark.parametrize("what", AT_COMMIT)
 @pytest.mark.parametrize("retried", [True, False])
 def test_an_error_that_would_come_at_the_commit_is_an_attempts_error(

@@ -8,7 +8,9 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.harness.databases import ZONE, Clones
+from tests.harness.clones import Clones
+from tests.harness.databases import ZONE
+from tests.harness.depth import deeper, depth
 from tests.harness.figures import count
 from tests.jobs.shop import catch_up, declare, effects, job, stock, watch
 
@@ -45,7 +47,10 @@ having count(f.slot_at) <> 1
 WINDOWS = st.lists(st.tuples(st.integers(0, 30 * 24 * 60), st.integers(1, 10 * 60)), min_size=1, max_size=4)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@deeper
+@settings(
+    max_examples=depth(1, 12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     windows=WINDOWS,
     policies=st.lists(st.sampled_from(["skip", "latest", "all"]), min_size=7, max_size=7),

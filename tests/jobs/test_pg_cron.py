@@ -11,7 +11,8 @@ import pytest
 
 from dotbase.migrate.removal import remove_declaration
 from tests.generator.small import dotbase
-from tests.harness.databases import Clones, Database
+from tests.harness.clones import Clones
+from tests.harness.databases import Database
 from tests.harness.refusals import refused
 from tests.harness.server import ROOT, Server
 from tests.harness.target import CRON, OWNER, SUPABASE
@@ -158,6 +159,7 @@ def test_what_a_definer_function_switches_is_brought_in_step_by_catch_up(live: D
     with live.as_cron() as session:
         session.execute("call jobs.catch_up(0)")
     assert schedules(live).keys() == {"sync_b"}
+    # What a person switched off stays off for the tests that come after this one, too.
     live.owner.execute("select jobs.set_enabled('sync_a', true)")
     sync(live)
 

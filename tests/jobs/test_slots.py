@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dotbase.render.declarations.schedule import parse
 from tests.harness.databases import ZONE, Database
+from tests.harness.depth import deeper, depth
 from tests.harness.figures import count
 from tests.harness.refusals import refused, rolled_back
 from tests.jobs.schedules import MOMENTS, SCHEDULES, ZONES
@@ -57,7 +58,8 @@ def by_the_minute(schedule: str, zone: str, after: datetime, until: datetime) ->
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@deeper
+@settings(max_examples=depth(40, 400), deadline=None)
 @given(schedule=SCHEDULES, zone=st.sampled_from(ZONES), moment=MOMENTS, span=SPANS)
 @example(schedule="* 2 * * *", zone="Pacific/Chatham", moment=datetime(2009, 4, 4), span=timedelta(days=2))
 @example(
@@ -83,7 +85,8 @@ def test_the_slots_of_any_schedule_in_any_zone_are_cronsims(
     assert [row["slot_at"].astimezone(UTC) for row in rows] == expected
 
 
-@settings(max_examples=100, deadline=None)
+@deeper
+@settings(max_examples=depth(15, 100), deadline=None)
 @given(schedule=SCHEDULES, zone=st.sampled_from(ZONES), moment=MOMENTS)
 def test_the_latest_slot_is_the_last_of_those_before(
     schedule: str, zone: str, moment: datetime, module_db: Database

@@ -1,12 +1,13 @@
-"""A million transfers are one statement, and a repetition of it moves nothing."""
+"""Many transfers, in `make test-deep` a million, are one statement, and a repetition of it moves nothing."""
 
 from __future__ import annotations
 
 from tests.harness.databases import Database
+from tests.harness.depth import deeper, depth
 from tests.ledger.books import HOUSE, PURSE, broken_rules
 
-PEOPLE = 20_000
-TRANSFERS = 1_000_000
+PEOPLE = depth(1_000, 20_000)
+TRANSFERS = PEOPLE * 50
 
 POST = f"""
 select ledger.post_many(array(
@@ -19,7 +20,8 @@ select ledger.post_many(array(
 """
 
 
-def test_a_million_transfers_are_one_statement_once(books: Database) -> None:
+@deeper
+def test_many_transfers_are_one_statement_once(books: Database) -> None:
     assert books.value(POST, TRANSFERS) == TRANSFERS
     assert books.value(POST, TRANSFERS) == 0
     assert books.value("select count(*) from ledger.balances") == PEOPLE

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.usefixtures("many_sessions")
 
 SESSIONS = 50
 CLAIMS_EACH = 3
-ANSWERED_BEFORE = (0, 5, 60, 140)  # how many claims were answered when the closing came
+# How many claims were answered when the closing came.
+ANSWERED_BEFORE = [pytest.param(number, marks=pytest.mark.deep) for number in (0, 5, 140)] + [60]
 
 
 def claim_while_closing(

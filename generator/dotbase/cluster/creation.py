@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import os
 import secrets
-import shutil
 from pathlib import Path
 
-from dotbase.cluster import binaries, settings, state
+from dotbase.cluster import binaries, placement, settings, state
 from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
 
 
 def ensure(layout: Layout, port: int) -> str | None:
-    """Make the cluster unless it is there; a sentence when an earlier attempt had been interrupted."""
+    """Make the cluster unless it is there; a sentence when it is not the first attempt."""
     found = state.read(layout)
-    if found is not None and found.ready:
+    lost = placement.lost(layout)
+    if found is not None and found.ready and not lost:
         return None
     interrupted = layout.data.exists()
     chosen = binaries.for_new_cluster()
     _make_directory(layout)
     state.write(layout, port, ready=False)
-    if interrupted:
-        shutil.rmtree(layout.data)
+    placement.remove(layout)
     if not layout.master_key.exists():
         layout.account.write(layout.master_key, secrets.token_hex(32) + "\n")
     programs = binaries.keep(chosen, layout)
+    placement.make(layout)
     _initialise(layout, programs.program("initdb"), programs.program("postgres"))
     state.write(layout, port, ready=True)
+    if lost:
+        return "The cluster lay in memory, which a reboot empties; it was made anew."
     return "An earlier first start had been interrupted; the cluster was made anew." if interrupted else None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 
-from dotbase.cluster import server, state
+from dotbase.cluster import placement, server, state
 from dotbase.cluster.layout import Layout
 from dotbase.errors import DotbaseError
 
@@ -26,9 +26,9 @@ def destroy(layout: Layout) -> bool:
             raise DotbaseError(f"dotbase did not make {what} and does not remove it", "move it away by hand")
         server.stop_locked(layout)
         state.write(layout, found.port, ready=False)
-        for folder in (layout.data, layout.programs):
-            if folder.exists():
-                shutil.rmtree(folder)
+        placement.remove(layout)
+        if layout.programs.exists():
+            shutil.rmtree(layout.programs)
         for path in layout.directory.iterdir():
             if path != layout.state_file:
                 path.unlink()

@@ -18,7 +18,7 @@ from dotbase.render.documents import load
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
 
-PROCESSES = "2"
+FEW = 40  # texts: a second process costs more to start than it saves
 RAISED = re.compile(r"^(?:(?!--).)*?\bcore\.raise\(\s*(?:name\s*=>\s*)?'([^']*)'", re.MULTILINE)
 
 
@@ -43,7 +43,7 @@ def style(project: Project, steps: Sequence[Step], elsewhere: Mapping[str, Seque
             path = Path(folder) / f"{number:04}.sql"
             path.write_text(text, encoding="utf-8")
             keys[path.name] = name
-        for row in _run(project, folder):
+        for row in _run(project, folder, processes=1 if len(named) <= FEW else 2):
             name = keys[Path(row["filepath"]).name]
             section.findings += [
                 f"{name}: line {found['start_line_no']}: {found['code']} {found['description']}"
@@ -78,13 +78,13 @@ def _texts(step: Step) -> list[tuple[str, str]]:
     return [(kind, text) for kind, text in found if text]
 
 
-def _run(project: Project, folder: str) -> list[dict[str, Any]]:
+def _run(project: Project, folder: str, processes: int) -> list[dict[str, Any]]:
     command = [str(Path(sys.executable).parent / "sqlfluff"), "lint", "--format", "json", "--nofail"]
     config = project.root / ".sqlfluff"
     options = ["--config", str(config)] if config.is_file() else ["--dialect", "postgres"]
     try:
         result = subprocess.run(
-            [*command, *options, "--processes", PROCESSES, folder],
+            [*command, *options, "--processes", str(processes), folder],
             capture_output=True,
             text=True,
             check=False,
