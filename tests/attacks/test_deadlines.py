@@ -105,6 +105,7 @@ def test_a_walker_wants_to_hold_a_round_open_until_he_knows_its_numbers(
         closed = pool.submit(close, db)
         assert waits_for(db, early.connection, unless=closed.done)
         assert claimed(early, 2000) == (round_no + 1, True)
+        time.sleep(1)  # less than closing waits
         early.runs("commit")
         assert closed.result(timeout=30) == [round_no]
     assert result(db) == {"status": "closed", "total_tickets": 1, "claims": 2}

@@ -95,6 +95,41 @@ def test_limits_that_the_platform_has_stay_and_those_that_it_lacks_are_set(
     }
 
 
+CHOSEN = """
+alter role authenticated set statement_timeout = '60s';
+alter role anon set lock_timeout = '20s';
+alter role authenticator reset statement_timeout;
+alter role authenticator set lock_timeout = '20s';
+alter role service_role reset lock_timeout;
+alter role service_role reset statement_timeout;
+"""
+
+
+def test_a_limit_that_somebody_chose_is_not_overwritten_and_one_that_nobody_has_is_set(
+    migrated: SupabaseDatabase,
+) -> None:
+    """Fault 17. Within a transaction, since settings of roles are the whole cluster's."""
+    variables = Variables(target="supabase", clock="real", master_key_file=None)
+    [bootstrap] = [s for s in render_steps(Project(ROOT), variables) if s.kind == "bootstrap"]
+    with (
+        migrated.server.connect(migrated.name, user=ADMIN) as session,
+        session.transaction(force_rollback=True),
+    ):
+        session.execute(CHOSEN.encode())
+        session.execute("set local role postgres")
+        session.execute(bootstrap.sql.encode())
+        found = {
+            (role, setting.partition("=")[0]): setting.partition("=")[2]
+            for role, settings in session.execute("select rolname, rolconfig from pg_roles").fetchall()
+            for setting in settings or ()
+        }
+    assert found["authenticated", "statement_timeout"] == "60s"
+    assert found["anon", "lock_timeout"] == "20s"
+    # Of PostgREST's login there is none, or a longer one.
+    assert found["service_role", "statement_timeout"] == "10s"
+    assert found["service_role", "lock_timeout"] == "2s"
+
+
 def test_all_that_is_ours_belongs_to_postgres(migrated: SupabaseDatabase) -> None:
     owners = migrated.rows(
         "select distinct o.owner::regrole::text from ("
