@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -103,16 +104,19 @@ def test_a_deadlock_is_tried_again(rig: Rig) -> None:
         connection.execute("drop sequence public.tries")
 
 
-def test_an_index_outside_of_a_transaction_is_tried_again_whole(rig: Rig) -> None:
+def test_a_step_outside_of_a_transaction_is_tried_again_whole(rig: Rig) -> None:
+    """One whose lock holds writers up: what was begun is undone, and made once more."""
+    plain = replace(INDEX, sql=INDEX.sql.replace("concurrently ", ""))
     rig.migrate(ONE)
     with rig.connect() as writer:
         writer.execute("begin; insert into shop.items values (1)")
         with ThreadPoolExecutor(1) as pool:
-            migration = pool.submit(rig.migrate, ONE, INDEX)
+            migration = pool.submit(rig.migrate, ONE, plain)
             while "another session holds a lock" not in rig.told:
                 time.sleep(0.01)
             writer.execute("commit")
             assert migration.result().versions == ["shop.0003_idx"]
+    assert "was started before and did not end: undone first" in rig.told
     assert rig.value("select indisvalid from pg_index where indexrelid = 'shop.items_idx'::regclass")
 
 
