@@ -8,16 +8,13 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when queued.expires_at <= end_of_waiting.now then 'expired'
-        when queued.is_leased and not end_of_waiting.is_paused
-            and queued.attempts + 1 >= pg_catalog.cardinality(of_lane.delays) then 'dead'
-        -- A host that was taken off the list binds what waits, too.
-        when end_of_waiting.destination <> all (of_lane.hosts) then 'refused'
-    end;
-$$;
+return case
+    when (queued).expires_at <= end_of_waiting.now then 'expired'
+    when (queued).is_leased and not end_of_waiting.is_paused
+        and (queued).attempts + 1 >= cardinality((of_lane).delays) then 'dead'
+    -- A host that was taken off the list binds what waits, too.
+    when end_of_waiting.destination <> all((of_lane).hosts) then 'refused'
+end;
 
 comment on function outbox.end_of_waiting(outbox.queue, text, outbox.lanes, boolean, timestamptz) is
 'How a message ends that is due and must not be sent any more; null when it may be sent.';
@@ -164,8 +161,8 @@ end;
 $$;
 
 comment on function outbox.claim(outbox.lanes, integer, timestamptz) is
-e'Leases messages of a lane that are due, as its rate and pauses allow, and ends those that must not be sent any more.\n\n'
-'since: a low mark; null for none.';
+e'Leases messages of a lane that are due, as its rate and pauses allow.\n\n'
+'It ends those that must not be sent any more. since: a low mark; null for none.';
 
 create or replace function outbox.claim_messages(lane text, at_most integer, since timestamptz default null)
 returns setof outbox.claimed_message
@@ -183,7 +180,7 @@ $$;
 
 comment on function outbox.claim_messages(text, integer, timestamptz) is
 e'Leases messages of a lane that are due, oldest first, for a relay.\n\n'
-'at_most: 500 at most. since: the low mark, which is the greatest due_at that this relay has got from the lane; null at '
-'first and again every 5 seconds, for rows that are due earlier and were committed later. No row: nothing is due, the '
-'lane is paused, or its rate is used up.\n\n'
+'at_most: 500 at most. since: the low mark, which is the greatest due_at that this relay has got from the lane; null '
+'at first and again every 5 seconds, for rows that are due earlier and were committed later. No row: nothing is due, '
+'the lane is paused, or its rate is used up.\n\n'
 'Errors: outbox_lane_not_found.';

@@ -20,7 +20,8 @@ as $$
     );
 $$;
 
-comment on function outbox.results_of(text, outbox.verdict[]) is 'The messages of a lane that ended, as its function gets them.';
+comment on function outbox.results_of(text, outbox.verdict[]) is
+'The messages of a lane that ended, as its function gets them.';
 
 -- Without settings of the planner, which would be those of the result functions as well.
 create or replace function outbox.hand_over(verdicts outbox.verdict[])

@@ -106,8 +106,8 @@ $$;
 
 comment on function outbox.replay_outbox_messages(bigint, text, timestamptz, timestamptz) is
 e'Puts dead letters back, one or by lane and time of death; returns how many.\n\n'
-'For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one whose '
-'result function failed, the function alone is tried. What has expired stays.\n\n'
+'For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one '
+'whose result function failed, the function alone is tried. What has expired stays.\n\n'
 'Errors: not_administrator, not_signed_in, outbox_filter_missing, dead_letter_not_found.';
 
 create or replace function outbox.cancel(message_id bigint)

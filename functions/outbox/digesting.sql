@@ -26,7 +26,8 @@ as $$
     );
 $$;
 
-comment on function outbox.undigested_results(bigint[]) is 'How undigested messages ended, as their function gets it.';
+comment on function outbox.undigested_results(bigint[]) is
+'How undigested messages ended, as their function gets it.';
 
 create or replace function outbox.digest_again(of_lane outbox.lanes, message_ids bigint[])
 returns bigint
@@ -85,7 +86,8 @@ $$;
 
 comment on function outbox.digest_again(outbox.lanes, bigint[]) is
 e'Hands undigested messages of a lane to its function once more; returns how many it took.\n\n'
-'One that it has failed on as often as the lane has delays is dead. A lane that has no function any more takes them all.';
+'One that it has failed on as often as the lane has delays is dead. A lane that has no function any more takes them '
+'all.';
 
 create or replace function outbox.digest_results(batch_limit integer)
 returns jsonb
@@ -130,4 +132,5 @@ $$;
 
 comment on function outbox.digest_results(integer) is
 e'Job: tries the result functions that failed again, each by its lane''s delays.\n\n'
-'The request is not sent again. batch_limit: messages of one slice. Returns processed, those that were taken, and more.';
+'The request is not sent again. batch_limit: messages of one slice. Returns processed, those that were taken, and '
+'more.';

@@ -41,7 +41,8 @@ as $$
                 )
                 and pg_catalog.lower(h.key) not like 'webhook-%'
                 and pg_catalog.jsonb_typeof(h.value) = 'string'
-                and h.value #>> '{}' ~ '^[ -~]{0,1000}$'
+                and h.value #>> '{}' ~ '^[ -~]*$'
+                and pg_catalog.length(h.value #>> '{}') <= 1000
             ), true)
             from pg_catalog.jsonb_each(headers_fit.headers) as h (key, value)
         )
@@ -90,22 +91,21 @@ begin
             enqueue.destination, enqueue.method, enqueue.path, enqueue.content_type, enqueue.headers, enqueue.user_id,
             enqueue.body
         );
-        insert into outbox.keys (lane, message_key, message_id, made_on, content_hash)
-        values (v_lane.lane, enqueue.key, v_message_id, v_made_on, v_hash)
-        on conflict on constraint keys_pkey do nothing;
-        if not found then
+        loop
+            insert into outbox.keys (lane, message_key, message_id, made_on, content_hash)
+            values (v_lane.lane, enqueue.key, v_message_id, v_made_on, v_hash)
+            on conflict on constraint keys_pkey do nothing;
+            exit when found;
             select k.* into v_first
             from outbox.keys as k
             where k.lane = v_lane.lane and k.message_key = enqueue.key;
-            if not found then
-                -- Another transaction's, which this one's snapshot will never see.
-                perform core.raise('isolation_unsupported');
-            end if;
+            -- Its day may just have been dropped: then the key is free.
+            continue when not found;
             if v_first.content_hash <> v_hash then
                 perform core.raise('outbox_message_key_reused', pg_catalog.jsonb_build_object('lane', v_lane.lane));
             end if;
             return v_first.message_id;
-        end if;
+        end loop;
     end if;
 
     perform outbox.ensure_day(v_made_on);
@@ -135,8 +135,8 @@ e'Adds a message, which leaves once the caller''s transaction has committed; ret
 'person whom it concerns. not_before: it is not sent earlier. expires_at: from then on it is not sent any more. In a '
 'lane that has keys, the same key again adds nothing and returns the first message; not_before and expires_at are then '
 'those of the first.\n\n'
-'Errors: outbox_lane_not_found, outbox_host_refused, outbox_message_invalid, outbox_message_key_reused, '
-'isolation_unsupported.';
+'Errors: outbox_lane_not_found, outbox_host_refused, outbox_message_invalid, outbox_message_key_reused; '
+'40001 in a transaction that cannot see the first message, being repeatable read.';
 
 create or replace function outbox.columns_of(query text, params jsonb)
 returns text[]

@@ -7,103 +7,97 @@ returns text
 language sql
 immutable
 parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select case
-        when report.error in ('response_too_large', 'host_refused', 'request_invalid') then 'refused'
-        when report.error = 'secret_missing' then 'paused'
-        when report.error is not null and not coalesce(report.was_sent, true) then 'failed'
-        -- It may have arrived. So it may when a sender says nothing that could be, or a status that there is not.
-        when report.error is not null or report.status is null or report.status not between 200 and 599 then 'unknown'
-        when pg_catalog.length(report.body) > of_lane.response_limit then 'refused'
-        when report.status between 200 and 299 then 'delivered'
-        when report.status = any (of_lane.pause_on) then 'paused'
-        when report.status in (408, 425, 429) or report.status >= 500 then 'failed'
-        else 'refused'
-    end;
-$$;
+return case
+    when (report).error in ('response_too_large', 'host_refused', 'request_invalid') then 'refused'
+    when (report).error = 'secret_missing' then 'paused'
+    when (report).error is not null and not coalesce((report).was_sent, true) then 'failed'
+    -- It may have arrived. So it may when a sender says nothing that could be, or a status that there is not.
+    when (report).error is not null or (report).status is null or (report).status not between 200 and 599
+        then 'unknown'
+    when length((report).body) > (of_lane).response_limit then 'refused'
+    when (report).status between 200 and 299 then 'delivered'
+    when (report).status = any((of_lane).pause_on) then 'paused'
+    when (report).status in (408, 425, 429) or (report).status >= 500 then 'failed'
+    else 'refused'
+end;
 
 comment on function outbox.classify(outbox.lanes, outbox.report) is
 e'What an attempt came to: delivered, refused, failed, unknown or paused.\n\n'
-'2xx is delivered, 408, 425, 429, 5xx and what was not sent have failed, everything else that was answered is refused.';
+'2xx is delivered; 408, 425, 429, 5xx and what was not sent have failed; everything else that was answered is refused.';
 
 create or replace function outbox.judge(
-    queued outbox.queue, report outbox.report, of_lane outbox.lanes, paused_until timestamptz, now timestamptz
-)
-returns outbox.verdict
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-declare
-    v_verdict outbox.verdict;
-    v_wait interval;
-begin
-    v_verdict.message_id := queued.message_id;
-    v_verdict.made_on := queued.made_on;
-    v_verdict.lane := queued.lane;
-    v_verdict.lease_no := queued.leases;
-    v_verdict.outcome := outbox.classify(of_lane, report);
-    v_verdict.is_charged := v_verdict.outcome in ('failed', 'unknown') and judge.paused_until is null;
-    v_verdict.attempts := queued.attempts + v_verdict.is_charged::integer;
-    v_verdict.status := report.status;
-    v_verdict.error := pg_catalog.left(coalesce(
-        report.error,
-        case
-            when pg_catalog.length(report.body) > of_lane.response_limit then 'response_too_large'
-            when report.status is null then 'nothing_reported'
-        end
-    ), 100);
-    v_verdict.retry_after := least(greatest(report.retry_after, '0'), interval '1 hour');
-    if v_verdict.outcome in ('delivered', 'refused') then
-        v_verdict.ended := v_verdict.outcome;
-    elsif v_verdict.attempts >= pg_catalog.cardinality(of_lane.delays) then
-        v_verdict.ended := 'dead';
-    else
-        -- Up to a tenth longer by chance, so that what failed together does not come back together; never sooner.
-        v_wait := of_lane.delays[v_verdict.attempts + 1] * (1 + pg_catalog.random() / 10);
-        v_verdict.due_at := greatest(judge.now + v_wait, judge.now + v_verdict.retry_after, judge.paused_until);
-    end if;
-    if v_verdict.ended is not null and v_verdict.error is distinct from 'response_too_large' then
-        v_verdict.body := pg_catalog.substr(report.body, 1, of_lane.response_limit);
-    end if;
-    if v_verdict.ended is not null and pg_catalog.jsonb_typeof(report.headers) = 'object'
-        and pg_catalog.length(report.headers::text) <= 65536 then
-        v_verdict.headers := report.headers;
-    end if;
-    return v_verdict;
-end;
-$$;
-
-comment on function outbox.judge(outbox.queue, outbox.report, outbox.lanes, timestamptz, timestamptz) is
-e'What becomes of a message after a report.\n\n'
-'paused_until: of a lane that is paused; then it is at fault, the attempt is not charged, and the message comes after '
-'those that have not been tried. A message without a wait that is left is dead.';
-
-create or replace function outbox.judge_all(
-    of_lane outbox.lanes, queued outbox.queue[], reports outbox.report[], paused_until timestamptz, now timestamptz
+    of_lane outbox.lanes,
+    queued outbox.queue[],
+    reports outbox.report[],
+    paused_until timestamptz,
+    now timestamptz
 )
 returns outbox.verdict[]
 language sql
 volatile
 set search_path = pg_catalog, pg_temp
+-- Both are arrays, of whose lengths a plan knows nothing.
+set enable_nestloop = off
 as $$
     select array(
-        select outbox.judge(f.q, f.r, of_lane, judge_all.paused_until, judge_all.now)
+        select row(
+            j.message_id, j.made_on, j.lane, j.lease_no, j.attempts, j.outcome, j.ended, j.is_charged,
+            case when j.ended is null then greatest(
+                -- Up to a tenth longer by chance, so that what failed together does not come back together; never
+                -- sooner. What was not charged comes after what has not been tried.
+                judge.now + of_lane.delays[j.attempts + 1] * (1 + pg_catalog.random() / 10),
+                judge.now + j.retry_after,
+                judge.paused_until
+            ) end,
+            j.status,
+            pg_catalog.left(j.error, 100),
+            j.retry_after,
+            case when j.ended is not null and pg_catalog.jsonb_typeof(j.headers) = 'object'
+                and pg_catalog.length(j.headers::text) <= 65536 then j.headers end,
+            case when j.ended is not null and j.error is distinct from 'response_too_large' then j.body end
+        )::outbox.verdict
         from (
-            select distinct on (q.message_id) q, r
-            from pg_catalog.unnest(judge_all.queued) as q
-            inner join pg_catalog.unnest(judge_all.reports) as r
-                on r.message_id = q.message_id and r.lease_no = q.leases
-            where q.lane = of_lane.lane
-            order by q.message_id
-        ) as f
+            select
+                c.*,
+                case
+                    when c.outcome in ('delivered', 'refused') then c.outcome
+                    when c.attempts >= pg_catalog.cardinality(of_lane.delays) then 'dead'
+                end as ended
+            from (
+                select distinct on (q.message_id)
+                    q.message_id, q.made_on, q.lane, q.leases as lease_no, r.status, r.headers, r.body, o.outcome,
+                    o.is_charged, q.attempts + o.is_charged::integer as attempts,
+                    coalesce(
+                        r.error,
+                        case
+                            when r.status is null then 'nothing_reported'
+                            when pg_catalog.length(r.body) > of_lane.response_limit then 'response_too_large'
+                        end
+                    ) as error,
+                    least(greatest(r.retry_after, '0'), interval '1 hour') as retry_after
+                from pg_catalog.unnest(judge.queued) as q
+                inner join pg_catalog.unnest(judge.reports) as r
+                    on r.message_id = q.message_id and r.lease_no = q.leases
+                cross join lateral (
+                    select
+                        outbox.classify(of_lane, r) as outcome,
+                        outbox.classify(of_lane, r) in ('failed', 'unknown') and judge.paused_until is null
+                            as is_charged
+                ) as o
+                where q.lane = of_lane.lane
+                order by q.message_id
+            ) as c
+        ) as j
+        order by j.message_id
     );
 $$;
 
-comment on function outbox.judge_all(
+comment on function outbox.judge(
     outbox.lanes, outbox.queue[], outbox.report[], timestamptz, timestamptz
-) is 'The verdicts on those of these rows that are the lane''s, one each.';
+) is
+e'The verdicts on those of these rows that are the lane''s, one each.\n\n'
+'paused_until: of a lane that is paused; then it is at fault, the attempt is not charged, and the message comes after '
+'those that have not been tried. A message without a wait that is left is dead.';
 
 create or replace function outbox.lock_reported(reports outbox.report[])
 returns outbox.queue[]
@@ -184,10 +178,10 @@ begin
         where l.lane in (select c.lane from pg_catalog.unnest(v_counted) as c)
         order by l.lane
     loop
-        v_of_lane := outbox.judge_all(v_lane, v_counted, report_results.reports, null, v_now);
+        v_of_lane := outbox.judge(v_lane, v_counted, report_results.reports, null, v_now);
         v_state := outbox.record_outcomes(v_lane, v_of_lane, v_now);
         if v_state.pauses > 0 then
-            v_of_lane := outbox.judge_all(
+            v_of_lane := outbox.judge(
                 v_lane, v_counted, report_results.reports, v_state.paused_until, v_now
             );
         end if;
@@ -220,13 +214,8 @@ begin
     with released as (
         update outbox.queue as q
         set is_leased = false, due_at = v_now
-        where q.message_id = any (array(select l.message_id from pg_catalog.unnest(release_leases.leases) as l))
-            and q.is_leased
-            and exists (
-                select
-                from pg_catalog.unnest(release_leases.leases) as l
-                where l.message_id = q.message_id and l.lease_no = q.leases
-            )
+        from pg_catalog.unnest(release_leases.leases) as l
+        where q.message_id = l.message_id and q.leases = l.lease_no and q.is_leased
         returning q.message_id, q.leases
     ),
 

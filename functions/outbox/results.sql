@@ -90,4 +90,5 @@ $$;
 
 comment on function outbox.digest(text, outbox.result[]) is
 e'Hands results to a function: all at once, and one by one if that fails.\n\n'
-'Returns the messages whose results it did not take, each with its SQLSTATE and message. Nothing of a failed call stays.';
+'Returns the messages whose results it did not take, each with its SQLSTATE and message. Nothing of a failed call '
+'stays.';

@@ -168,5 +168,5 @@ $$;
 
 comment on function outbox.erase_bodies(uuid) is
 e'Erases what was sent about a person and what was answered, of messages that ended; returns how many.\n\n'
-'For the owner''s own functions. Dead letters about the person cannot be replayed any more. What waits stays: cancel it '
-'first.';
+'For the owner''s own functions. Dead letters about the person cannot be replayed any more. What waits stays: cancel '
+'it first.';

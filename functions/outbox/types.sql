@@ -1,7 +1,7 @@
 -- Row types: what the functions of a relay take and give, what a result function gets, and what RPCs answer.
 create type outbox.relay_lane as (
     lane text,
-    hosts text[],
+    hosts text array,
     auth jsonb,
     response_limit integer,
     in_flight integer,
@@ -28,7 +28,8 @@ create type outbox.claimed_message as (
 
 comment on type outbox.claimed_message is
 e'A message that a sender has leased.\n\n'
-'due_at: when it was due, before it was leased; url: scheme, host, port, path and query; headers: name to text, or null.';
+'due_at: when it was due, before it was leased; url: scheme, host, port, path and query; headers: name to text, or '
+'null.';
 
 create type outbox.report as (
     message_id bigint,

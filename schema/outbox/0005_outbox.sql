@@ -35,15 +35,15 @@ create table outbox.lanes (
     constraint lanes_times_in_order check (
         connect_timeout > interval '0' and connect_timeout <= request_timeout and request_timeout < lease
     ),
-    constraint lanes_delays_in_bounds check (cardinality(delays) between 1 and 100 and interval '0' <= all (delays))
+    constraint lanes_delays_in_bounds check (cardinality(delays) between 1 and 100 and interval '0' <= all(delays))
 );
 
 comment on table outbox.lanes is
-'Lanes: messages of one kind that share hosts, secrets, rate and time-outs. Declared in functions/<app>/lanes.yaml.';
+'Lanes: messages of one kind, with their hosts, secrets, rate and time-outs. Declared in functions/<app>/lanes.yaml.';
 comment on column outbox.lanes.sender is 'relay: `dotbase relay` sends its messages.';
 comment on column outbox.lanes.hosts is
 'Where its messages may go: `api.example.com`, `api.example.com:8443`; `http://127.0.0.1:8080` for tests only.';
-comment on column outbox.lanes.auth is 'How a request proves who we are: `kind`, the names of its secrets, what it adds.';
+comment on column outbox.lanes.auth is 'How a request proves who we are: `kind`, names of secrets, what it adds.';
 comment on column outbox.lanes.secrets is 'Names of the secrets that the sender may read for the lane.';
 comment on column outbox.lanes.response_limit is 'Bytes; a longer response is refused.';
 comment on column outbox.lanes.per_minute is 'How many messages leave in a minute at most; null is any number.';
@@ -55,7 +55,8 @@ comment on column outbox.lanes.delays is
 'Waits before the first attempt, the second and so on. An attempt that has no wait any more was the last.';
 comment on column outbox.lanes.has_keys is 'Whether a message key is registered, so that it is sent once.';
 comment on column outbox.lanes.pause_on is 'HTTP statuses that are about us, not the message: they pause the lane.';
-comment on column outbox.lanes.result_function is 'Gets what became of messages: `schema.name`, of one outbox.result[].';
+comment on column outbox.lanes.result_function is
+'Gets what became of messages: `schema.name`, of one outbox.result[].';
 comment on column outbox.lanes.removed_at is 'Since when no lanes.yaml declares it; its messages wait.';
 
 create table outbox.lane_states (
@@ -82,8 +83,10 @@ create table outbox.lane_states (
     constraint lane_states_tokens_not_negative check (tokens >= 0)
 ) with (fillfactor = 50);
 
-comment on table outbox.lane_states is 'What a lane goes through: its last outcomes, its pauses, what is left of its rate.';
-comment on column outbox.lane_states.outcomes is 'The last 50, a failure is 1; written only while there are failures.';
+comment on table outbox.lane_states is
+'What a lane goes through: its last outcomes, its pauses, what is left of its rate.';
+comment on column outbox.lane_states.outcomes is
+'The last 50, a failure is 1; written only while there are failures.';
 comment on column outbox.lane_states.pauses is 'Pauses in a row; above zero until a probe succeeds.';
 comment on column outbox.lane_states.paused_until is 'Until then nothing leaves; then one message at a time, the probe.';
 comment on column outbox.lane_states.probe_until is 'Until then the probe belongs to its sender.';
@@ -110,7 +113,7 @@ create table outbox.messages (
     constraint messages_pkey primary key (message_id, made_on),
     constraint messages_key_length check (length(message_key) between 1 and 200),
     constraint messages_method_known check (method in ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
-    -- Printable ASCII but `#` and `\`, which some clients read as `/`. No server could be meant: that is the destination.
+    -- Printable ASCII but `#`, which ends a query, and `\`, which some clients read as `/`.
     constraint messages_path_is_a_path check (path ~ '^/[!"$-\[\]-~]*$' and length(path) <= 2000),
     constraint messages_content_type_is_one check (
         content_type ~ '^[a-z0-9.+-]+/[a-z0-9.+-]+(; ?[a-z0-9-]+=[A-Za-z0-9._-]+)?$'
@@ -127,7 +130,8 @@ create table outbox.messages (
 comment on table outbox.messages is
 'What left or is to leave. A message never changes; its body may be erased after it ended.';
 comment on column outbox.messages.made_on is 'The business day on which it was made; its partition.';
-comment on column outbox.messages.message_key is 'What the message is about, given by its maker: once a lane that has keys.';
+comment on column outbox.messages.message_key is
+'What the message is about, given by its maker: once a lane that has keys.';
 comment on column outbox.messages.idempotency_key is 'Sent with every attempt, so that the receiver may know a repeat.';
 comment on column outbox.messages.user_id is 'The person whom it concerns, if one.';
 comment on column outbox.messages.destination is 'A host of the lane, as its declaration writes it.';
@@ -162,7 +166,8 @@ create table outbox.attempts (
 
 comment on table outbox.attempts is 'What became of each lease of a message. Rows are added, never changed.';
 comment on column outbox.attempts.made_on is 'That of the message, so that both go together.';
-comment on column outbox.attempts.is_stale is 'Reported after the lease had passed to another, or twice: it changed nothing.';
+comment on column outbox.attempts.is_stale is
+'Reported after the lease had passed to another, or twice: it changed nothing.';
 comment on column outbox.attempts.outcome is
 'unknown: sent, and no answer; paused: a status that is about us and not about the message.';
 comment on column outbox.attempts.ended is 'How this attempt ended the message; null while it goes on.';
@@ -257,7 +262,8 @@ create table outbox.events (
     constraint events_kind_known check (kind in ('paused', 'resumed', 'dead', 'replayed', 'cancelled'))
 );
 
-comment on table outbox.events is 'What people should know of lanes: pauses, dead letters, and what was done about them.';
+comment on table outbox.events is
+'What people should know of lanes: pauses, dead letters, and what was done about them.';
 
 create table outbox.relays (
     relay_name text not null,

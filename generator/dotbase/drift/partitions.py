@@ -98,7 +98,7 @@ def _declared_parent(item: Item, declared: Snapshot, live: Snapshot) -> str:
 
 
 def _expected_bound(name: str, bound: str) -> str:
-    """What a partition's bound has to be: one value, one month, or one day; by its name where that says which."""
+    """What a partition's bound has to be: a value, a month or a day; by its name where that says which."""
     value, month = ONE_VALUE.fullmatch(bound), DAYS.fullmatch(bound)
     if bound == "DEFAULT":
         return "no default partition"

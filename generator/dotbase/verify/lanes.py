@@ -30,9 +30,7 @@ def errors(app: str, project: Project, routines: Routines) -> Iterator[DotbaseEr
 
 def _function(where: str, name: str, overloads: list[Routine]) -> Iterator[DotbaseError]:
     if not overloads:
-        yield DotbaseError(
-            f"function {name} does not exist", "make it, rename the line, or delete it", where
-        )
+        yield DotbaseError(f"function {name} does not exist", "make it, rename the line, or delete it", where)
     elif len(overloads) > 1:
         yield DotbaseError(
             f"there are {len(overloads)} functions {name}",

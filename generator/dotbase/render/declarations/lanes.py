@@ -1,11 +1,19 @@
-"""functions/<app>/lanes.yaml: what an app sends to the outside world, by which hosts and with which secrets."""
+"""functions/<app>/lanes.yaml: what an app sends to the outside world, to which hosts, with which secrets."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from dotbase.errors import DotbaseError
 from dotbase.render.declarations import call
@@ -114,7 +122,7 @@ AnyAuth = Annotated[
 
 
 class Lane(BaseModel):
-    """A lane: where its messages may go, how they prove who we are, how fast, how often, and who gets results."""
+    """A lane: where its messages may go, how they prove who we are, how fast and often, who gets results."""
 
     model_config = ConfigDict(extra="forbid")
     about: Sentence
@@ -182,7 +190,9 @@ class AllLanes:
             where = document.where(name)
             first = self._taken.setdefault(name, where)
             if first != where:
-                raise DotbaseError(f"lane {name} is declared already, at {first}", "rename one of them", where)
+                raise DotbaseError(
+                    f"lane {name} is declared already, at {first}", "rename one of them", where
+                )
         return call("outbox.declare_lanes", app, [declared(app, name, lane) for name, lane in lanes.items()])
 
 
