@@ -69,7 +69,7 @@ def _refuse_strays(project: Project) -> None:
             )
     for path in sorted((project.root / "functions").glob("*/*")):
         read = sources.is_sql(path) or path.name in DECLARATIONS
-        _refuse_unread(project, path, read, f"name it `topic.sql`, {' or '.join(DECLARATIONS)}")
+        _refuse_unread(project, path, read, "name it `topic.sql`, errors.yaml, settings.yaml or lanes.yaml")
     for path in sorted((project.root / "schema").glob("*/*")):
         # A name that is nearly a version's is refused where versions are read.
         _refuse_unread(project, path, sources.is_sql(path), "name it `NNNN_name.sql`")
