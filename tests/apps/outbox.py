@@ -18,8 +18,9 @@ def fill(db: Database) -> None:
         for status in (404, 503):
             _enqueue(db, person, str(status))
             db.owner.execute(
-                "select outbox.report_results(array[row(c.message_id, c.lease_no, %s, null, true, null, null, null)"
-                "::outbox.report]) from outbox.claim_messages(%s, 1) as c",
+                "select outbox.report_results(array[row("
+                "c.message_id, c.lease_no, %s, null, true, null, null, null)::outbox.report]) "
+                "from outbox.claim_messages(%s, 1) as c",
                 [status, LANE],
             )
     for person in WALKERS:
@@ -28,7 +29,8 @@ def fill(db: Database) -> None:
     db.owner.execute(
         "insert into outbox.undigested "
         "select a.message_id, a.made_on, m.lane, a.lease_no, 'infinity', 1, 'P0001', 'closed' "
-        "from outbox.attempts as a inner join outbox.messages as m using (message_id) where a.ended = 'refused' limit 1"
+        "from outbox.attempts as a inner join outbox.messages as m using (message_id) "
+        "where a.ended = 'refused' limit 1"
     )
 
 
@@ -41,7 +43,7 @@ TESTS = AppTests(
     calls={"replay_outbox_messages": Call({"lane": LANE})},
     samples={"lane": LANE, "died_from": None, "died_before": None},
     found={
-        "message_id": f"select message_id from outbox.queue where lane = '{LANE}' order by message_id limit 1",
+        "message_id": f"select message_id from outbox.queue where lane = '{LANE}' order by 1 limit 1",
     },
     later=("select outbox.make_partitions()",),
     functions={

@@ -1,4 +1,4 @@
-"""functions/<app>/lanes.yaml: a mistake is one sentence with the YAML's line; what is right reaches the database."""
+"""functions/<app>/lanes.yaml: a mistake is a sentence with its line; what is right reaches the database."""
 
 from __future__ import annotations
 

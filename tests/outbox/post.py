@@ -50,7 +50,10 @@ def enqueue(db: Database, name: str, key: str, body: bytes = b"{}", **more: obje
 
 def enqueue_many(db: Database, name: str, count: int) -> list[int]:
     """Messages with keys 1, 2 and so on; their numbers."""
-    query = f"select i::text as key, '{HOST}' as destination, '{{}}'::bytea as body from generate_series(1, {count}) as i"
+    query = (
+        f"select i::text as key, '{HOST}' as destination, '{{}}'::bytea as body "
+        f"from generate_series(1, {count}) as i"
+    )
     assert db.value("select outbox.enqueue_from(%s, %s)", name, query) == count
     rows = db.rows("select message_id from outbox.messages where lane = %s order by message_id", name)
     return [row["message_id"] for row in rows][-count:]

@@ -32,8 +32,9 @@ def test_a_message_that_is_rolled_back_never_was(shop: Database) -> None:
 def test_a_message_has_all_that_it_was_given(shop: Database, relay: Relay) -> None:
     person = uuid.uuid4()
     enqueue(
-        shop, "letters", "one", b"\x00\xff", path="/v1/send?to=a%20b", method="PUT", content_type="text/plain",
-        headers='{"X-Trace": "a b"}', user_id=person, expires_at=NOW + timedelta(days=1),
+        shop, "letters", "one", b"\x00\xff", path="/v1/send?to=a%20b", method="PUT",
+        content_type="text/plain", headers='{"X-Trace": "a b"}', user_id=person,
+        expires_at=NOW + timedelta(days=1),
     )  # fmt: skip
     [claimed] = relay.claim("letters")
     assert claimed.body == b"\x00\xff"
@@ -185,8 +186,9 @@ def test_not_before_and_the_lanes_first_delay_say_when_it_is_due(shop: Database)
 def test_a_query_adds_many_messages_in_one_statement(shop: Database, relay: Relay) -> None:
     query = (
         f"select 'n' || i as key, '{HOST}' as destination, convert_to($1 ->> 'text', 'UTF8') as body, "
-        "'/p' as path, 'PUT' as method, 'text/plain' as content_type, jsonb_build_object('X-I', i::text) as headers, "
-        "gen_random_uuid() as user_id, now() + interval '1 day' as expires_at, null::timestamptz as not_before "
+        "'/p' as path, 'PUT' as method, 'text/plain' as content_type, "
+        "jsonb_build_object('X-I', i::text) as headers, gen_random_uuid() as user_id, "
+        "now() + interval '1 day' as expires_at, null::timestamptz as not_before "
         "from generate_series(1, 5) as i"
     )
     count = "select outbox.enqueue_from('pushes', %s, %s)"

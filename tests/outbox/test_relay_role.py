@@ -64,8 +64,8 @@ def give_secrets(shop: Database) -> None:
             shop.owner.execute("select core.set_secret(%s, %s)", [name, f"value of {name}"])
     if not SUPABASE:
         shop.owner.execute(
-            "create or replace function core.secret(name text) returns text language sql stable security definer "
-            "as $$ select 'value of ' || name $$"
+            "create or replace function core.secret(name text) returns text language sql stable "
+            "security definer as $$ select 'value of ' || name $$"
         )
 
 

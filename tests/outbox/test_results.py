@@ -1,4 +1,4 @@
-"""Results: a function gets each end once, in the transaction of the end; if it fails, it alone is tried again."""
+"""Results: a function gets each end once, where the message ends; if it fails, it alone is tried again."""
 
 from __future__ import annotations
 
@@ -233,8 +233,8 @@ def test_a_result_function_may_send_what_comes_next(shop: Database, relay: Relay
 
 def test_a_result_function_runs_without_our_planner_settings(shop: Database, relay: Relay) -> None:
     shop.owner.execute(
-        "create or replace function shop.take_results(results outbox.result[]) returns void language plpgsql as "
-        "$$ begin insert into shop.told (message_id, message_key, outcome, batch) "
+        "create or replace function shop.take_results(results outbox.result[]) returns void "
+        "language plpgsql as $$ begin insert into shop.told (message_id, message_key, outcome, batch) "
         "select r.message_id, r.message_key, concat_ws(' ', current_setting('enable_hashjoin'), "
         "current_setting('enable_mergejoin'), current_setting('enable_seqscan'), "
         "current_setting('enable_bitmapscan')), 1 from unnest(results) as r; end $$"
