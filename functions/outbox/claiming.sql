@@ -101,22 +101,26 @@ comment on function outbox.end_batch(outbox.lanes, outbox.queue[], boolean, time
 
 create or replace function outbox.lock_due(lane text, since timestamptz, now timestamptz, at_most integer)
 returns outbox.queue[]
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 -- Whatever the statistics say: the index gives them in order, and begins at the mark.
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
-    select pg_catalog.array_agg(b.q)
-    from (
-        select q
-        from outbox.queue as q
-        where q.lane = lock_due.lane and q.due_at >= lock_due.since and q.due_at <= lock_due.now
-        order by q.due_at, q.message_id
-        limit lock_due.at_most
-        for update skip locked
-    ) as b;
+begin
+    return (
+        select pg_catalog.array_agg(b.q)
+        from (
+            select q
+            from outbox.queue as q
+            where q.lane = lock_due.lane and q.due_at >= lock_due.since and q.due_at <= lock_due.now
+            order by q.due_at, q.message_id
+            limit lock_due.at_most
+            for update skip locked
+        ) as b
+    );
+end;
 $$;
 
 comment on function outbox.lock_due(text, timestamptz, timestamptz, integer) is
@@ -131,7 +135,11 @@ as $$
 declare
     v_now timestamptz := core.wall_clock();
     v_state outbox.lane_states := outbox.lock_state(of_lane, v_now);
-    v_left integer := least(claim.at_most, 500, outbox.allowance(v_state, of_lane, v_now));
+    -- Most lanes have nothing that limits them, and write no state.
+    v_limited boolean := v_state.pauses > 0 or of_lane.per_minute is not null;
+    v_left integer := least(
+        claim.at_most, 500, case when v_limited then outbox.allowance(v_state, of_lane, v_now) end
+    );
     v_batch outbox.queue[];
     v_first outbox.queue;
     v_leased integer;
@@ -153,10 +161,12 @@ begin
         exit when v_leased = pg_catalog.cardinality(v_batch);
         perform outbox.conclude(outbox.end_batch(of_lane, v_batch, v_state.pauses > 0, v_now));
     end loop;
-    -- The probe of a lane that was paused is the only one that was claimed.
-    perform outbox.record_claim(
-        v_state, of_lane, v_claimed, v_first.message_id, v_first.leases + 1, v_now + of_lane.lease
-    );
+    if v_limited and v_claimed > 0 then
+        -- The probe of a lane that was paused is the only one that was claimed.
+        perform outbox.record_claim(
+            v_state, of_lane, v_claimed, v_first.message_id, v_first.leases + 1, v_now + of_lane.lease
+        );
+    end if;
 end;
 $$;
 

@@ -3,21 +3,25 @@
 -- needs: events results
 create or replace function outbox.results_of(lane text, verdicts outbox.verdict[])
 returns outbox.result[]
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-    select array(
-        select row(
-            v.message_id, v.lane, m.message_key, m.user_id, v.ended, v.status, v.error, v.headers, v.body
-        )::outbox.result
-        from pg_catalog.unnest(results_of.verdicts) as v
-        inner join outbox.messages as m on m.message_id = v.message_id and m.made_on = v.made_on
-        where v.lane = results_of.lane and v.ended is not null
-        order by v.message_id
+begin
+    return (
+        select array(
+            select row(
+                v.message_id, v.lane, m.message_key, m.user_id, v.ended, v.status, v.error, v.headers, v.body
+            )::outbox.result
+            from pg_catalog.unnest(results_of.verdicts) as v
+            inner join outbox.messages as m on m.message_id = v.message_id and m.made_on = v.made_on
+            where v.lane = results_of.lane and v.ended is not null
+            order by v.message_id
+        )
     );
+end;
 $$;
 
 comment on function outbox.results_of(text, outbox.verdict[]) is

@@ -6,17 +6,12 @@ create or replace function outbox.content_hash(
 )
 returns bytea
 language sql
-immutable
+stable
 parallel safe
-set search_path = pg_catalog, pg_temp
-as $$
-    select pg_catalog.sha256(pg_catalog.convert_to(
-        pg_catalog.jsonb_build_array(
-            content_hash.destination, content_hash.method, content_hash.path, content_hash.content_type,
-            content_hash.headers, content_hash.user_id
-        )::text, 'UTF8'
-    ) || content_hash.body);
-$$;
+return sha256(convert_to(jsonb_build_array(
+    content_hash.destination, content_hash.method, content_hash.path, content_hash.content_type, content_hash.headers,
+    content_hash.user_id
+)::text, 'UTF8') || content_hash.body);
 
 comment on function outbox.content_hash(text, text, text, text, jsonb, uuid, bytea) is
 'SHA-256 over what a message sends and whom it concerns, not over when.';

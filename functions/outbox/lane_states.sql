@@ -113,9 +113,7 @@ as $$
         probe_message_id = case when state.pauses > 0 then record_claim.message_id end,
         probe_lease_no = case when state.pauses > 0 then record_claim.lease_no end,
         probe_until = case when state.pauses > 0 then record_claim.leased_until end
-    where s.lane = of_lane.lane
-        and record_claim.claimed > 0
-        and (state.pauses > 0 or of_lane.per_minute is not null);
+    where s.lane = of_lane.lane;
 $$;
 
 comment on function outbox.record_claim(

@@ -33,13 +33,14 @@ create or replace function outbox.judge(
     now timestamptz
 )
 returns outbox.verdict[]
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 -- Both are arrays, of whose lengths a plan knows nothing.
 set enable_nestloop = off
 as $$
-    select array(
+begin
+    return array(
         select row(
             j.message_id, j.made_on, j.lane, j.lease_no, j.attempts, j.outcome, j.ended, j.is_charged,
             case when j.ended is null then greatest(
@@ -90,6 +91,7 @@ as $$
         ) as j
         order by j.message_id
     );
+end;
 $$;
 
 comment on function outbox.judge(
@@ -101,25 +103,29 @@ e'The verdicts on those of these rows that are the lane''s, one each.\n\n'
 
 create or replace function outbox.lock_reported(reports outbox.report[])
 returns outbox.queue[]
-language sql
+language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
 as $$
-    select coalesce(pg_catalog.array_agg(b.q order by (b.q).message_id), '{}')
-    from (
-        select q
-        from outbox.queue as q
-        inner join (
-            select distinct r.message_id, r.lease_no
-            from pg_catalog.unnest(lock_reported.reports) as r
-        ) as r on q.message_id = r.message_id and q.leases = r.lease_no
-        where q.is_leased
-        order by q.message_id
-        for update of q
-    ) as b;
+begin
+    return (
+        select coalesce(pg_catalog.array_agg(b.q order by (b.q).message_id), '{}')
+        from (
+            select q
+            from outbox.queue as q
+            inner join (
+                select distinct r.message_id, r.lease_no
+                from pg_catalog.unnest(lock_reported.reports) as r
+            ) as r on q.message_id = r.message_id and q.leases = r.lease_no
+            where q.is_leased
+            order by q.message_id
+            for update of q
+        ) as b
+    );
+end;
 $$;
 
 comment on function outbox.lock_reported(outbox.report[]) is

@@ -55,7 +55,7 @@ as $$
         select pg_catalog.to_date(pg_catalog.right(c.relname, 10), 'YYYY_MM_DD') as day
     ) as d
     where i.inhparent = 'outbox.messages'::regclass
-        and d.day < core.business_day(core.wall_clock()) - core.setting_integer('outbox.history_days')::integer
+        and d.day < core.business_day() - core.setting_integer('outbox.history_days')::integer
         and not exists (select from outbox.queue as q where q.made_on = d.day)
         and not exists (select from outbox.undigested as u where u.made_on = d.day);
 $$;

@@ -8,7 +8,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now timestamptz := core.wall_clock();
+    v_now timestamptz := core.now();
 begin
     perform core.require_administrator();
     return query
