@@ -257,6 +257,6 @@ def test_the_first_message_of_a_day_makes_its_partitions(shop: Database) -> None
     assert shop.value("select to_regclass('outbox.attempts_2031_05_07') is not null")
 
 
-def test_a_million_messages_are_one_statement(shop: Database) -> None:
+def test_twenty_thousand_messages_are_one_statement(shop: Database) -> None:
     enqueue_many(shop, "pushes", 20_000)
     assert shop.value("select count(*) from outbox.queue where lane = 'pushes'") == 20_000
