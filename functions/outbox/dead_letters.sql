@@ -66,7 +66,15 @@ begin
             and d.died_at >= coalesce(replay_outbox_messages.died_from, '-infinity')
             and d.died_at < coalesce(replay_outbox_messages.died_before, 'infinity')
             -- What has expired is not to be sent any more; a result is always to be handed over.
-            and (d.what = 'result' or m.expires_at is null or m.expires_at > v_now)
+            and (
+                d.what = 'result'
+                or coalesce(m.expires_at > v_now, true)
+                -- The next end must not be told before the last.
+                and not exists (select from outbox.undigested as u where u.message_id = d.message_id)
+                and not exists (
+                    select from outbox.dead_letters as r where r.message_id = d.message_id and r.what = 'result'
+                )
+            )
         returning d.*, m.expires_at
     ),
 
@@ -107,7 +115,8 @@ $$;
 comment on function outbox.replay_outbox_messages(bigint, text, timestamptz, timestamptz) is
 e'Puts dead letters back, one or by lane and time of death; returns how many.\n\n'
 'For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one '
-'whose result function failed, the function alone is tried. What has expired stays.\n\n'
+'whose result function failed, the function alone is tried, and the message not before it has worked. What has '
+'expired stays.\n\n'
 'Errors: not_administrator, not_signed_in, outbox_filter_missing, dead_letter_not_found.';
 
 create or replace function outbox.cancel(message_id bigint)

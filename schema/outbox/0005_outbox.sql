@@ -88,7 +88,8 @@ comment on table outbox.lane_states is
 comment on column outbox.lane_states.outcomes is
 'The last 50, a failure is 1; written only while there are failures.';
 comment on column outbox.lane_states.pauses is 'Pauses in a row; above zero until a probe succeeds.';
-comment on column outbox.lane_states.paused_until is 'Until then nothing leaves; then one message at a time, the probe.';
+comment on column outbox.lane_states.paused_until is
+'Until then nothing leaves; then one message at a time, the probe.';
 comment on column outbox.lane_states.probe_until is 'Until then the probe belongs to its sender.';
 comment on column outbox.lane_states.tokens is 'How many messages may leave at filled_at, where the lane has a rate.';
 comment on column outbox.lane_states.ramp_began_at is 'When the lane began to come to its whole rate.';
@@ -241,7 +242,7 @@ create table outbox.dead_letters (
     what text not null,
     reason text not null,
     died_at timestamptz not null,
-    constraint dead_letters_pkey primary key (message_id),
+    constraint dead_letters_pkey primary key (message_id, what),
     constraint dead_letters_what_known check (what in ('delivery', 'result'))
 );
 

@@ -115,6 +115,29 @@ def test_a_result_that_was_given_up_goes_to_its_function_alone(shop: Database, r
     assert [(one["outcome"], one["body"]) for one in told(shop)] == [("delivered", b"paid")]
 
 
+def test_a_message_goes_again_only_after_its_function_has_taken_its_death(
+    shop: Database, relay: Relay
+) -> None:
+    """Else a delivery could be told first and the death after it."""
+    declare(shop, lane("once", delays=["0s"], result_function="take_results"))
+    shop.reload()
+    message_id = enqueue(shop, "once", "one")
+    shop.owner.execute("insert into shop.faults values ('one', 'raise')")
+    relay.report(relay.claim("once"), 503)
+    refusal = shop.call(admin, "replay_outbox_messages", message_id=message_id)
+    assert_says(refusal, "dead_letter_not_found")
+    shop.value("select outbox.digest_results(10)")
+    letters = "select what from outbox.dead_letters order by what"
+    assert [row["what"] for row in shop.rows(letters)] == ["delivery", "result"]
+    assert replay(shop, lane="once") == 1, "the result alone"
+    assert relay.claim("once") == []
+    shop.owner.execute("delete from shop.faults")
+    shop.value("select outbox.digest_results(10)")
+    assert replay(shop, lane="once") == 1
+    relay.report(relay.claim("once"), 200)
+    assert [one["outcome"] for one in told(shop)] == ["dead", "delivered"]
+
+
 def test_what_has_expired_is_not_sent_again(shop: Database, relay: Relay) -> None:
     declare(shop, lane("once", delays=["0s"]))
     shop.reload()
