@@ -186,7 +186,7 @@ volatile;
 comment on function api.replay_outbox_messages(bigint, text, timestamp with time zone, timestamp with time zone) is
 'Puts dead letters back, one or by lane and time of death; returns how many.
 
-For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one whose result function failed, the function alone is tried. What has expired stays.
+For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one whose result function failed, the function alone is tried, and the message not before it has worked. What has expired stays.
 
 Errors: not_administrator, not_signed_in, outbox_filter_missing, dead_letter_not_found.';
 
