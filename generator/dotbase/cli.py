@@ -27,6 +27,7 @@ COMMANDS = {
     "api": "api",
     "advise": "advise",
     "new": "new",
+    "relay": "relay",
 }
 
 
