@@ -68,7 +68,7 @@ def prepared(message: Message, agent: str) -> Outgoing:
     headers["Idempotency-Key"] = str(message.idempotency_key)
     if message.body or message.method not in ("GET", "DELETE"):
         headers["Content-Type"] = message.content_type
-    return Outgoing(message.method, _url(message.url, "request_invalid"), headers, message.body, [])
+    return Outgoing(message.method, address(message.url), headers, message.body, [])
 
 
 async def authorise(lane: Lane, outgoing: Outgoing, message: Message, credentials: Credentials) -> None:
@@ -101,9 +101,7 @@ async def authorise(lane: Lane, outgoing: Outgoing, message: Message, credential
         encoded = quote(secret, safe="")
         outgoing.secrets.append(encoded)
         url = message.url
-        outgoing.url = _url(
-            f"{url}{'&' if '?' in url else '?'}{quote(auth.name, safe='')}={encoded}", "request_invalid"
-        )
+        outgoing.url = address(f"{url}{'&' if '?' in url else '?'}{quote(auth.name, safe='')}={encoded}")
     else:
         outgoing.url = _secret_url(secret, credentials.unusable, name)
         # A path alone is what an error page repeats.
@@ -118,6 +116,19 @@ def bear(outgoing: Outgoing, token: Token) -> None:
     outgoing.headers["Authorization"] = f"Bearer {value}"
 
 
+def address(text: str) -> URL:
+    """The very address, nothing quoted anew; what is none is refused without being repeated."""
+    try:
+        url = URL(text, encoded=True)
+        fits = _is_plain(text) and " " not in text and "\\" not in text and bool(url.host) and "#" not in text
+        _ = url.port
+    except ValueError:
+        fits = False
+    if not fits:
+        raise UnsendableError("request_invalid")
+    return url
+
+
 async def _key(credentials: Credentials, name: str) -> bytes:
     secret = await credentials.get(name)
     try:
@@ -128,28 +139,9 @@ async def _key(credentials: Credentials, name: str) -> bytes:
 
 def _secret_url(secret: str, unusable: Callable[[str, str], UnsendableError], name: str) -> URL:
     try:
-        return _url(secret, "request_invalid")
+        return address(secret)
     except UnsendableError:
         raise unusable(name, "is no address") from None
-
-
-def _url(text: str, otherwise: str) -> URL:
-    """The very address, nothing quoted anew; what is none is refused without being repeated."""
-    try:
-        url = URL(text, encoded=True)
-        fits = (
-            _is_plain(text)
-            and " " not in text
-            and "\\" not in text
-            and bool(url.host)
-            and not url.raw_fragment
-        )
-        _ = url.port
-    except ValueError:
-        fits = False
-    if not fits:
-        raise UnsendableError(otherwise)
-    return url
 
 
 def _is_plain(text: str) -> bool:

@@ -62,7 +62,7 @@ class RunningLane:
         if self._working is not None:
             await asyncio.gather(self._working, return_exceptions=True)
         self._reporter.close()
-        # Without the database it tells in vain, and after that time nothing depends on it: the leases have ended.
+        # Without the database it tells in vain, and after that time the leases have ended anyway.
         _, late = await asyncio.wait([self._telling], timeout=self.loop.lane.lease)
         if late:
             self._telling.cancel()
