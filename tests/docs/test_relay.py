@@ -1,4 +1,4 @@
-"""The relay's page: its unit is one that systemd takes, its container starts what is there, its codes are all."""
+"""The relay's page: systemd takes its unit, its container starts what is there, its codes are all."""
 
 from __future__ import annotations
 

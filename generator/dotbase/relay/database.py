@@ -77,7 +77,8 @@ class Database:
             max_idle=60,
             reconnect_timeout=60,
             open=False,
-            kwargs={**CONNECTION, "autocommit": True},
+            # A call is one statement, and nothing is left in a session: a pooler may change it under us.
+            kwargs={**CONNECTION, "autocommit": True, "prepare_threshold": None},
         )
 
     async def open(self) -> None:
@@ -151,9 +152,7 @@ class Database:
         """A secret of a lane; None when it is not there or cannot be read."""
         try:
             [(secret,)] = await self._rows("select outbox.relay_secret(%s, %s)", lane, name)
-        except psycopg.Error as error:
-            if not is_declared(error):
-                raise DatabaseGoneError from None
+        except psycopg.Error:
             return None
         return None if secret is None else str(secret)
 
@@ -174,7 +173,7 @@ class Database:
                 try:
                     yield connection
                 except psycopg.Error as error:
-                    # After a migration a prepared statement may be wrong for good: a new session has none.
+                    # What a session has planned may be wrong for good after a migration.
                     if not is_declared(error):
                         await connection.close()
                     raise

@@ -80,7 +80,9 @@ class LaneLoop:
                 continue
             self._pause = FIRST_PAUSE
             claimed += got
-            self._begin()
+            if self._begin():
+                # A claim took longer than the lease allows: the database is slow, so it is not asked at once.
+                await self._rest(REST)
             if got == wanted:
                 continue
             if self._once:
@@ -134,17 +136,20 @@ class LaneLoop:
         self._waiting.extend(messages)
         return len(messages)
 
-    def _begin(self) -> None:
-        """Send what waits, as far as there is room."""
+    def _begin(self) -> int:
+        """Send what waits, as far as there is room; how many had too little left of their lease."""
+        late = 0
         while self._waiting and len(self._sending) < self.lane.in_flight:
             message = self._waiting.popleft()
             seconds = self.lane.seconds_for(message.leased_until, monotonic())
             if seconds is None or self._stopping.is_set():
                 self._give_back(message)
+                late += 1
                 continue
             task = asyncio.create_task(self._send(message, seconds))
             self._sending.add(task)
             task.add_done_callback(self._end)
+        return late
 
     async def _send(self, message: Message, seconds: float) -> None:
         began = monotonic()

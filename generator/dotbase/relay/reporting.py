@@ -36,6 +36,7 @@ class Reporter:
         self._full = asyncio.Event()
         self._told = asyncio.Event()
         self._told.set()
+        self._being_told = 0
         self._closing = False
         self.is_failing = False
 
@@ -56,7 +57,7 @@ class Reporter:
     @property
     def waiting(self) -> int:
         """How many reports and leases the database does not know of yet."""
-        return len(self._reports) + len(self._leases)
+        return len(self._reports) + len(self._leases) + self._being_told
 
     async def flush(self) -> None:
         """Until everything is told."""
@@ -75,7 +76,7 @@ class Reporter:
             if not self._closing:
                 await self._gather()
             self._changed.clear()
-            while self.waiting:
+            while self._reports or self._leases:
                 await self._tell_some()
             self._told.set()
             if self._closing:
@@ -109,6 +110,7 @@ class Reporter:
 
     async def _until_told(self, reports: Sequence[Report] = (), leases: Sequence[Lease] = ()) -> None:
         pause = FIRST_PAUSE
+        self._being_told = len(reports) + len(leases)
         while True:
             try:
                 if leases:
@@ -129,6 +131,7 @@ class Reporter:
             await asyncio.sleep(random.uniform(pause / 2, pause))
             pause = min(2 * pause, LONGEST_PAUSE)
         self.is_failing = False
+        self._being_told = 0
 
     async def _one_by_one(self, reports: Sequence[Report], error: psycopg.DataError) -> None:
         """One of them is not what a database takes: it holds up no other. Its lease will end by itself."""
