@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dotbase.relay import responses
 from tests.harness.databases import Database
 from tests.relay.receiver import Receiver
 from tests.relay.relaying import attempts, enqueue, lane, open_shop, run_once, state
@@ -59,6 +60,28 @@ def test_retry_after_is_told_in_seconds_and_as_a_date(db: Database, receiver: Re
     assert attempts(db, in_seconds)[0]["retry_after"] == timedelta(seconds=7)
     asked = attempts(db, as_date)[0]["retry_after"]
     assert timedelta(seconds=590) < asked <= timedelta(seconds=600)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        (" 120 ", 120),
+        ("99999999999999999999", 86400),
+        ("Mon, 06 Jan 2025 00:00:30 GMT", 30),
+        ("Mon, 06 Jan 2025 09:00:30 +0900", 30),
+        ("Sun, 05 Jan 2025 23:59:00 GMT", 0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86400),
+        ("", None),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("٣", None),
+    ],
+)
+def test_retry_after_is_read_with_care(text: str, seconds: int | None) -> None:
+    found = responses.retry_after(text, datetime(2025, 1, 6, tzinfo=UTC))
+    assert found == (None if seconds is None else timedelta(seconds=seconds))
 
 
 def test_the_result_function_gets_the_whole_answer(db: Database, receiver: Receiver) -> None:

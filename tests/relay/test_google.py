@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -14,6 +15,7 @@ from google.auth import crypt, jwt
 
 from dotbase.relay import google_tokens
 from tests.harness.databases import Database
+from tests.harness.waiting import until
 from tests.relay.receiver import Receiver, Request
 from tests.relay.relaying import (
     attempts,
@@ -22,6 +24,7 @@ from tests.relay.relaying import (
     keep_secret,
     lane,
     open_shop,
+    relaying,
     run_once,
     state,
 )
@@ -44,6 +47,7 @@ class Google:
         self.issued: list[str] = []
         self.refuses: set[str] = set()
         self.fails = False
+        self.lifetime = 3599
         receiver.answers["/token"] = self._token
         receiver.answers["/push"] = self._push
         auth = {"kind": "google", "secret": "shop.fcm", "scope": SCOPE}
@@ -71,7 +75,7 @@ class Google:
         padded = signature + "=" * (-len(signature) % 4)
         assert verifier.verify(signed.encode(), base64.urlsafe_b64decode(padded))
         self.issued.append(f"ya29.token-{len(self.issued) + 1}")
-        answer = {"access_token": self.issued[-1], "expires_in": 3599, "token_type": "Bearer"}
+        answer = {"access_token": self.issued[-1], "expires_in": self.lifetime, "token_type": "Bearer"}
         return 200, {}, json.dumps(answer).encode()
 
     def _push(self, request: Request) -> tuple[int, dict[str, str], bytes]:
@@ -142,5 +146,29 @@ def test_an_account_that_is_not_googles_gets_no_token(
     assert state(db, message_id) == "waiting"
 
 
-def test_a_token_is_renewed_five_minutes_before_its_end() -> None:
-    assert google_tokens.LIFETIME - google_tokens.RENEWED_BEFORE == 55 * 60
+@pytest.mark.parametrize(("lifetime", "renewed"), [(3600, 55 * 60), (600, 300), (60, 30)])
+def test_a_token_is_renewed_five_minutes_before_its_end(lifetime: float, renewed: float) -> None:
+    assert google_tokens.renewed_after(lifetime) == renewed
+
+
+def test_a_token_is_kept_until_it_is_renewed_and_while_there_is_no_new_one(
+    db: Database, receiver: Receiver
+) -> None:
+    google = Google(db, receiver)
+    google.lifetime = 16
+
+    def push() -> str:
+        message_id = enqueue(db, "pushes", "/push", key=str(len(receiver.requests)))
+        until(lambda: state(db, message_id) == "delivered", 20)
+        return receiver.got("/push")[-1].headers["authorization"].removeprefix("Bearer ")
+
+    with relaying(db) as relay:
+        began = monotonic()
+        assert push() == push() == "ya29.token-1"
+        google.fails = True
+        until(lambda: monotonic() > began + 8.5, 20)
+        assert push() == "ya29.token-1"
+        assert len(receiver.got("/token")) == 2
+        google.fails = False
+        until(lambda: push() == "ya29.token-2", 20)
+        relay.stop()

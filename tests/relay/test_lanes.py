@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, sleep
 
+import pytest
+
+from dotbase.relay.lanes import Auth, Lane
+from dotbase.relay.reporting import MOST_UNTOLD
 from tests.harness.databases import Database
 from tests.harness.target import OWNER
 from tests.harness.waiting import until
@@ -40,6 +44,24 @@ def test_a_result_function_that_hangs_holds_up_no_other_lane(db: Database, recei
         until(lambda: receiver.got("/ok"), 20)
         payments = [enqueue(db, "payments", f"/ok/{i}") for i in range(3)]
         until(lambda: {state(db, payment) for payment in payments} == {"delivered"}, 10)
+
+
+def test_nothing_more_is_sent_while_its_reports_wait(db: Database, receiver: Receiver) -> None:
+    """Their leases would end, and all of it would be sent again."""
+    open_shop(db)
+    with db.owner.transaction():
+        db.owner.execute(f"set local role {OWNER}".encode())
+        db.owner.execute(SLOW_RESULTS.encode())
+    declare(db, lane("stuck", receiver, result_function="take_slowly", in_flight=50, keys="none"))
+    enqueue_many(db, "stuck", 3 * MOST_UNTOLD)
+    with relaying(db):
+        until(lambda: len(receiver.requests) > MOST_UNTOLD, 30)
+        seen = -1
+        while seen < len(receiver.requests):
+            seen = len(receiver.requests)
+            sleep(1)
+        # And what was leased before: under way, ahead, and one claim.
+        assert seen <= MOST_UNTOLD + 3 * 50
 
 
 def test_no_more_requests_are_under_way_than_the_lane_allows(db: Database, receiver: Receiver) -> None:
@@ -102,3 +124,26 @@ def test_what_a_result_function_enqueues_is_sent_by_the_same_once(db: Database, 
     enqueue(db, "letters", "/ok")
     run_once(db)
     assert [request.path for request in receiver.requests] == ["/ok", "/ok/answer"]
+
+
+@pytest.mark.parametrize(
+    ("left", "seconds"), [(60, 10), (11, 10), (10, 9), (6, 5), (5.9, None), (0, None), (-5, None)]
+)
+def test_a_request_ends_before_its_lease_or_does_not_begin(left: float, seconds: float | None) -> None:
+    """A second is for the report; with less than half of its time a request has little hope."""
+    lane = Lane("letters", (), Auth("none"), 1, 1, 1, request_timeout=10, lease=60)
+    assert lane.seconds_for(leased_until=1000 + left, now=1000) == seconds
+
+
+def test_a_lease_that_is_hardly_longer_than_a_request_leaves_what_there_is_for_the_report() -> None:
+    lane = Lane("letters", (), Auth("none"), 1, 1, 1, request_timeout=10, lease=10.5)
+    assert lane.seconds_for(leased_until=1010.5, now=1000) == 10
+
+
+def test_a_lane_of_another_version_is_told_and_left_alone(db: Database, receiver: Receiver) -> None:
+    open_shop(db, lane("letters", receiver), lane("later", receiver))
+    db.owner.execute("""update outbox.lanes set auth = '{"kind": "passkey"}' where lane = 'later'""")
+    message_id = enqueue(db, "letters", "/ok")
+    relay = run_once(db)
+    assert state(db, message_id) == "delivered"
+    assert [line["lane"] for line in relay.lines("lane not understood")] == ["later"]

@@ -108,7 +108,7 @@ class GoogleTokens:
         except (ValueError, KeyError, TypeError, UnsendableError, aiohttp.ClientError, OSError) as error:
             self._lines.say("token failed", error=type(error).__name__)
             raise UnsendableError("token_failed") from None
-        return Token(value, began + max(lifetime - RENEWED_BEFORE, lifetime / 2), began + lifetime)
+        return Token(value, began + renewed_after(lifetime), began + lifetime)
 
     async def _ask(
         self, session: aiohttp.ClientSession, uri: URL, assertion: str, proxy: str | None
@@ -131,6 +131,11 @@ class GoogleTokens:
         """The assertion goes to Google alone, or to a stand-in on loopback where tests allow it."""
         stand_in = uri.host is not None and self._loopback_http and is_loopback(uri.host)
         require_host(uri, [str(uri.origin())] if stand_in else HOSTS, self._loopback_http)
+
+
+def renewed_after(lifetime: float) -> float:
+    """When a token is renewed: five minutes before its end, a short one in the middle of its time."""
+    return max(lifetime - RENEWED_BEFORE, lifetime / 2)
 
 
 def _name(account: SecretStr, scope: str) -> str:

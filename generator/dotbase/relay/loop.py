@@ -23,9 +23,8 @@ from dotbase.relay.sending import Sender
 LARGEST_CLAIM = 500
 REST = 1.0  # seconds between two looks at a quiet lane
 UNBOUNDED = 5.0  # seconds after which the low mark is left out
+BEHIND = 0.1  # seconds between two looks whether the reports are told
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-# A body has a megabyte at most: a claim of large ones is kept small.
-CLAIMED_BYTES = 64 * 1024 * 1024
 
 
 class LaneLoop:
@@ -48,7 +47,6 @@ class LaneLoop:
         self._pause = FIRST_PAUSE
         self._mark: datetime | None = None
         self._unbounded_at = float("-inf")
-        self._largest_body = 1
         self._ends: deque[float] = deque()
 
     @property
@@ -101,7 +99,7 @@ class LaneLoop:
         A quick lane leases some ahead, as many as end within a second, and asks for many at a time; a slow
         one leases none that it cannot begin.
         """
-        if self._reporter.is_failing:
+        if self._reporter.is_behind:
             return 0
         second_ago = monotonic() - 1
         while self._ends and self._ends[0] < second_ago:
@@ -110,7 +108,7 @@ class LaneLoop:
         room = self.lane.in_flight + ahead - len(self._sending) - len(self._waiting)
         if room < max(1, ahead // 2):
             return 0
-        return max(1, min(room, LARGEST_CLAIM, CLAIMED_BYTES // self._largest_body))
+        return min(room, LARGEST_CLAIM)
 
     async def _claim(self, wanted: int) -> int | None:
         """Lease messages; None when that was not possible."""
@@ -132,7 +130,6 @@ class LaneLoop:
             self._unbounded_at = before
         for message in messages:
             self._mark = max(self._mark or message.due_at, message.due_at)
-        self._largest_body = max([1, *(len(message.body) for message in messages)])
         self._waiting.extend(messages)
         return len(messages)
 
@@ -191,8 +188,8 @@ class LaneLoop:
         if self._sending:
             await self._ended.wait()
         else:
-            # Only a reporter that cannot tell holds the lane up now.
-            await self._rest(FIRST_PAUSE)
+            # Only a reporter that is behind holds the lane up now.
+            await self._rest(BEHIND)
 
     async def _rest(self, seconds: float) -> None:
         """A while, by chance somewhat shorter or longer, so that relays do not ask all at once; or a stop."""

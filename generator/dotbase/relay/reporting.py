@@ -1,7 +1,7 @@
 """What was seen of a lane's messages, told to the database: in batches, and again until it is known.
 
 A report that was told twice, or too late, changes nothing there. So it is kept in memory while the database
-is gone, and there are never more than the lane had in flight, since then nothing is claimed.
+is gone or slow; the lane claims nothing more meanwhile, so that there are never many.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from dotbase.relay.messages import DatabaseGoneError, Lease, Report
 
 LARGEST_BATCH = 500
 LARGEST_BATCH_BYTES = 16 * 1024 * 1024
+# With more than that untold a lane claims nothing: leases would end before they are reported.
+MOST_UNTOLD, MOST_UNTOLD_BYTES = 2 * LARGEST_BATCH, 4 * LARGEST_BATCH_BYTES
 GATHERED = 0.05  # seconds: a commit for one report costs as much as for a hundred
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 5.0
 
@@ -37,12 +39,14 @@ class Reporter:
         self._told = asyncio.Event()
         self._told.set()
         self._being_told = 0
+        self._bytes = 0
         self._closing = False
-        self.is_failing = False
+        self._is_failing = False
 
     def add(self, report: Report) -> None:
         """Something was seen."""
         self._reports.append(report)
+        self._bytes += report.size
         self._told.clear()
         self._changed.set()
         if len(self._reports) >= LARGEST_BATCH:
@@ -58,6 +62,11 @@ class Reporter:
     def waiting(self) -> int:
         """How many reports and leases the database does not know of yet."""
         return len(self._reports) + len(self._leases) + self._being_told
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the database cannot be told, or not as quickly as things are seen."""
+        return self._is_failing or self.waiting > MOST_UNTOLD or self._bytes > MOST_UNTOLD_BYTES
 
     async def flush(self) -> None:
         """Until everything is told."""
@@ -116,22 +125,23 @@ class Reporter:
                 if leases:
                     await self._database.release(leases)
                 else:
-                    await self._database.report(reports)
+                    self._tell_stale(len(reports) - await self._database.report(reports))
             except DatabaseGoneError:
                 pass
             except psycopg.DataError as error:
                 await self._one_by_one(reports, error)
-                break
+                return
             except psycopg.Error as error:
                 # A migration may be under way. A lease ends by itself, so that waiting loses nothing.
                 self._lines.say("report refused", lane=self._lane, sqlstate=error.sqlstate)
             else:
                 break
-            self.is_failing = True
+            self._is_failing = True
             await asyncio.sleep(random.uniform(pause / 2, pause))
             pause = min(2 * pause, LONGEST_PAUSE)
-        self.is_failing = False
+        self._is_failing = False
         self._being_told = 0
+        self._bytes -= sum(report.size for report in reports)
 
     async def _one_by_one(self, reports: Sequence[Report], error: psycopg.DataError) -> None:
         """One of them is not what a database takes: it holds up no other. Its lease will end by itself."""
@@ -139,6 +149,14 @@ class Reporter:
             for report in reports:
                 await self._until_told([report])
         elif reports:
+            self._is_failing = False
+            self._being_told = 0
+            self._bytes -= reports[0].size
             self._lines.say(
                 "report dropped", lane=self._lane, message=reports[0].message_id, sqlstate=error.sqlstate
             )
+
+    def _tell_stale(self, number: int) -> None:
+        """The leases had ended: they are too short, or the database was away. Or it is the second time."""
+        if number:
+            self._lines.say("reports stale", lane=self._lane, reports=number)

@@ -51,11 +51,9 @@ def headers(response: aiohttp.ClientResponse) -> dict[str, str] | None:
     return found
 
 
-def retry_after(response: aiohttp.ClientResponse, now: datetime | None = None) -> timedelta | None:
-    """How long the receiver asks to be left alone: seconds, or a date of HTTP."""
-    text = response.headers.get("Retry-After", "").strip()
-    if not text:
-        return None
+def retry_after(text: str, now: datetime) -> timedelta | None:
+    """How long the receiver asks to be left alone: seconds, or a date of HTTP; None for anything else."""
+    text = text.strip()
     if text.isascii() and text.isdigit():
         return min(timedelta(seconds=int(text[:9])), LONGEST_RETRY_AFTER)
     try:
@@ -64,8 +62,7 @@ def retry_after(response: aiohttp.ClientResponse, now: datetime | None = None) -
         return None
     if at.tzinfo is None:
         at = at.replace(tzinfo=UTC)
-    wait = at - (now or datetime.now(UTC))
-    return min(max(wait, timedelta()), LONGEST_RETRY_AFTER)
+    return min(max(at - now, timedelta()), LONGEST_RETRY_AFTER)
 
 
 def without(secrets: Iterable[str], body: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import urllib.request
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import aiohttp
 from aiohttp import ClientRequest, ClientResponse, ClientTimeout
@@ -145,7 +146,7 @@ async def _read(lane: Lane, message: Message, outgoing: Outgoing, response: Clie
         message.lease_no,
         status=response.status,
         error=error,
-        retry_after=responses.retry_after(response),
+        retry_after=responses.retry_after(response.headers.get("Retry-After", ""), datetime.now(UTC)),
         headers=responses.headers_without(outgoing.secrets, responses.headers(response)),
         body=body,
     )
