@@ -7,12 +7,12 @@ import sys
 import click
 from rich.console import Console
 
-from benchmarks import catalog, claims, jobs, machine, memory, report, sizes, weeks
+from benchmarks import catalog, claims, jobs, machine, memory, relay, report, sizes, weeks
 from benchmarks.house import ROOT, opened
 from benchmarks.samples import Comparison, Peak
 from dotbase.errors import DotbaseError
 
-PARTS = ("weeks", "memory", "claims", "drift", "jobs", "sizes")
+PARTS = ("weeks", "memory", "claims", "drift", "jobs", "relay", "sizes")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,6 +40,8 @@ def command(runs: int, tickets: int, walkers: int, seconds: int, only: str | Non
             comparisons += catalog.measure(runs, say)
         if only in (None, "jobs"):
             comparisons += jobs.measure(house, 2 * runs, say)
+        if only in (None, "relay"):
+            comparisons += relay.measure(house, runs, say)
         if only in (None, "sizes"):
             comparisons += sizes.measure(2 * runs, say)
     report.on_screen(console, comparisons, peaks)

@@ -44,6 +44,9 @@ METHOD = """
   does: render, build the reference, read it and the live database, compare.
 - The runtime's passes are those of a quiet minute: 1,000 jobs declared, nothing overdue, missed or triggered.
   A due run is all of it: lock, lease, commit, the function, its record, commit.
+- The relay and the bare loop send the same requests to one receiver, a process of its own that answers after
+  30 ms, over HTTP/1.1 on loopback. The loop's time is from its first request to its last; that of the relay
+  ends with the last report that the database has: its claims, its reports and their commits are in it.
 - `migrate` is the whole command, from the shell's call to its end, on a copy of this checkout; twice as many
   runs as of the others; psql, the bare Python and it take turns. The changed function has another comment
   each time.

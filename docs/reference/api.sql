@@ -1,6 +1,20 @@
 -- The API: everything that clients see, which is schema api. Written by `dotbase api` from a database built
 -- of the templates, without bodies. What is taken away here breaks clients: `dotbase plan` tells it.
 
+-- App outbox; for administrator.
+create function api.cancel_outbox_message(
+    message_id bigint
+)
+returns setof api.outbox_messages
+volatile;
+
+comment on function api.cancel_outbox_message(bigint) is
+'Calls off a message that waits, and returns it as it is now.
+
+For administrators. One that is being sent cannot be called off.
+
+Errors: not_administrator, not_signed_in, outbox_message_not_waiting, outbox_message_being_sent.';
+
 -- App luckywalk; for authenticated.
 create function api.claim_steps(
     threshold integer,
@@ -146,6 +160,35 @@ comment on function api.my_walker_profile() is
 'Returns the caller''s profile.
 
 Errors: not_signed_in, walker_profile_not_found.';
+
+-- App outbox; for administrator.
+create function api.outbox_status()
+returns setof api.outbox_lanes
+stable;
+
+comment on function api.outbox_status() is
+'How each lane is doing: what waits, since when, what was given up, whether it is paused.
+
+For administrators and the owner.
+
+Errors: not_administrator, not_signed_in.';
+
+-- App outbox; for administrator.
+create function api.replay_outbox_messages(
+    message_id bigint default NULL::bigint,
+    lane text default NULL::text,
+    died_from timestamp with time zone default NULL::timestamp with time zone,
+    died_before timestamp with time zone default NULL::timestamp with time zone
+)
+returns setof api.outbox_replays
+volatile;
+
+comment on function api.replay_outbox_messages(bigint, text, timestamp with time zone, timestamp with time zone) is
+'Puts dead letters back, one or by lane and time of death; returns how many.
+
+For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one whose result function failed, the function alone is tried, and the message not before it has worked. What has expired stays.
+
+Errors: not_administrator, not_signed_in, outbox_filter_missing, dead_letter_not_found.';
 
 -- App luckywalk; for authenticated.
 create function api.report_steps(
@@ -311,6 +354,47 @@ comment on type api.job_runs is
 'A run of a job, as whoever triggered it is told.
 
 success: false when it failed or the trigger was refused; then code, message, details and hint are the error''s. processed: rows so far, zero while it waits for its turn.';
+
+create type api.outbox_lanes as (
+    lane text,
+    description text,
+    waiting bigint,
+    leased bigint,
+    oldest_due_at timestamp with time zone,
+    undigested bigint,
+    dead bigint,
+    failures_of_last_50 integer,
+    paused_until timestamp with time zone,
+    pause_reason text,
+    removed boolean
+);
+
+comment on type api.outbox_lanes is
+'How a lane is doing.
+
+oldest_due_at: since when the oldest message that is due waits. undigested: ended, but its result function failed.';
+
+create type api.outbox_messages as (
+    message_id bigint,
+    lane text,
+    message_key text,
+    state text,
+    attempts integer,
+    due_at timestamp with time zone,
+    made_at timestamp with time zone
+);
+
+comment on type api.outbox_messages is
+'Where a message is.
+
+state: waiting, leased, delivered, refused, dead, expired or cancelled. attempts: that were made so far.';
+
+create type api.outbox_replays as (
+    replayed bigint
+);
+
+comment on type api.outbox_replays is
+'How many dead letters were put back.';
 
 create type api.settings as (
     name text,

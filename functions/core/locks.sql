@@ -51,9 +51,9 @@ return hashtext('dotbase rounds');
 
 comment on function core.round_locks() is 'The classid of the locks of rounds.';
 
--- month, objid 0: the making of monthly partitions, of all tables. One lock for all, since who makes those of several
--- tables would else have to make them in one order.
---   core.ensure_month    exclusive, for the transaction, only when the month's partition is not there
+-- month, objid 0: the making of monthly and daily partitions, of all tables. One lock for all, since who makes those of
+-- several tables would else have to make them in one order.
+--   core.ensure_range    exclusive, for the transaction, only when the month's or day's partition is not there
 create or replace function core.month_locks()
 returns integer
 language sql
@@ -61,4 +61,4 @@ immutable
 parallel safe
 return hashtext('dotbase months');
 
-comment on function core.month_locks() is 'The classid of the lock of monthly partitions.';
+comment on function core.month_locks() is 'The classid of the lock of monthly and daily partitions.';

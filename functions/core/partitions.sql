@@ -1,5 +1,5 @@
 -- Partitions: made apart and attached, since attaching does not stop the readers and writers of other partitions.
--- Monthly ones are made ahead by a job, and by the first use of a month where the job is late.
+-- Those of months and days are made ahead by a job, and by the first use where the job is late.
 -- Locks: whoever makes a partition holds a lock under which nobody else makes the same one (locks.sql: month, round).
 -- For a partition that is filled before it is attached: what comes from the parent is in one place for all.
 create or replace function core.create_detached_partition(parent regclass, name text)
@@ -117,22 +117,20 @@ e'Makes a partition, closed and attached, and returns it; null when there is one
 'nobody else makes the same partition.\n\n'
 'Errors: 42P07 when two make the same one without that lock.';
 
-create or replace function core.ensure_month(parent regclass, day date)
+create or replace function core.ensure_range(parent regclass, suffix text, first date, after date)
 returns boolean
 language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_from date := pg_catalog.date_trunc('month', ensure_month.day::timestamp)::date;
-    v_suffix text := pg_catalog.to_char(ensure_month.day, '_YYYY_MM');
-    v_name text := ensure_month.parent::text;
+    v_name text := ensure_range.parent::text;
     v_parent name;
 begin
     -- Nearly always it is there, and every claim asks: no lock, no look at a table.
     if pg_catalog.to_regclass(
-        case when pg_catalog.right(v_name, 1) = '"' then pg_catalog.left(v_name, -1) || v_suffix || '"'
-            else v_name || v_suffix
+        case when pg_catalog.right(v_name, 1) = '"' then pg_catalog.left(v_name, -1) || ensure_range.suffix || '"'
+            else v_name || ensure_range.suffix
         end
     ) is not null then
         return false;
@@ -140,16 +138,53 @@ begin
     perform pg_catalog.pg_advisory_xact_lock(core.month_locks(), 0);
     select c.relname into strict v_parent
     from pg_catalog.pg_class as c
-    where c.oid = ensure_month.parent;
+    where c.oid = ensure_range.parent;
     return core.create_partition(
-        ensure_month.parent,
-        v_parent || v_suffix,
-        pg_catalog.format('from (%L) to (%L)', v_from, (v_from + interval '1 month')::date)
+        ensure_range.parent,
+        v_parent || ensure_range.suffix,
+        pg_catalog.format('from (%L) to (%L)', ensure_range.first, ensure_range.after)
     ) is not null;
+end;
+$$;
+
+comment on function core.ensure_range(regclass, text, date, date) is
+e'Makes the partition from a day up to another where it is missing; true when it made it.\n\n'
+'For tables that are partitioned by range of a date or timestamp; the partition is called by the table''s name and the '
+'suffix. Sessions that need the same one make it once: the others wait until the first has committed.';
+
+create or replace function core.ensure_month(parent regclass, day date)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_first date := pg_catalog.date_trunc('month', ensure_month.day::timestamp)::date;
+begin
+    return core.ensure_range(
+        ensure_month.parent, pg_catalog.to_char(ensure_month.day, '_YYYY_MM'), v_first,
+        (v_first + interval '1 month')::date
+    );
 end;
 $$;
 
 comment on function core.ensure_month(regclass, date) is
 e'Makes the partition of a day''s month where it is missing; true when it made it.\n\n'
-'For tables that are partitioned by range of a date or timestamp; the partition is called <table>_YYYY_MM. Sessions '
-'that need the same month make it once: the others wait until the first has committed.';
+'For tables that are partitioned by range of a date or timestamp; the partition is called <table>_YYYY_MM.';
+
+create or replace function core.ensure_day(parent regclass, day date)
+returns boolean
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return core.ensure_range(
+        ensure_day.parent, pg_catalog.to_char(ensure_day.day, '_YYYY_MM_DD'), ensure_day.day, ensure_day.day + 1
+    );
+end;
+$$;
+
+comment on function core.ensure_day(regclass, date) is
+e'Makes the partition of a day where it is missing; true when it made it.\n\n'
+'For tables that are partitioned by range of a date or timestamp; the partition is called <table>_YYYY_MM_DD.';

@@ -29,6 +29,7 @@ COMMANDS = {
     "api": "api",
     "advise": "advise",
     "new": "new",
+    "relay": "relay",
 }
 
 

@@ -378,7 +378,7 @@ def test_a_file_among_functions_that_nobody_would_read_is_refused(project: Path,
     refused(
         project,
         f"functions/shop/{name}: the file's name is none that is read here; "
-        "name it `topic.sql`, errors.yaml or settings.yaml, or move it away.",
+        "name it `topic.sql`, errors.yaml, settings.yaml or lanes.yaml, or move it away.",
     )
 
 

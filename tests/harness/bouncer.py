@@ -67,7 +67,7 @@ class Bouncer:
             timeout=TIMEOUT,
         )
         (self._folder / "ini").write_text(text)
-        (self._folder / "users").write_text('"authenticator" ""\n"postgres" ""\n')
+        (self._folder / "users").write_text('"authenticator" ""\n"dotbase_relay" ""\n"postgres" ""\n')
         # It ends with us, even when we are killed; and it refuses to run as root.
         command = ["/usr/bin/setpriv", "--pdeathsig", "TERM"]
         if os.geteuid() == 0:

@@ -94,6 +94,19 @@ class Torture:
         victim.close()
         return Kill(after, finished=not failed.is_set())
 
+    def crash(self, user: str) -> None:
+        """Kill -9 a server process of this role's sessions, if it has one, else any: the cluster recovers."""
+        canary = self.server.connect("postgres")
+        row = canary.execute(
+            "select pid from pg_stat_activity where backend_type = 'client backend' "
+            "and pid <> pg_backend_pid() order by usename = %s desc limit 1",
+            [user],
+        ).fetchone()
+        process = row[0] if row else canary.info.backend_pid
+        assert "postgres" in Path(f"/proc/{process}/comm").read_text(), "not a server on this machine"
+        os.kill(process, signal.SIGKILL)
+        self._wait_until_recovered(canary)
+
     def wait_until_alone(self) -> None:
         """Until no session of a killed client is left in the database."""
         deadline = time.monotonic() + RECOVERY

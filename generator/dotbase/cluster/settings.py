@@ -17,6 +17,7 @@ SOCKET_ROLES = (
     "dotbase_owner",
     "dotbase_migrator",
     "dotbase_cron",
+    "dotbase_relay",
     "authenticator",
     "supabase_admin",
 )

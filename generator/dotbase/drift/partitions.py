@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -24,6 +24,7 @@ ONE_VALUE = re.compile(r"FOR VALUES IN \(('(?:[^']|'')*'|[^',()]+)\)")
 DAYS = re.compile(r"FOR VALUES FROM \('(\d{4}-\d\d-\d\d)'\) TO \('(\d{4}-\d\d-\d\d)'\)")
 NUMBER = re.compile(r"_(\d+)\Z")
 MONTH = re.compile(r"_(\d{4})_(0[1-9]|1[0-2])\Z")
+DAY = re.compile(r"_(\d{4})_(0[1-9]|1[0-2])_(0[1-9]|[12]\d|3[01])\Z")
 
 
 def make_models(connection: Connection, scope: Scope, owner: str) -> dict[str, str]:
@@ -97,7 +98,7 @@ def _declared_parent(item: Item, declared: Snapshot, live: Snapshot) -> str:
 
 
 def _expected_bound(name: str, bound: str) -> str:
-    """What a partition's bound has to be: one value, or one month; by its name where that says which."""
+    """What a partition's bound has to be: a value, a month or a day; by its name where that says which."""
     value, month = ONE_VALUE.fullmatch(bound), DAYS.fullmatch(bound)
     if bound == "DEFAULT":
         return "no default partition"
@@ -110,6 +111,9 @@ def _expected_bound(name: str, bound: str) -> str:
         return "both ends"
     if month is None:
         return bound
+    if day := DAY.search(name):
+        first = date(int(day[1]), int(day[2]), int(day[3]))
+        return f"FOR VALUES FROM ('{first}') TO ('{first + timedelta(days=1)}')"
     named = MONTH.search(name)
     first = date(int(named[1]), int(named[2]), 1) if named else date.fromisoformat(month[1]).replace(day=1)
     after = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)

@@ -23,6 +23,7 @@ Connection = psycopg.Connection[Any]
 EMPTY = (
     (r"functions/[^/]+/errors\.yaml", "core.declare_errors(text,jsonb)", "[]"),
     (r"functions/[^/]+/settings\.yaml", "core.declare_settings(text,jsonb)", "[]"),
+    (r"functions/[^/]+/lanes\.yaml", "outbox.declare_lanes(text,jsonb)", "[]"),
     (r"cron/[^/]+\.yaml", "jobs.declare(text,jsonb)", "[]"),
     (r"policies/[^/]+\.yaml#rpcs", "core.build_wrappers(text,jsonb)", "{}"),
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from dotbase.errors import DotbaseError
 from dotbase.render import sources
-from dotbase.render.declarations import access_sql, cron, errors, policies, settings
+from dotbase.render.declarations import access_sql, cron, errors, lanes, policies, settings
 from dotbase.render.documents import Document, load
 from dotbase.render.project import Project
 from dotbase.render.steps import Step
@@ -21,6 +21,7 @@ from dotbase.render.versions import BOOTSTRAP, versioned_steps
 NEEDS = re.compile(r"^-- needs: (.*)$", re.MULTILINE)
 # Found by a path, a name could be that of somebody who may make a schema, and be run by the superuser.
 CLOSED_PATH = "set search_path = pg_catalog, pg_temp;\n\n"
+DECLARATIONS = ("errors.yaml", "settings.yaml", "lanes.yaml")
 FIRST_TOPIC = "privileges"  # of core: defines revoke_public_execute, which ends every other file of routines
 
 
@@ -44,7 +45,7 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
             limits=project.client_limits,
         )
     yield from versioned_steps(project, renderer)
-    all_errors, schedules = errors.AllErrors(), cron.Schedules(project.zone)
+    all_errors, schedules, all_lanes = errors.AllErrors(), cron.Schedules(project.zone), lanes.AllLanes()
     rpcs: dict[tuple[str, str], str] = {}
     for app in project.apps:
         for path in _topics(project, app):
@@ -53,7 +54,8 @@ def _steps(project: Project, variables: Variables) -> Iterator[Step]:
         yield from _declared(project, app, f"functions/{app}/errors.yaml", all_errors.sql)
         yield from _declared(project, app, f"functions/{app}/settings.yaml", settings.sql)
         yield from _policies(project, app, variables, renderer.own_rows())
-        yield from _jobs(project, app, schedules)
+        yield from _needing(project, app, f"cron/{app}.yaml", "jobs", schedules.sql)
+        yield from _needing(project, app, f"functions/{app}/lanes.yaml", "outbox", all_lanes.sql)
         yield from _rpcs(project, app, variables, rpcs)
 
 
@@ -71,8 +73,8 @@ def _refuse_strays(project: Project) -> None:
                 project.relative(path),
             )
     for path in sorted((project.root / "functions").glob("*/*")):
-        read = sources.is_sql(path) or path.name in ("errors.yaml", "settings.yaml")
-        _refuse_unread(project, path, read, "name it `topic.sql`, errors.yaml or settings.yaml")
+        read = sources.is_sql(path) or path.name in DECLARATIONS
+        _refuse_unread(project, path, read, "name it `topic.sql`, errors.yaml, settings.yaml or lanes.yaml")
     for path in sorted((project.root / "schema").glob("*/*")):
         # A name that is nearly a version's is refused where versions are read.
         _refuse_unread(project, path, sources.is_sql(path), "name it `NNNN_name.sql`")
@@ -147,15 +149,20 @@ def _declared(project: Project, app: str, name: str, sql: Callable[[str, Documen
         yield _yaml_step(document, app, name, sql(app, document), 1)
 
 
-def _jobs(project: Project, app: str, schedules: cron.Schedules) -> Iterator[Step]:
-    name = f"cron/{app}.yaml"
-    if (project.root / name).is_file() and "jobs" not in project.apps[: project.apps.index(app) + 1]:
+def _needing(
+    project: Project, app: str, name: str, runtime: str, sql: Callable[[str, Document], str]
+) -> Iterator[Step]:
+    """A declaration that another app's tables take, which are there before this one's."""
+    if (project.root / name).is_file() and runtime not in project.apps[: project.apps.index(app) + 1]:
+        what = {"jobs": "schedules, but does not need the app that runs them"}.get(
+            runtime, "lanes, but does not need the app that sends by them"
+        )
         raise DotbaseError(
-            f"app {app} has schedules, but does not need the app that runs them",
-            "add jobs to its `needs` in apps.yaml, or delete the file",
+            f"app {app} has {what}",
+            f"add {runtime} to its `needs` in apps.yaml, or delete the file",
             name,
         )
-    yield from _declared(project, app, name, schedules.sql)
+    yield from _declared(project, app, name, sql)
 
 
 def _yaml_step(document: Document, app: str, key: str, text: str, line: int, *, always: bool = False) -> Step:

@@ -18,7 +18,7 @@ from dotbase.render.declarations.policies import AppPolicies, real_role
 from dotbase.render.documents import Document, Place
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
-from dotbase.verify import jobs, rights
+from dotbase.verify import jobs, lanes, rights
 
 Connection = psycopg.Connection[Any]
 
@@ -73,6 +73,7 @@ def _object_errors(
         yield from _views(one, found, variables)
         yield from _functions(one, found, variables)
         yield from jobs.errors(connection, one.app, project, found.routines)
+        yield from lanes.errors(one.app, project, found.routines)
     yield from _exposed(declared, found)
     yield from _misplaced(project, found)
 

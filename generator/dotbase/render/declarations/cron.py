@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     RootModel,
@@ -19,24 +18,14 @@ from pydantic import (
 
 from dotbase.errors import DotbaseError
 from dotbase.render.declarations import call
+from dotbase.render.declarations.durations import Duration, interval
 from dotbase.render.declarations.errors import Name, Sentence
 from dotbase.render.declarations.schedule import gmt_schedule, parse
 from dotbase.render.documents import Document, validate
 
-DURATION = re.compile(r"^(\d{1,6})\s*(s|min|h|d)\Z")
-UNITS = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 # pg_cron's lines of the runtime itself, beside one of each job's name.
 RESERVED = ("watch", "catch_up")
 
-
-def _duration(text: Any) -> Any:
-    match = DURATION.match(str(text))
-    if match is None or not int(match[1]):
-        raise ValueError(f"{text} is no duration; it is a whole number, more than 0, and s, min, h or d: 90s")
-    return text
-
-
-Duration = Annotated[str, BeforeValidator(_duration)]
 # Errors that can pass by themselves, by the name that a declaration uses; `08` is a class.
 PASSING = {
     "deadlock": "40P01",
@@ -196,12 +185,12 @@ def declared(app: str, name: str, job: Job, zone: str) -> dict[str, Any]:
         **asdict(parse(job.schedule)),
         "gmt_schedule": gmt_schedule(job.schedule, zone),
         "routine": f"{app}.{job.function}",
-        "time_limit": _interval(job.time_limit),
+        "time_limit": interval(job.time_limit),
         "attempts": job.attempts,
         "retry_on": [PASSING.get(name, name) for name in job.retry_on],
-        "backoff_cap": _interval(job.backoff_cap),
+        "backoff_cap": interval(job.backoff_cap),
         "catch_up": job.catch_up.slots,
-        "catch_up_age": _interval(job.catch_up.within),
+        "catch_up_age": interval(job.catch_up.within),
         "catch_up_count": job.catch_up.at_most,
         "required_settings": job.requires.settings,
         "required_secrets": job.requires.secrets,
@@ -213,10 +202,3 @@ def declared(app: str, name: str, job: Job, zone: str) -> dict[str, Any]:
         "enabled": job.enabled,
         "was": job.was,
     }
-
-
-def _interval(text: str) -> str:
-    """A duration as Postgres reads it."""
-    match = DURATION.match(text)
-    assert match is not None
-    return f"{match[1]} {UNITS[match[2]]}"
