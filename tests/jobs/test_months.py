@@ -49,7 +49,7 @@ WINDOWS = st.lists(st.tuples(st.integers(0, 30 * 24 * 60), st.integers(1, 10 * 6
 
 @deeper
 @settings(
-    max_examples=depth(1, 12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=depth(1, 6), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     windows=WINDOWS,
