@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import psycopg
 import pytest
@@ -69,7 +70,7 @@ def test_a_key_is_a_lanes_own(shop: Database) -> None:
     ],
     ids=lambda other: next(iter(other)),
 )
-def test_another_content_under_the_same_key_is_refused(other: dict[str, object], shop: Database) -> None:
+def test_another_content_under_the_same_key_is_refused(other: dict[str, Any], shop: Database) -> None:
     enqueue(shop, "letters", "one")
     with refused("outbox_message_key_reused"):
         enqueue(shop, "letters", "one", **other)
