@@ -124,7 +124,8 @@ end;
 $$;
 
 comment on function outbox.lock_due(text, timestamptz, timestamptz, integer) is
-'Locks rows of a lane that are due, oldest first, but for those that another session has; null when there are none.';
+e'Locks rows of a lane that are due, oldest first, but for those that another session has.\n\n'
+'Null when there are none.';
 
 create or replace function outbox.claim(of_lane outbox.lanes, at_most integer, since timestamptz)
 returns setof outbox.claimed_message

@@ -33,38 +33,27 @@ $$;
 comment on function outbox.message_states(bigint[]) is
 'Where messages are: waiting, leased, or how they ended. For the owner''s own functions.';
 
-create or replace function outbox.replay_outbox_messages(
-    message_id bigint default null,
-    lane text default null,
-    died_from timestamptz default null,
-    died_before timestamptz default null
+create or replace function outbox.replay(
+    message_id bigint, lane text, died_from timestamptz, died_before timestamptz, actor text
 )
-returns setof api.outbox_replays
+returns bigint
 language plpgsql
 volatile
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_actor text := core.require_administrator();
     v_now timestamptz := core.wall_clock();
     v_replayed bigint;
 begin
-    if num_nonnulls(
-        replay_outbox_messages.message_id, replay_outbox_messages.lane, replay_outbox_messages.died_from,
-        replay_outbox_messages.died_before
-    ) = 0 then
-        perform core.raise('outbox_filter_missing');
-    end if;
     with chosen as (
         delete from outbox.dead_letters as d
         using outbox.messages as m
         where m.message_id = d.message_id
             and m.made_on = d.made_on
-            and d.message_id = coalesce(replay_outbox_messages.message_id, d.message_id)
-            and d.lane = coalesce(replay_outbox_messages.lane, d.lane)
-            and d.died_at >= coalesce(replay_outbox_messages.died_from, '-infinity')
-            and d.died_at < coalesce(replay_outbox_messages.died_before, 'infinity')
+            and d.message_id = coalesce(replay.message_id, d.message_id)
+            and d.lane = coalesce(replay.lane, d.lane)
+            and d.died_at >= coalesce(replay.died_from, '-infinity')
+            and d.died_at < coalesce(replay.died_before, 'infinity')
             -- What has expired is not to be sent any more; a result is always to be handed over.
             and (
                 d.what = 'result'
@@ -94,30 +83,75 @@ begin
         where c.what = 'result'
     ),
 
-    told as (
-        select outbox.record_event('replayed', c.lane, pg_catalog.jsonb_build_object(
-            'by', v_actor, 'messages', count(*), 'first', min(c.message_id)
-        ))
+    events as (
+        insert into outbox.events (happened_at, kind, lane, details)
+        select v_now, 'replayed', c.lane, pg_catalog.jsonb_build_object(
+            'by', replay.actor, 'messages', count(*), 'first', min(c.message_id)
+        )
         from chosen as c
         group by c.lane
     )
 
     select count(*) into v_replayed
-    from chosen
-    where (select count(*) from told) >= 0;
-    if v_replayed = 0 and replay_outbox_messages.message_id is not null then
+    from chosen;
+    return v_replayed;
+end;
+$$;
+
+comment on function outbox.replay(bigint, text, timestamptz, timestamptz, text) is
+e'Puts dead letters back, by message, lane and time of death, null for any; returns how many.\n\n'
+'actor: who does it, for the event.';
+
+create or replace function outbox.replay_outbox_message(message_id bigint)
+returns setof api.outbox_replays
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_actor text := core.require_administrator();
+    v_replayed bigint := 0;
+begin
+    if replay_outbox_message.message_id is not null then
+        v_replayed := outbox.replay(replay_outbox_message.message_id, null, null, null, v_actor);
+    end if;
+    if v_replayed = 0 then
         perform core.raise('dead_letter_not_found');
     end if;
     return query select v_replayed;
 end;
 $$;
 
-comment on function outbox.replay_outbox_messages(bigint, text, timestamptz, timestamptz) is
-e'Puts dead letters back, one or by lane and time of death; returns how many.\n\n'
-'For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one '
-'whose result function failed, the function alone is tried, and the message not before it has worked. What has '
-'expired stays.\n\n'
-'Errors: not_administrator, not_signed_in, outbox_filter_missing, dead_letter_not_found.';
+comment on function outbox.replay_outbox_message(bigint) is
+e'Puts a dead letter back.\n\n'
+'For administrators. The message is sent again under the same Idempotency-Key, with all the lane''s attempts. Of one '
+'whose result function failed, the function alone is tried, and the message not before it has worked.\n\n'
+'Errors: not_administrator, not_signed_in, dead_letter_not_found.';
+
+create or replace function outbox.replay_outbox_lane(
+    lane text, died_from timestamptz default null, died_before timestamptz default null
+)
+returns setof api.outbox_replays
+language plpgsql
+volatile
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_actor text := core.require_administrator();
+    v_lane outbox.lanes := outbox.require_lane(replay_outbox_lane.lane);
+begin
+    return query
+    select outbox.replay(null, v_lane.lane, replay_outbox_lane.died_from, replay_outbox_lane.died_before, v_actor);
+end;
+$$;
+
+comment on function outbox.replay_outbox_lane(text, timestamptz, timestamptz) is
+e'Puts the dead letters of a lane back that died in a time; returns how many.\n\n'
+'For administrators. died_from, died_before: null for any time. What has expired stays; the rest is as of '
+'replay_outbox_message.\n\n'
+'Errors: not_administrator, not_signed_in, outbox_lane_not_found.';
 
 create or replace function outbox.cancel(message_id bigint)
 returns void

@@ -26,7 +26,7 @@ end;
 $$;
 
 comment on function outbox.ensure_day(date) is
-'Makes the partitions of a day''s messages and their attempts where they are missing; returns how many it made.';
+'Makes the missing partitions of a day''s messages and attempts, and returns how many it made.';
 
 create or replace function outbox.make_partitions()
 returns jsonb

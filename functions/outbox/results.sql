@@ -23,7 +23,7 @@ end;
 $$;
 
 comment on function outbox.defer_constraints() is
-'Makes constraints that are deferred by their declaration deferred again, after jobs.fail_now_or_never.';
+'Defers the constraints again that their declaration defers, after jobs.fail_now_or_never.';
 
 create or replace function outbox.call_result_function(routine text, results outbox.result[])
 returns void

@@ -71,6 +71,7 @@ CALLERS = (
     Caller("service_role", "service_role", "authenticator", service),
     # On Supabase pg_cron's role is the owner's, who may everything.
     *(Caller(role, role, role) for role in CRON_ALONE),
+    Caller("dotbase_relay", "dotbase_relay", "dotbase_relay"),
     Caller("authenticator", "authenticator", "authenticator"),
     Caller("plain login", "public", "stranger"),
 )

@@ -104,7 +104,7 @@ def test_a_terminal_gets_a_table_of_every_object() -> None:
     for app in PROJECT.apps:
         assert f"\n{app} " in f"\n{said.out}"
     [row] = [line for line in said.out.splitlines() if " api.round_tiers " in line]
-    assert row.split() == ["view", "api.round_tiers", *["select", "all"] * 3, *["–"] * 4]
+    assert row.split() == ["view", "api.round_tiers", *["select", "all"] * 3, *["–"] * 5]
     assert "asks for an administrator" in said.out
 
 
@@ -115,6 +115,7 @@ def test_a_supabase_project_gets_its_own_matrix() -> None:
     assert {cell["role"] for cell in cells} == {
         *("anon", "authenticated", "administrator", "service_role", "authenticator", "public"),
         "postgres",  # pg_cron's lines run as it
+        "dotbase_relay",
     }
     assert any(cell["role"] == "postgres" and cell["allowed"] for cell in cells)
 

@@ -1,4 +1,4 @@
-"""Every cell of the access matrix, executed: by eight callers, on each object of the app schemas and api."""
+"""Every cell of the access matrix, executed: by nine callers, on each object of the app schemas and api."""
 
 from __future__ import annotations
 

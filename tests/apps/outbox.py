@@ -8,6 +8,10 @@ from tests.harness.people import Person, walker
 from tests.outbox.post import HOST, declare, enqueue, lane
 
 LANE = "any_letters"
+TIMES = (
+    "a number", "infinity", "minus infinity", "a leap second", "without a zone", "a word for a day",
+    "before Christ", "the epoch", "an ambiguous day",
+)  # fmt: skip
 WALKERS = (walker(1), walker(2))
 
 
@@ -40,10 +44,15 @@ def _enqueue(db: Database, person: Person, key: str) -> None:
 
 TESTS = AppTests(
     fill=fill,
-    calls={"replay_outbox_messages": Call({"lane": LANE})},
-    samples={"lane": LANE, "died_from": None, "died_before": None},
-    found={
-        "message_id": f"select message_id from outbox.queue where lane = '{LANE}' order by 1 limit 1",
+    # The first message that is dead; the first that waits, when four have ended before it.
+    calls={"replay_outbox_message": Call({"message_id": 2})},
+    samples={"message_id": 5, "lane": LANE, "died_from": None, "died_before": None},
+    accepted={
+        ("replay_outbox_lane", argument): {
+            **dict.fromkeys(("null", "missing"), "Without it, any time of death is meant."),
+            **dict.fromkeys(TIMES, "Postgres reads it as a time; the answer is how many died then."),
+        }
+        for argument in ("died_from", "died_before")
     },
     later=("select outbox.make_partitions()",),
     functions={

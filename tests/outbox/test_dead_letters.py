@@ -43,7 +43,8 @@ def morgue(shop: Database, relay: Relay) -> Database:
 
 
 def replay(db: Database, **chosen: Any) -> Any:
-    answer = db.call(admin, "replay_outbox_messages", **chosen)
+    rpc = "replay_outbox_message" if "message_id" in chosen else "replay_outbox_lane"
+    answer = db.call(admin, rpc, **chosen)
     assert answer.ok, answer
     return answer.body[0]["replayed"]
 
@@ -70,10 +71,11 @@ def test_one_dead_letter_goes_again_under_the_same_key(morgue: Database, relay: 
 
 def test_dead_letters_go_again_by_lane_or_time(morgue: Database) -> None:
     now = morgue.value("select core.now()")
-    assert replay(morgue, died_from=(now + timedelta(seconds=1)).isoformat()) == 0
-    assert replay(morgue, died_from=(now - timedelta(hours=1)).isoformat()) == 1
-    assert replay(morgue, lane="other") == 0
+    assert replay(morgue, lane="other", died_from=(now + timedelta(seconds=1)).isoformat()) == 0
+    assert replay(morgue, lane="other", died_before=now.isoformat()) == 0
+    assert replay(morgue, lane="other", died_from=now.isoformat()) == 1
     assert replay(morgue, lane="once", died_before=now.isoformat()) == 3
+    assert replay(morgue, lane="once") == 0
     assert numbers(morgue) == []
     assert morgue.value("select count(*) from outbox.queue") == 4
 
@@ -124,7 +126,7 @@ def test_a_message_goes_again_only_after_its_function_has_taken_its_death(
     message_id = enqueue(shop, "once", "one")
     shop.owner.execute("insert into shop.faults values ('one', 'raise')")
     relay.report(relay.claim("once"), 503)
-    refusal = shop.call(admin, "replay_outbox_messages", message_id=message_id)
+    refusal = shop.call(admin, "replay_outbox_message", message_id=message_id)
     assert_says(refusal, "dead_letter_not_found")
     shop.value("select outbox.digest_results(10)")
     letters = "select what from outbox.dead_letters order by what"
@@ -144,14 +146,17 @@ def test_what_has_expired_is_not_sent_again(shop: Database, relay: Relay) -> Non
     message_id = enqueue(shop, "once", "one", expires_at=shop.value("select core.now() + interval '1 h'"))
     relay.report(relay.claim("once"), 503)
     later(shop, hours=1)
-    assert_says(shop.call(admin, "replay_outbox_messages", message_id=message_id), "dead_letter_not_found")
+    assert_says(shop.call(admin, "replay_outbox_message", message_id=message_id), "dead_letter_not_found")
     assert replay(shop, lane="once") == 0
     assert numbers(shop) == [message_id]
 
 
-def test_who_names_nothing_replays_nothing(morgue: Database) -> None:
-    assert_says(morgue.call(admin, "replay_outbox_messages"), "outbox_filter_missing")
-    assert_says(morgue.call(admin, "replay_outbox_messages", message_id=0), "dead_letter_not_found")
+def test_what_is_no_dead_letter_and_no_lane_is_refused(morgue: Database) -> None:
+    for message_id in (0, -1, 10**18, None):
+        refusal = morgue.call(admin, "replay_outbox_message", message_id=message_id)
+        assert_says(refusal, "dead_letter_not_found")
+    for name in ("nowhere", "", None):
+        assert_says(morgue.call(admin, "replay_outbox_lane", lane=name), "outbox_lane_not_found")
     assert len(numbers(morgue)) == 4
 
 
@@ -191,7 +196,8 @@ def test_a_message_that_failed_can_be_called_off(shop: Database, relay: Relay) -
 @pytest.mark.parametrize("person", [anon, walker(1), service], ids=lambda person: person.name)
 def test_nobody_but_administrators_replays_cancels_or_looks(person: Any, morgue: Database) -> None:
     for rpc, arguments in (
-        ("replay_outbox_messages", {"lane": "once"}),
+        ("replay_outbox_lane", {"lane": "once"}),
+        ("replay_outbox_message", {"message_id": numbers(morgue)[0]}),
         ("cancel_outbox_message", {"message_id": numbers(morgue)[0]}),
         ("outbox_status", {}),
     ):

@@ -116,7 +116,7 @@ def test_a_secret_that_is_not_set_is_told_by_its_name(shop: Database, relay: Rel
         "select outbox.cancel(1)",
         "select outbox.outbox_status()",
         "select api.outbox_status()",
-        "select outbox.replay_outbox_messages(lane => 'letters')",
+        "select outbox.replay_outbox_lane('letters')",
         "update outbox.queue set due_at = now()",
         "insert into outbox.attempts values (1)",
         "delete from outbox.queue",

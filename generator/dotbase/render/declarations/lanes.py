@@ -23,9 +23,9 @@ from dotbase.render.documents import Document, validate
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 PORT = r"(:[1-9][0-9]{0,4})?"
-HOST = re.compile(rf"^{LABEL}(\.{LABEL})+{PORT}$")
+HOST = re.compile(rf"{LABEL}(\.{LABEL})+{PORT}")
 # Without TLS to this machine alone, where tests have their server.
-LOOPBACK = re.compile(rf"^http://(127\.0\.0\.1|localhost|\[::1\]){PORT}$")
+LOOPBACK = re.compile(rf"http://(127\.0\.0\.1|localhost|\[::1\]){PORT}")
 ADDRESS = re.compile(r"^[0-9.]+(:|$)")
 # Those of Standard Webhooks.
 DELAYS = ["0s", "5s", "5min", "30min", "2h", "5h", "10h", "14h", "20h", "24h"]
@@ -146,7 +146,7 @@ class Lane(BaseModel):
     @classmethod
     def _are_hosts(cls, hosts: list[str]) -> list[str]:
         for host in hosts:
-            if not LOOPBACK.match(host) and (not HOST.match(host) or ADDRESS.match(host)):
+            if not LOOPBACK.fullmatch(host) and (not HOST.fullmatch(host) or ADDRESS.match(host)):
                 raise ValueError(
                     f"{host} is no host: write api.example.com or api.example.com:8443, in small letters,"
                     " without `https://`; http://127.0.0.1:8080 is for tests"
