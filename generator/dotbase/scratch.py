@@ -145,8 +145,10 @@ def empty_database(options: GlobalOptions, steps: Sequence[Step], variables: Var
             shape = resources.files("dotbase.cluster").joinpath("supabase.sql").read_text()
         with _one_at_a_time(maintenance):
             in_use = _drop_leftovers(maintenance)
-            declared = declared_roles(shape + "".join(step.sql for step in steps if step.kind == "bootstrap"))
-            roles.reset(maintenance, declared, PREFIX, alone=not in_use)
+            bootstraps = [step for step in steps if step.kind == "bootstrap"]
+            declared = declared_roles(shape + "".join(step.sql for step in bootstraps))
+            limits = [limit for step in bootstraps for limit in step.limits]
+            roles.reset(maintenance, declared, limits, PREFIX, alone=not in_use)
             # The lock on its name says that a database is in use; it dies with this session.
             maintenance.execute("select pg_advisory_lock(hashtext(%s))", [name])
             maintenance.execute(sql.SQL("create database {}").format(sql.Identifier(name)))

@@ -14,6 +14,7 @@ from dotbase import drift
 from dotbase.drift import reference as references
 from dotbase.drift.compare import Difference
 from dotbase.drift.reference import Reference
+from dotbase.migrate import confinement
 from dotbase.render.project import Project
 from dotbase.render.templates import Variables
 from tests.generator.conftest import new_database
@@ -33,6 +34,7 @@ def reference(server: Server, maintenance: psycopg.Connection[Any]) -> Reference
     rendered = variables_of(server)
     scope = drift.scope_of(Project(ROOT), rendered, IGNORED)
     with new_database(server, maintenance) as rig, rig.connect() as connection:
+        confinement.trust(connection)
         references.apply_steps(connection, templates.steps(server), rendered)
         return references.read_reference(connection, rendered, scope)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +54,15 @@ end
 from pg_catalog.pg_db_role_setting as s
 left join pg_catalog.pg_roles as r on r.oid = s.setrole
 left join pg_catalog.pg_database as d on d.oid = s.setdatabase
-where d.datname is null or not pg_catalog.starts_with(d.datname, %(prefix)s)
+where (d.datname is null or not pg_catalog.starts_with(d.datname, %(prefix)s))
+    and (
+        s.setdatabase <> 0
+        or r.rolname is null
+        or not (
+            select pg_catalog.bool_and(r.rolname || ' ' || c.setting = any (%(kept)s))
+            from pg_catalog.unnest(s.setconfig) as c (setting)
+        )
+    )
 """
 PARAMETERS = """
 select distinct pg_catalog.format(
@@ -139,9 +147,15 @@ def members(connection: Connection, role: str, among: Collection[str]) -> list[s
     return [name for (name,) in cursor.execute(MEMBERS, {"role": role, "among": list(among)})]
 
 
-def reset_settings(connection: Connection, prefix: str) -> list[str]:
-    """Statements that take back what is set for roles and databases, those of this prefix left out."""
-    return _texts(connection, RESETS, {"prefix": prefix})
+def reset_settings(
+    connection: Connection, prefix: str, limits: Collection[tuple[str, str, str]]
+) -> list[str]:
+    """Statements that take back what is set for roles and databases.
+
+    prefix: of databases that are left out. limits: role, setting and value of what roles may keep.
+    """
+    kept = [f"{role} {setting}={value}" for role, setting, value in limits]
+    return _texts(connection, RESETS, {"prefix": prefix, "kept": kept})
 
 
 def revoke_parameters(connection: Connection) -> list[str]:
@@ -159,7 +173,7 @@ def every_role(connection: Connection) -> list[tuple[str, str, list[str]]]:
     return connection.cursor(row_factory=tuple_row).execute(EVERY_ROLE.encode()).fetchall()
 
 
-def _texts(connection: Connection, query: str, values: dict[str, str]) -> list[str]:
+def _texts(connection: Connection, query: str, values: Mapping[str, str | list[str]]) -> list[str]:
     cursor = connection.cursor(row_factory=tuple_row)
     return [text for (text,) in cursor.execute(query.encode(), values)]
 

@@ -6,6 +6,7 @@ is dropped.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 
@@ -19,13 +20,21 @@ Connection = psycopg.Connection[Any]
 UNLIMITED = "connection limit -1 valid until 'infinity'"
 
 
-def reset(connection: Connection, declared: DeclaredRoles, prefix: str, *, alone: bool) -> None:
+def reset(
+    connection: Connection,
+    declared: DeclaredRoles,
+    limits: Collection[tuple[str, str, str]],
+    prefix: str,
+    *,
+    alone: bool,
+) -> None:
     """Bring roles back to what is declared; what is missing of it, the bootstrap makes.
 
+    limits: settings of roles that are declared: role, setting, value.
     prefix: of the scratch databases, whose own settings go with them.
     alone:  no other scratch database is being built; else roles that are not declared may be that one's.
     """
-    for statement in roles.reset_settings(connection, prefix):
+    for statement in roles.reset_settings(connection, prefix, limits):
         connection.execute(statement.encode())
     known = {(of, member) for of, member in declared.memberships}
     for of, member, admin, revoke in roles.every_membership(connection):
