@@ -174,21 +174,34 @@ For administrators and the owner.
 Errors: not_administrator, not_signed_in.';
 
 -- App outbox; for administrator.
-create function api.replay_outbox_messages(
-    message_id bigint default NULL::bigint,
-    lane text default NULL::text,
+create function api.replay_outbox_lane(
+    lane text,
     died_from timestamp with time zone default NULL::timestamp with time zone,
     died_before timestamp with time zone default NULL::timestamp with time zone
 )
 returns setof api.outbox_replays
 volatile;
 
-comment on function api.replay_outbox_messages(bigint, text, timestamp with time zone, timestamp with time zone) is
-'Puts dead letters back, one or by lane and time of death; returns how many.
+comment on function api.replay_outbox_lane(text, timestamp with time zone, timestamp with time zone) is
+'Puts the dead letters of a lane back that died in a time; returns how many.
 
-For administrators. A message is sent again under the same Idempotency-Key, with all the lane''s attempts; of one whose result function failed, the function alone is tried, and the message not before it has worked. What has expired stays.
+For administrators. died_from, died_before: null for any time. What has expired stays; the rest is as of replay_outbox_message.
 
-Errors: not_administrator, not_signed_in, outbox_filter_missing, dead_letter_not_found.';
+Errors: not_administrator, not_signed_in, outbox_lane_not_found.';
+
+-- App outbox; for administrator.
+create function api.replay_outbox_message(
+    message_id bigint
+)
+returns setof api.outbox_replays
+volatile;
+
+comment on function api.replay_outbox_message(bigint) is
+'Puts a dead letter back.
+
+For administrators. The message is sent again under the same Idempotency-Key, with all the lane''s attempts. Of one whose result function failed, the function alone is tried, and the message not before it has worked.
+
+Errors: not_administrator, not_signed_in, dead_letter_not_found.';
 
 -- App luckywalk; for authenticated.
 create function api.report_steps(
