@@ -82,7 +82,8 @@ begin
     from outbox.lanes as l
     where l.lane = require_lane.lane and l.removed_at is null;
     if not found then
-        perform core.raise('outbox_lane_not_found', pg_catalog.jsonb_build_object('lane', require_lane.lane));
+        -- Without its name, which may be a client's text.
+        perform core.raise('outbox_lane_not_found');
     end if;
     return v_lane;
 end;

@@ -34,7 +34,7 @@ begin
             and l.removed_at is null
             and relay_secret.name = any (l.secrets)
     ) then
-        perform core.raise('outbox_secret_refused', pg_catalog.jsonb_build_object('lane', relay_secret.lane));
+        perform core.raise('outbox_secret_refused');
     end if;
     return core.secret(relay_secret.name);
 end;

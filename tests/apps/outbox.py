@@ -10,7 +10,7 @@ from tests.outbox.post import HOST, declare, enqueue, lane
 LANE = "any_letters"
 TIMES = (
     "a number", "infinity", "minus infinity", "a leap second", "without a zone", "a word for a day",
-    "before Christ", "the epoch", "an ambiguous day",
+    "before Christ", "the epoch", "an ambiguous day", "an array of arrays of different lengths",
 )  # fmt: skip
 WALKERS = (walker(1), walker(2))
 
