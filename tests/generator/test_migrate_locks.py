@@ -104,15 +104,15 @@ def test_a_deadlock_is_tried_again(rig: Rig) -> None:
         connection.execute("drop sequence public.tries")
 
 
-def test_a_step_outside_of_a_transaction_is_tried_again_whole(rig: Rig) -> None:
+def test_a_step_outside_of_a_transaction_is_tried_again_whole(migrator: str, rig: Rig) -> None:
     """One whose lock holds writers up: what was begun is undone, and made once more."""
     plain = replace(INDEX, sql=INDEX.sql.replace("concurrently ", ""))
     rig.migrate(ONE)
     with rig.connect() as writer:
         writer.execute("begin; insert into shop.items values (1)")
         with ThreadPoolExecutor(1) as pool:
-            migration = pool.submit(rig.migrate, ONE, plain)
-            while "another session holds a lock" not in rig.told:
+            migration = pool.submit(rig.migrate, ONE, plain, user=migrator)
+            while not migration.done() and "another session holds a lock" not in rig.told:
                 time.sleep(0.01)
             writer.execute("commit")
             assert migration.result().versions == ["shop.0003_idx"]

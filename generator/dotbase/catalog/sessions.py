@@ -157,7 +157,8 @@ def restore(connection: Connection, before: SessionState) -> dict[str, str]:
     """Make the session what it was; returns the settings that were others, and which."""
     changed: dict[str, str] = {}
     encoding = connection.info.parameter_status("client_encoding") or ""
-    if encoding != before.settings["client_encoding"]:
+    # A pooler tells it as it was asked for: utf8.
+    if encoding.upper().replace("-", "") != before.settings["client_encoding"].upper():
         # First of all: what is read in another one may be no text.
         changed["client_encoding"] = encoding
         connection.execute(f"set client_encoding = '{before.settings['client_encoding']}'".encode())
