@@ -32,3 +32,20 @@ def test_a_rollback_goes_on_where_the_routine_is_newer_than_the_tables(rig: Rig)
     rig.migrate(CORE, ONE, TWO, errors)
     assert rig.rollback(CORE, ONE, TWO, errors, drop_broken=True).versions == ["shop.0002_items"]
     assert rig.values("select key from dotbase.repeatables") == []
+
+
+OUTBOX = versioned(
+    "0001_outbox",
+    "create schema outbox; create table outbox.declared (app text, lanes jsonb);"
+    " create function outbox.declare_lanes(app text, lanes jsonb) returns void"
+    " language sql as $$ insert into outbox.declared values (app, lanes) $$;",
+    "drop schema outbox cascade;",
+    app="outbox",
+)
+
+
+def test_lanes_whose_file_is_gone_are_declared_no_more(rig: Rig) -> None:
+    lanes = declaration("functions/shop/lanes.yaml", "select outbox.declare_lanes('shop', '[1]');")
+    rig.migrate(OUTBOX, ONE, lanes)
+    rig.migrate(OUTBOX, ONE)
+    assert rig.values("select app || ' ' || lanes from outbox.declared") == ["shop [1]", "shop []"]
