@@ -110,7 +110,7 @@ def by_hand(server: Server, clones: Clones) -> Iterator[psycopg.Connection[Any]]
         database.server.connect(database.name) as connection,
         connection.transaction(force_rollback=True),
     ):
-        connection.execute("delete from jobs.jobs where app not in ('core', 'jobs', 'ledger', 'luckywalk')")
+        connection.execute("delete from jobs.jobs where app <> all (%s)", [list(Project(ROOT).apps)])
         connection.execute("select jobs.sync_pg_cron()")
         yield connection
 

@@ -23,7 +23,7 @@ def declared(steps: Sequence[Step]) -> list[Item]:
     """The roles and memberships that the bootstrap makes."""
     step = next((step for step in steps if step.kind == "bootstrap"), None)
     found = bootstrap.declared_roles(step.sql) if step else bootstrap.DeclaredRoles()
-    if step is not None and "create role" in step.sql and not found.whole:
+    if step is not None and not found.whole(step.sql):
         raise DotbaseError(
             "the bootstrap's lists of roles and memberships cannot be read",
             "keep them as `(values ('role', 'attributes'), …) as roles (` and `… as memberships (`",

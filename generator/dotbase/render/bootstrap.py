@@ -18,10 +18,10 @@ class DeclaredRoles:
     attributes: dict[str, str] = field(default_factory=dict)
     memberships: Sequence[tuple[str, str]] = ()
 
-    @property
-    def whole(self) -> bool:
-        """Whether both lists were there to be read."""
-        return bool(self.attributes and self.memberships)
+    def whole(self, text: str) -> bool:
+        """Whether what a bootstrap makes and grants was in lists that could be read."""
+        made, granted = "create role" in text, "grant %I to %I" in text
+        return made <= bool(self.attributes) and granted <= bool(self.memberships)
 
 
 def declared_roles(text: str) -> DeclaredRoles:
