@@ -17,6 +17,7 @@ from tests.drift.checks import check
 from tests.drift.conftest import IGNORED, Find, variables_of
 from tests.harness import templates
 from tests.harness.databases import Clones
+from tests.harness.declared import APPS
 from tests.harness.figures import count
 from tests.harness.server import ROOT, Server
 from tests.harness.target import only_on_postgres
@@ -110,7 +111,7 @@ def by_hand(server: Server, clones: Clones) -> Iterator[psycopg.Connection[Any]]
         database.server.connect(database.name) as connection,
         connection.transaction(force_rollback=True),
     ):
-        connection.execute("delete from jobs.jobs where app not in ('core', 'jobs', 'ledger', 'luckywalk')")
+        connection.execute("delete from jobs.jobs where app <> all (%s)", [list(APPS)])
         connection.execute("select jobs.sync_pg_cron()")
         yield connection
 

@@ -104,7 +104,7 @@ class Relay:
 
     def __init__(self, db: Database) -> None:
         self.connection: psycopg.Connection[Any] = db.server.connect(db.name, user="dotbase_relay")
-        types = {}
+        types: dict[str, Any] = {}
         for name in ("claimed_message", "report", "lease"):
             info = CompositeInfo.fetch(self.connection, f"outbox.{name}")
             assert info is not None

@@ -79,15 +79,16 @@ def test_it_reads_the_secrets_of_its_lanes_and_no_others(shop: Database, relay: 
     ask = "select outbox.relay_secret(%s, %s)"
     for name, secret in (("letters", "letters_key"), ("letters", "old_key"), ("pushes", "letters_key")):
         assert relay.connection.execute(ask, [name, secret]).fetchone() == (f"value of {secret}",)
-    for name, secret in (
+    others: tuple[tuple[str | None, str | None], ...] = (
         ("pushes", "old_key"),
         ("letters", "cron_secret"),
         ("nowhere", "letters_key"),
         ("letters", None),
         (None, "letters_key"),
-    ):
+    )
+    for lane_name, name in others:
         with refused("outbox_secret_refused") as refusal:
-            relay.connection.execute(ask, [name, secret])
+            relay.connection.execute(ask, [lane_name, name])
         assert "value of" not in refusal.message + refusal.detail
     declare(shop, lane("pushes", auth={"kind": "bearer", "secret": "letters_key"}))
     with refused("outbox_secret_refused"):
