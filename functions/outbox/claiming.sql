@@ -10,7 +10,9 @@ immutable
 parallel safe
 return case
     when (queued).expires_at <= end_of_waiting.now then 'expired'
-    when (queued).is_leased and not end_of_waiting.is_paused
+    when
+        (queued).is_leased
+        and not end_of_waiting.is_paused
         and (queued).attempts + 1 >= cardinality((of_lane).delays) then 'dead'
     -- A host that was taken off the list binds what waits, too.
     when end_of_waiting.destination <> all((of_lane).hosts) then 'refused'

@@ -37,7 +37,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := core.wall_clock();
-    v_failures jsonb := '{}';
+    v_failures jsonb := '{}'::jsonb;
     v_digested bigint;
     v_dead bigint;
     v_first bigint;

@@ -176,7 +176,7 @@ declare
     v_lane outbox.lanes;
     v_state outbox.lane_states;
     v_of_lane outbox.verdict[];
-    v_verdicts outbox.verdict[] := '{}';
+    v_verdicts outbox.verdict[] := array[]::outbox.verdict[];
 begin
     for v_lane in
         select l.*

@@ -54,7 +54,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_result outbox.result;
-    v_message_id bigint;
 begin
     begin
         perform outbox.call_result_function(digest.routine, digest.results);

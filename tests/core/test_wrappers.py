@@ -29,7 +29,7 @@ from pg_proc as p
 where p.oid = %s::regproc
 """
 ROLES = ["anon", "authenticated", "service_role", "authenticator", *CRON_ALONE]
-APPS = ["core", "jobs", "ledger", "luckywalk"]
+APPS = ["core", "jobs", "outbox", "ledger", "luckywalk"]
 # What Supabase brings itself.
 BROUGHT = [] if SUPABASE else ["auth", "extensions", "master_key"]
 

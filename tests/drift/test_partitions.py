@@ -23,6 +23,7 @@ TICKETS, RESULTS, CLAIMS = (
     f"luckywalk.results_user_{ROUND}",
     "luckywalk.claims_2025_01",
 )
+DAY = "outbox.attempts_2031_05_06"
 
 pytestmark = only_on_postgres("test_supabase.py compares there")
 
@@ -133,6 +134,19 @@ CHANGES = [
         fixes=False,
     ),
     change(
+        "a partition of two days",
+        f"select outbox.ensure_day('2031-05-06'); alter table outbox.attempts detach partition {DAY};"
+        f" alter table outbox.attempts attach partition {DAY} for values from ('2031-05-06') to ('2031-05-08')",
+        f"outbox: table {DAY}: bound: declared FOR VALUES FROM ('2031-05-06') TO ('2031-05-07'),"
+        " live FOR VALUES FROM ('2031-05-06') TO ('2031-05-08')",
+        fixes=False,
+    ),
+    change(
+        "a trigger less of a day's partition",
+        f"select outbox.ensure_day('2031-05-06'); drop trigger never_truncated on {DAY}",
+        f"outbox: trigger never_truncated on {DAY} is missing",
+    ),
+    change(
         "a check of a partition's key",
         f"alter table {TICKETS} add constraint none_more check (round_no < 0) not valid",
         f"luckywalk: constraint none_more on {TICKETS} is not declared",
@@ -182,6 +196,7 @@ def live_a_week(db: Database) -> None:
 
 
 def test_a_week_of_jobs_claims_and_rounds_is_no_drift(by_hand: psycopg.Connection[Any], find: Find) -> None:
+    by_hand.execute("select outbox.make_partitions()")
     made = by_hand.execute(
         "select relname::text from pg_class where relispartition and relkind = 'r' order by relname"
     ).fetchall()

@@ -12,7 +12,7 @@ from tests.harness.target import only_on_postgres
 
 pytestmark = only_on_postgres("on Supabase pg_cron's lines are the owner's, `postgres`")
 
-APPS = ["core", "jobs", "ledger", "luckywalk"]
+APPS = ["core", "jobs", "outbox", "ledger", "luckywalk"]
 SCHEMAS = [*APPS, "api", "auth", "extensions", "master_key", "test_clock"]
 TABLES = """
 select c.oid::regclass::text as name

@@ -66,10 +66,11 @@ def limits_beside_others(connection: Connection, steps: Sequence[Step]) -> tuple
 def live(connection: Connection, items: Sequence[Item], owner: str) -> Iterator[Item]:
     """The declared roles as they are, what is set for all, and every membership that concerns them."""
     ours = [item for item in items if item.kind == "role" and item.name != ALL_ROLES]
+    # Who logs in from elsewhere has a password that its operator gives it. pg_cron comes over the socket.
+    elsewhere = {item.name for item in ours if "login" in item.facts} - {"dotbase_cron"}
     names = [item.name for item in ours]
     for item in cluster.roles(connection, names):
-        # People log in through authenticator, with a password that its operator gives it.
-        hidden = "password" if item.name == "authenticator" else None
+        hidden = "password" if item.name in elsewhere else None
         yield replace(item, facts={name: told for name, told in item.facts.items() if name != hidden})
     inheriting = [item.name for item in ours if "inherit" in item.facts]
     yield from cluster.memberships(connection, names, inheriting, owner)
