@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import io
 import json
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
 
+import aiohttp
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import crypt, jwt
+from pydantic import SecretStr
 
 from dotbase.relay import google_tokens
+from dotbase.relay.google_tokens import GoogleTokens
+from dotbase.relay.lines import Lines
+from dotbase.relay.messages import UnsendableError
 from tests.harness.databases import Database
 from tests.harness.waiting import until
 from tests.relay.receiver import Receiver, Request
@@ -43,7 +50,7 @@ ACCOUNT = "push@shop.iam.gserviceaccount.com"
 class Google:
     """Its token endpoint and its API, on the receiver."""
 
-    def __init__(self, db: Database, receiver: Receiver, **account: str) -> None:
+    def __init__(self, db: Database, receiver: Receiver, in_flight: int = 100, **account: str) -> None:
         self.issued: list[str] = []
         self.refuses: set[str] = set()
         self.fails = False
@@ -51,7 +58,7 @@ class Google:
         receiver.answers["/token"] = self._token
         receiver.answers["/push"] = self._push
         auth = {"kind": "google", "secret": "shop.fcm", "scope": SCOPE}
-        open_shop(db, lane("pushes", receiver, auth=auth, in_flight=100, keys="none"))
+        open_shop(db, lane("pushes", receiver, auth=auth, in_flight=in_flight, keys="none"))
         key = {
             "type": "service_account",
             "client_email": ACCOUNT,
@@ -115,12 +122,12 @@ def test_a_second_refusal_is_reported_and_pauses_the_lane(db: Database, receiver
 
 
 def test_without_a_token_nothing_is_sent(db: Database, receiver: Receiver) -> None:
-    google = Google(db, receiver)
+    google = Google(db, receiver, in_flight=1)
     google.fails = True
     enqueue_many(db, "pushes", 5, "/push")
     run_once(db)
     assert receiver.got("/push") == []
-    assert len(receiver.got("/token")) == 1
+    assert len(receiver.got("/token")) == 1, "asked anew for each, at once"
     assert {(r["outcome"], r["error"]) for r in db.rows("select * from outbox.attempts")} == {
         ("failed", "token_failed")
     }
@@ -144,6 +151,22 @@ def test_an_account_that_is_not_googles_gets_no_token(
     assert [a["error"] for a in attempts(db, message_id)] == ["token_failed"]
     assert "BEGIN" not in relay.said
     assert state(db, message_id) == "waiting"
+
+
+def test_a_stand_in_for_google_is_for_tests(receiver: Receiver) -> None:
+    receiver.answers["/token"] = lambda _: (200, {}, b'{"access_token": "t"}')
+    key = {"client_email": ACCOUNT, "private_key": PRIVATE, "token_uri": f"{receiver.host}/token"}
+    account = SecretStr(json.dumps(key))
+
+    async def main(loopback_http: bool) -> str:
+        tokens = GoogleTokens(Lines(False, stream=io.StringIO()), loopback_http)
+        async with aiohttp.ClientSession() as session:
+            return (await tokens.get(session, account, SCOPE, None)).value.get_secret_value()
+
+    with pytest.raises(UnsendableError, match="token_failed"):
+        asyncio.run(main(loopback_http=False))
+    assert receiver.requests == []
+    assert asyncio.run(main(loopback_http=True)) == "t"
 
 
 @pytest.mark.parametrize(("lifetime", "renewed"), [(3600, 55 * 60), (600, 300), (60, 30)])

@@ -103,6 +103,21 @@ def test_more_reports_than_fit_are_told_in_several_calls(db: Database, receiver:
     assert db.value("select count(distinct xmin::text) from outbox.attempts") == 3
 
 
+def test_reports_of_megabytes_are_told_in_several_calls(db: Database, receiver: Receiver) -> None:
+    open_shop(db, lane("letters", receiver, response_limit=8 * MEGABYTE))
+    enqueue_many(db, "letters", 4)
+
+    async def act(database: RelayDatabase, reporter: Reporter) -> None:
+        [declared] = await database.lanes()
+        for message in await database.claim(declared, 4, None, 0):
+            reporter.add(Report(message.message_id, message.lease_no, status=200, body=bytes(6 * MEGABYTE)))
+
+    _with_reporter(db, act)
+    assert db.value(
+        "select array_agg(n) from (select count(*) as n from outbox.attempts group by xmin::text) as t"
+    ) == [2, 2]
+
+
 def test_a_lease_is_given_back_and_its_message_is_due_at_once(db: Database, receiver: Receiver) -> None:
     open_shop(db, lane("letters", receiver))
     message_id = enqueue(db, "letters", "/ok")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from dotbase.relay import process, signatures
+from dotbase.relay.authorisation import NOT_A_MESSAGES, prepared
+from dotbase.relay.messages import Message, UnsendableError
 from tests.harness.databases import Database
 from tests.harness.waiting import until
 from tests.relay.receiver import Receiver
@@ -16,6 +20,7 @@ from tests.relay.relaying import (
     attempts,
     declare,
     enqueue,
+    enqueue_many,
     keep_secret,
     lane,
     open_shop,
@@ -142,6 +147,40 @@ def test_a_repeat_has_the_key_of_the_first_and_a_time_of_its_own(db: Database, r
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
     assert first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]
     Webhook(NEW).verify(second.body, second.headers)
+
+
+def test_a_hundred_messages_ask_for_a_secret_once(db: Database, receiver: Receiver) -> None:
+    open_shop(db, lane("letters", receiver, auth={"kind": "bearer", "secret": "shop.key"}, in_flight=100))
+    keep_secret(db, "shop.key", SECRET)
+    db.owner.execute(f"alter database {db.name} set track_functions = 'pl'".encode())
+    enqueue_many(db, "letters", 100)
+    run_once(db)
+    assert len(receiver.requests) == 100
+    calls = "select sum(calls) from pg_stat_user_functions where funcname = 'relay_secret'"
+    until(lambda: db.value(calls), 10)
+    assert db.value(calls) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [*({name.title(): "x"} for name in sorted(NOT_A_MESSAGES)), {"X": "a\r\nY: b"}, {"X\n": "a"}, {"X": "é"}],
+)
+def test_a_message_brings_no_header_that_is_the_relays(headers: dict[str, str]) -> None:
+    """The database refuses them, too."""
+    message = Message(
+        message_id=1,
+        lease_no=1,
+        due_at=datetime.now(UTC),
+        idempotency_key=UUID(int=1),
+        method="POST",
+        url="https://api.example.com/",
+        content_type="text/plain",
+        headers=headers,
+        body=b"",
+        leased_until=0,
+    )
+    with pytest.raises(UnsendableError, match="request_invalid"):
+        prepared(message, "agent")
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_=%", "no base64!"])
