@@ -136,7 +136,8 @@ CHANGES = [
     change(
         "a partition of two days",
         f"select outbox.ensure_day('2031-05-06'); alter table outbox.attempts detach partition {DAY};"
-        f" alter table outbox.attempts attach partition {DAY} for values from ('2031-05-06') to ('2031-05-08')",
+        f" alter table outbox.attempts attach partition {DAY}"
+        " for values from ('2031-05-06') to ('2031-05-08')",
         f"outbox: table {DAY}: bound: declared FOR VALUES FROM ('2031-05-06') TO ('2031-05-07'),"
         " live FOR VALUES FROM ('2031-05-06') TO ('2031-05-08')",
         fixes=False,

@@ -73,7 +73,7 @@ def test_a_key_is_a_lanes_own(shop: Database) -> None:
 def test_another_content_under_the_same_key_is_refused(other: dict[str, Any], shop: Database) -> None:
     enqueue(shop, "letters", "one")
     with refused("outbox_message_key_reused"):
-        enqueue(shop, "letters", "one", **other)  # type: ignore[arg-type]
+        enqueue(shop, "letters", "one", **other)
     query = ", ".join(
         f"%s::{'uuid' if n == 'user_id' else 'jsonb' if n == 'headers' else 'text'} as {n}" for n in other
     )
