@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import TextIO
 
 import click
 
@@ -28,7 +29,7 @@ QUOTED = re.compile(
 )
 
 
-def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
+def echo(text: object, *, err: bool = False, nl: bool = True, stream: TextIO | None = None) -> None:
     """Print lines: all that commands print comes through here, or is a table of rich's made of `plain` texts.
 
     `plain` has been over what others wrote, so that no line of it ends; the rest is spelt out here at last.
@@ -36,7 +37,7 @@ def echo(text: object, *, err: bool = False, nl: bool = True) -> None:
     said = str(text)
     if _hides(said):
         said = "".join(one if one in LAYOUT else _spelt(one) for one in said)
-    click.echo(said, err=err, nl=nl)
+    click.echo(said, file=stream, err=err, nl=nl)
 
 
 def plain(text: str) -> str:

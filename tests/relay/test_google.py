@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
@@ -50,7 +51,9 @@ ACCOUNT = "push@shop.iam.gserviceaccount.com"
 class Google:
     """Its token endpoint and its API, on the receiver."""
 
-    def __init__(self, db: Database, receiver: Receiver, in_flight: int = 100, **account: str) -> None:
+    def __init__(
+        self, db: Database, receiver: Receiver, in_flight: int = 100, account: Mapping[str, str] | None = None
+    ) -> None:
         self.issued: list[str] = []
         self.refuses: set[str] = set()
         self.fails = False
@@ -65,7 +68,7 @@ class Google:
             "private_key_id": "k1",
             "private_key": PRIVATE,
             "token_uri": f"{receiver.host}/token",
-            **account,
+            **(account or {}),
         }
         keep_secret(db, "shop.fcm", json.dumps(key))
         self.assertions: list[dict[str, Any]] = []
@@ -144,7 +147,7 @@ def test_without_a_token_nothing_is_sent(db: Database, receiver: Receiver) -> No
 def test_an_account_that_is_not_googles_gets_no_token(
     account: dict[str, str], db: Database, receiver: Receiver
 ) -> None:
-    Google(db, receiver, **account)
+    Google(db, receiver, account=account)
     message_id = enqueue(db, "pushes", "/push")
     relay = run_once(db)
     assert receiver.requests == []

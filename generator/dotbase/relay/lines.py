@@ -11,7 +11,7 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
-from dotbase.printable import plain
+from dotbase.printable import echo, plain
 
 Value = str | int | float | bool | None
 
@@ -33,7 +33,7 @@ class Lines:
         else:
             line = plain(" ".join([at, event, *(f"{name}={value}" for name, value in known.items())]))
         try:
-            print(line, file=self._stream, flush=True)
+            echo(line, stream=self._stream)
         except (OSError, ValueError):
             return
 
