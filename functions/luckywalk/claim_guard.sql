@@ -1,5 +1,5 @@
--- The guard of claims: a claim is never changed or deleted, but for the redeeming of a banked one. Its triggers fire once a
--- statement, and not for an insert.
+-- The guard of claims: a claim is never changed or deleted, but for the redeeming of a banked one. Its triggers fire
+-- once a statement, and not for an insert.
 -- needs: ticket_guard
 create or replace function luckywalk.guard_redeemed_claims()
 returns trigger

@@ -2,8 +2,8 @@
 --
 -- Lock order of a claim, up to its commit:
 --   1. its round (luckywalk.lock_round, shared), lower rounds first;
---   2. the partition of the month, when it does not exist yet (core.ensure_month): two jobs make it two months ahead, so
---      that a claim does it only when neither ran for that long;
+--   2. the partition of the month, when it does not exist yet (core.ensure_month): two jobs make it two months ahead,
+--      so that a claim does it only when neither ran for that long;
 --   3. its row of luckywalk.claims: a second call for the same ticket waits here for the first.
 -- A claim that opens its round locks it exclusively, and then what opening locks (rounds.sql.j2).
 -- needs: types

@@ -1,7 +1,7 @@
 -- Closing: from its closing time on a round takes no tickets, and the tickets in it are sealed.
 --
--- Lock order: 1. luckywalk.seal_nodes, as for writing, 2. the round (luckywalk.lock_round, exclusive; lower rounds first),
--- 3. its row of luckywalk.rounds. When the round was never opened, closing also locks what opening locks
+-- Lock order: 1. luckywalk.seal_nodes, as for writing, 2. the round (luckywalk.lock_round, exclusive; lower rounds
+-- first), 3. its row of luckywalk.rounds. When the round was never opened, closing also locks what opening locks
 -- (rounds.sql.j2).
 --
 -- Nobody decides about a ticket after the round is closed: a claim holds the round's lock until it commits, and a

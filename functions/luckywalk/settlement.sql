@@ -131,8 +131,8 @@ $$;
 
 comment on function luckywalk.settle_due_round(integer) is
 e'Pays the prizes of a drawn round whose settlement time has come.\n\n'
-'Returns false when the round was settled before. Before it pays, winners and prizes are checked against what the round '
-'promised.\n\n'
+'Returns false when the round was settled before. Before it pays, winners and prizes are checked against what the '
+'round promised.\n\n'
 'Errors: round_not_found, round_not_drawn, round_not_due, prizes_do_not_add_up.';
 
 create or replace function luckywalk.settle_round(round_no integer)
