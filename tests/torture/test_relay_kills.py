@@ -12,6 +12,8 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
+
 from tests.harness.databases import Database
 from tests.harness.figures import count
 from tests.harness.kill import Torture
@@ -87,6 +89,7 @@ class Relays:
         return relay
 
 
+@pytest.mark.timeout(900)  # a server of its own that writes through, with its template, and kills
 def test_kills_lose_and_double_nothing(torture: Torture, kill_seed: int) -> None:
     db, chance = torture.database, random.Random(kill_seed)
     with receiving() as receiver, ExitStack() as stack:
