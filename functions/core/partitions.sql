@@ -63,8 +63,24 @@ $$;
 
 comment on function core.copy_statement_triggers(regclass, regclass) is
 e'Gives a partition the triggers that its parent has for each statement.\n\n'
-'Such a trigger fires for the table that a statement names, the parent or the partition. attach_partition calls this; '
-'a file that makes such a trigger calls it for the partitions that exist.';
+'Such a trigger fires for the table that a statement names, the parent or the partition. attach_partition calls this.';
+
+create or replace function core.copy_statement_triggers_to_partitions(parent regclass)
+returns void
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    perform core.copy_statement_triggers(copy_statement_triggers_to_partitions.parent, p.relid)
+    from pg_catalog.pg_partition_tree(copy_statement_triggers_to_partitions.parent) as p
+    where p.level > 0;
+end;
+$$;
+
+comment on function core.copy_statement_triggers_to_partitions(regclass) is
+e'Gives all partitions that there are the triggers that their parent has for each statement.\n\n'
+'For the file that makes such a trigger; later partitions get it when they are attached.';
 
 create or replace function core.attach_partition(parent regclass, partition regclass, bounds text)
 returns void

@@ -48,6 +48,4 @@ create or replace trigger claims_are_never_deleted
 before delete or truncate on luckywalk.claims
 for each statement execute function luckywalk.refuse_ticket_change();
 
-select core.copy_statement_triggers('luckywalk.claims', p.relid)
-from pg_partition_tree('luckywalk.claims') as p
-where p.level > 0;
+select core.copy_statement_triggers_to_partitions('luckywalk.claims');

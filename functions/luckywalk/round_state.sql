@@ -123,6 +123,4 @@ create or replace trigger results_user_are_immutable
 before update or delete or truncate on luckywalk.results_user
 for each statement execute function luckywalk.refuse_change_of_record();
 
-select core.copy_statement_triggers('luckywalk.results_user', p.relid)
-from pg_partition_tree('luckywalk.results_user') as p
-where p.level > 0;
+select core.copy_statement_triggers_to_partitions('luckywalk.results_user');

@@ -59,6 +59,4 @@ create or replace trigger tickets_are_immutable
 before update or delete or truncate on luckywalk.tickets
 for each statement execute function luckywalk.refuse_ticket_change();
 
-select core.copy_statement_triggers('luckywalk.tickets', p.relid)
-from pg_partition_tree('luckywalk.tickets') as p
-where p.level > 0;
+select core.copy_statement_triggers_to_partitions('luckywalk.tickets');

@@ -91,25 +91,14 @@ create or replace trigger attempts_are_never_deleted
 before delete on outbox.attempts
 for each row execute function outbox.refuse_change();
 
-create or replace function outbox.guard_from_truncate(target regclass)
-returns void
-language plpgsql
-volatile
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-    -- A trigger for each statement fires for the table that the statement names only: parent or partition.
-    execute pg_catalog.format(
-        'create or replace trigger never_truncated before truncate on %s
-        for each statement execute function outbox.refuse_change()',
-        guard_from_truncate.target
-    );
-end;
-$$;
+create or replace trigger never_truncated
+before truncate on outbox.messages
+for each statement execute function outbox.refuse_change();
 
-comment on function outbox.guard_from_truncate(regclass) is
-'Puts the trigger that refuses truncate on a table or one of its partitions.';
+create or replace trigger never_truncated
+before truncate on outbox.attempts
+for each statement execute function outbox.refuse_change();
 
-select outbox.guard_from_truncate(t.relid)
-from (values ('outbox.messages'::regclass), ('outbox.attempts'::regclass)) as p (parent)
-cross join lateral pg_partition_tree(p.parent) as t;
+select core.copy_statement_triggers_to_partitions('outbox.messages');
+
+select core.copy_statement_triggers_to_partitions('outbox.attempts');
