@@ -50,18 +50,7 @@ def scratch_database(
     It is on this checkout's machine, whatever server the options name: nobody else's server gets
     databases that it did not ask for. The cluster is started when it does not run.
     """
-    with empty_database(options, steps, variables) as url, connect(url) as connection:
-        confinement.trust(connection)
-        run = Run(
-            connection,
-            steps,
-            variables.target,
-            variables.clock,
-            variables.owner,
-            verify=verify,
-            reads_bodies=False,
-        )
-        migrate(run)
+    with _migrated(options, steps, variables, verify, reads_bodies=False) as (connection, _):
         yield connection
 
 
@@ -110,6 +99,24 @@ def build_afresh(
     if variables.master_key_file:
         variables = replace(variables, master_key_file=None)  # a scratch database has no secrets
         steps = render_steps(project, variables)
+    with _migrated(options, steps, variables, lambda inside: verify(inside, project, variables), pending) as (
+        connection,
+        first,
+    ):
+        return Trial(read(connection), Gone.between(first, holders(connection), {}))
+
+
+@contextmanager
+def _migrated(
+    options: GlobalOptions,
+    steps: Sequence[Step],
+    variables: Variables,
+    verify: Callable[[Connection], None],
+    pending: Sequence[Step] = (),
+    *,
+    reads_bodies: bool = True,
+) -> Iterator[tuple[Connection, dict[int, Holder]]]:
+    """A database with all steps, and what held rows in it before the first pending version."""
     with empty_database(options, steps, variables) as url, connect(url) as connection:
         confinement.trust(connection)
         report = _Pending(connection, pending)
@@ -119,11 +126,12 @@ def build_afresh(
             variables.target,
             variables.clock,
             variables.owner,
-            verify=lambda inside: verify(inside, project, variables),
+            verify=verify,
             report=report,
+            reads_bodies=reads_bodies,
         )
         migrate(run)
-        return Trial(read(connection), Gone.between(report.first, holders(connection), {}))
+        yield connection, report.first
 
 
 @contextmanager
