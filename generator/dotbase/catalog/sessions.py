@@ -102,13 +102,8 @@ def set_path(connection: Connection, path: str | None) -> None:
     connection.execute(SET_PATH, [path])
 
 
-def is_superuser_acting_as_another(connection: Connection) -> bool:
-    """Whether the session is a superuser's who acts as somebody who is none, and so could go back.
-
-    The server tells the client by itself whose the session is and whether who acts is a superuser.
-    """
-    if connection.info.parameter_status("is_superuser") == "on":
-        return False
+def is_of_a_superuser(connection: Connection) -> bool:
+    """Whether the session is a superuser's, whoever it acts as; asked once of each user that it has."""
     user = connection.info.parameter_status("session_authorization")
     known = _superusers.setdefault(connection, {})
     if user not in known:

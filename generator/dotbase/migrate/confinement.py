@@ -10,8 +10,7 @@ the commit, `finish` runs or refuses.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -57,7 +56,9 @@ OURS: WeakSet[Connection] = WeakSet()
 
 def is_needed(connection: Connection) -> bool:
     """Whether the session is a superuser's who acts as somebody else, and others may have made what runs."""
-    return connection not in OURS and sessions.is_superuser_acting_as_another(connection)
+    if connection in OURS or is_superuser(connection):
+        return False
+    return sessions.is_of_a_superuser(connection)
 
 
 def will_be_needed(connection: Connection, owner: str) -> bool:
@@ -87,10 +88,12 @@ def failed(error: psycopg.Error, statements: Sequence[str]) -> int:
 
 def run_as(connection: Connection, role: str, statement: str) -> None:
     """Run one statement as a role that may make no function; needs a transaction."""
-    with _acting_as_itself(connection):
-        _run(
-            connection, sql.SQL(MAKE) + sql.SQL(";") + sql.SQL(GIVE).format(sql.Identifier(role)), [statement]
-        )
+    acting = connection.execute("select pg_catalog.current_setting('role')").fetchone()
+    assert acting is not None
+    connection.execute("set local role none")
+    give = sql.SQL(GIVE).format(sql.Identifier(role))
+    _run(connection, sql.SQL("; ").join([sql.SQL(MAKE), give]), [statement])
+    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(*acting)))
 
 
 def _run(connection: Connection, make: sql.Composable, statements: Sequence[str]) -> None:
@@ -98,16 +101,6 @@ def _run(connection: Connection, make: sql.Composable, statements: Sequence[str]
     connection.prepare_threshold = None
     call = sql.SQL(CALL).format(sql.Literal(list(statements)))
     connection.execute(sql.SQL("; ").join([make, call, sql.SQL(DROP), sql.SQL(CLOSED)]))
-
-
-@contextmanager
-def _acting_as_itself(connection: Connection) -> Iterator[None]:
-    acting = connection.execute("select pg_catalog.current_setting('role')").fetchone()
-    assert acting is not None
-    connection.execute("set local role none")
-    yield
-    connection.execute(CLOSED)
-    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(*acting)))
 
 
 def execute(connection: Connection, *statements: tuple[str, Parameters]) -> None:

@@ -125,8 +125,8 @@ class Writer:
 
     def repeatable_gone(self, recorded: RecordedRepeatable) -> None:
         """Take a removed step out of the history; its history remains."""
-        self._execute(*self._text(recorded, None))
-        self._execute("delete from dotbase.repeatables where key = %s", [recorded.key])
+        gone = ("delete from dotbase.repeatables where key = %s", [recorded.key])
+        confinement.execute(self._connection, self._text(recorded, None), gone)
 
     def objects(self, recorded: RecordedRepeatable) -> None:
         """Record only what a step's objects are now."""
