@@ -9,7 +9,8 @@
 --   migration  (generator/dotbase/migrate/locks.py) keys 'dotb' and 'ase': schema and history of migrations. `dotbase
 --              migrate` and `dotbase rollback` hold it exclusively, for their session.
 --   scratch    (generator/dotbase/scratch.py) one key, hashtext of the database's name: a scratch database in use.
---              The tool holds it exclusively, for its session in database `postgres` of the scratch cluster.
+--              The tool holds it exclusively, for its session in database `postgres` of the scratch cluster. Before
+--              it, while roles are brought back to what is declared, hashtext of the names' prefix, in the same way.
 
 -- job, objid jobs.jobs.job_no: the work on a job, which one session does at a time.
 --   jobs.lock_job        exclusive, tried, for the session: pg_cron's jobs.run and jobs.catch_up, until they are done
